@@ -1,0 +1,132 @@
+using Metrics.Model;
+using Metrics.PromQL;
+
+namespace Metrics.Cluster;
+
+/// <summary>The seam between the gateway and whatever holds the shards: this process, or silos.</summary>
+public interface ICluster : IAsyncDisposable
+{
+    /// <summary>How far start-up is; the gateway answers 503 on <c>/-/ready</c> until it is done.</summary>
+    ReplayProgress Progress { get; }
+
+    /// <summary>The tenant, made when it does not exist yet; for writes.</summary>
+    ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation);
+
+    /// <summary>The tenant, or null when nobody ever wrote to it; for reads, which must not make tenants.</summary>
+    ValueTask<ITenant?> FindTenantAsync(TenantId tenant, CancellationToken cancellation);
+}
+
+/// <summary>Replay of shard logs after a start.</summary>
+/// <param name="IsReady">True when writes and queries are served.</param>
+/// <param name="ReplayedBytes">Log bytes replayed so far.</param>
+/// <param name="TotalBytes">Log bytes to replay, as far as known.</param>
+/// <param name="ReplayedShards">Shards that are done.</param>
+/// <param name="TotalShards">Shards to replay.</param>
+public readonly record struct ReplayProgress(bool IsReady, long ReplayedBytes, long TotalBytes, int ReplayedShards, int TotalShards);
+
+/// <summary>One tenant: its shard map and what belongs to no shard.</summary>
+public interface ITenant
+{
+    /// <summary>Which tenant.</summary>
+    TenantId Id { get; }
+
+    /// <summary>The shards, ascending by range; together they cover the hash space once.</summary>
+    IReadOnlyList<IShard> Shards { get; }
+
+    /// <summary>Metadata of metrics as senders declared it.</summary>
+    IMetricMetadata Metadata { get; }
+}
+
+/// <summary>One shard as its callers see it, wherever its owner lives.</summary>
+public interface IShard : IQueryLeaf
+{
+    /// <summary>Which shard.</summary>
+    ShardId Id { get; }
+
+    /// <summary>Appends a batch: all its acceptable samples or, when the answer is not <see cref="AppendStatus.Done"/>, none.</summary>
+    /// <remarks>Completes when the samples are durable as configured. The batch is the caller's again afterwards. Appending a sample that is already there is no error.</remarks>
+    /// <exception cref="ShardUnavailableException">The shard cannot take writes now; the sender retries.</exception>
+    ValueTask<AppendResult> AppendAsync(SampleBatch batch, CancellationToken cancellation);
+
+    /// <summary>The label sets of series that satisfy any of the selectors and have samples in the range.</summary>
+    ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation);
+
+    /// <summary>The names of labels on those series (all series when there is no selector), ascending by UTF-8 bytes.</summary>
+    ValueTask<IReadOnlyList<string>> LabelNamesAsync(LabelQuery query, CancellationToken cancellation);
+
+    /// <summary>The values of one label on those series, ascending by UTF-8 bytes.</summary>
+    ValueTask<IReadOnlyList<string>> LabelValuesAsync(string name, LabelQuery query, CancellationToken cancellation);
+
+    /// <summary>Counts for status pages and self metrics.</summary>
+    ShardStatistics Statistics { get; }
+}
+
+/// <summary>What the label endpoints ask.</summary>
+/// <param name="Selectors">Each a list of matchers; a series must satisfy all matchers of at least one. None means every series.</param>
+/// <param name="Range">The time range.</param>
+/// <param name="Limit">The most answers wanted, 0 for all.</param>
+public sealed record LabelQuery(IReadOnlyList<IReadOnlyList<Matcher>> Selectors, TimeRange Range, int Limit);
+
+/// <summary>What became of a batch.</summary>
+public enum AppendStatus
+{
+    /// <summary>The samples are durable, save those listed as rejected.</summary>
+    Done,
+
+    /// <summary>The batch names series by references of another incarnation, or of series since dropped; nothing was taken. Send labels.</summary>
+    StaleReferences,
+
+    /// <summary>The shard no longer owns the hash range of some series; nothing was taken. Fetch the shard map.</summary>
+    NotOwner,
+}
+
+/// <summary>The answer to an append.</summary>
+public sealed class AppendResult
+{
+    /// <summary>What became of the batch.</summary>
+    public required AppendStatus Status { get; init; }
+
+    /// <summary>The incarnation to which <see cref="NewSeriesRefs"/> belong.</summary>
+    public ulong Incarnation { get; init; }
+
+    /// <summary>References of the series that the batch carried, by their index in it.</summary>
+    public uint[] NewSeriesRefs { get; init; } = [];
+
+    /// <summary>Samples taken, already known ones included.</summary>
+    public int Accepted { get; init; }
+
+    /// <summary>Samples refused for good: why, how many, and the first example.</summary>
+    public IReadOnlyList<Rejection> Rejections { get; init; } = [];
+}
+
+/// <summary>Samples refused for one reason.</summary>
+/// <param name="Reason">Why.</param>
+/// <param name="Count">How many.</param>
+/// <param name="Example">The first of them, for the error message: labels, time and what was wrong.</param>
+public readonly record struct Rejection(RejectReason Reason, int Count, string Example);
+
+/// <summary>Counts of one shard.</summary>
+public readonly record struct ShardStatistics(long HeadSeries, long HeadChunks, long SamplesAppended, long LogBytes, int Blocks, long HeadMinTimeMs, long HeadMaxTimeMs);
+
+/// <summary>A shard that cannot serve now: replaying, out of disk, losing its owner. HTTP 503.</summary>
+public sealed class ShardUnavailableException(ShardId shard, string reason, Exception? cause = null) : Exception($"shard {shard} is unavailable: {reason}", cause)
+{
+    /// <summary>Which shard.</summary>
+    public ShardId Shard { get; } = shard;
+}
+
+/// <summary>Metadata of a tenant's metrics.</summary>
+public interface IMetricMetadata
+{
+    /// <summary>Notes what a sender declares about a metric family.</summary>
+    void Put(string family, MetricMetadata metadata);
+
+    /// <summary>All that was declared, by family; a family has several entries when senders disagree.</summary>
+    IReadOnlyDictionary<string, IReadOnlyList<MetricMetadata>> Get(string? family, int limit, int limitPerFamily);
+}
+
+/// <summary>What a sender says about a metric family.</summary>
+/// <param name="Type">counter, gauge, histogram, gaugehistogram, summary, info, stateset or unknown.</param>
+/// <param name="Help">The help text.</param>
+/// <param name="Unit">The unit, often empty.</param>
+public readonly record struct MetricMetadata(string Type, string Help, string Unit);

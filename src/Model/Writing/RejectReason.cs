@@ -1,0 +1,44 @@
+namespace Metrics.Model;
+
+/// <summary>Why a sample was refused for good: retrying it unchanged can never succeed.</summary>
+public enum RejectReason : byte
+{
+    /// <summary>Not refused.</summary>
+    None = 0,
+
+    /// <summary>Older than the newest sample of its series, and out-of-order samples are not taken.</summary>
+    OutOfOrder,
+
+    /// <summary>Older than the out-of-order window reaches.</summary>
+    TooOld,
+
+    /// <summary>The series has another value at the same instant.</summary>
+    DuplicateTimestamp,
+
+    /// <summary>Further in the future than clocks may differ.</summary>
+    TooFarInFuture,
+
+    /// <summary>The series has no <c>__name__</c>.</summary>
+    MissingMetricName,
+
+    /// <summary>A label name appears twice.</summary>
+    DuplicateLabelName,
+
+    /// <summary>A label name is empty.</summary>
+    EmptyLabelName,
+
+    /// <summary>A label name or value is not UTF-8.</summary>
+    InvalidUtf8,
+
+    /// <summary>A label name exceeds the limit.</summary>
+    LabelNameTooLong,
+
+    /// <summary>A label value exceeds the limit.</summary>
+    LabelValueTooLong,
+
+    /// <summary>The series has more labels than the limit.</summary>
+    TooManyLabels,
+
+    /// <summary>A native histogram is malformed.</summary>
+    InvalidHistogram,
+}

@@ -1,0 +1,14 @@
+namespace Metrics.PromQL;
+
+/// <summary>A query to evaluate.</summary>
+/// <param name="Query">The PromQL text.</param>
+/// <param name="Grid">When to evaluate it.</param>
+/// <param name="IsRange">True for a range query (the result is a matrix), false for an instant one.</param>
+public sealed record QueryRequest(string Query, TimeGrid Grid, bool IsRange)
+{
+    /// <summary>How far an instant selector looks back, or null for the engine's default.</summary>
+    public long? LookbackMs { get; init; }
+
+    /// <summary>The most series in the result, 0 for all; more are cut off with a warning.</summary>
+    public int Limit { get; init; }
+}

@@ -1,0 +1,52 @@
+using Metrics.Model;
+using ValueType = Metrics.PromQL.Parsing.ValueType;
+
+namespace Metrics.PromQL;
+
+/// <summary>The answer to a query.</summary>
+/// <remarks>Dispose gives pooled columns back; write the answer out first.</remarks>
+public sealed class QueryResult : IDisposable
+{
+    /// <summary>The type of the answer: scalar, string, vector or matrix.</summary>
+    public required ValueType Type { get; init; }
+
+    /// <summary>The series of a vector (one point each) or matrix, in the order of the answer; for a scalar one series without labels.</summary>
+    public required IReadOnlyList<ResultSeries> Series { get; init; }
+
+    /// <summary>The value of a string result.</summary>
+    public string? Text { get; init; }
+
+    /// <summary>The instant of a scalar, string or vector answer.</summary>
+    public long TimeMs { get; init; }
+
+    /// <summary>Warnings, as the HTTP API shows them, in order.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>Infos, as the HTTP API shows them, in order.</summary>
+    public IReadOnlyList<string> Infos { get; init; } = [];
+
+    /// <summary>What the query cost.</summary>
+    public QueryStatistics Statistics { get; init; } = new();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var series in Series)
+        {
+            series.Points.Dispose();
+        }
+    }
+}
+
+/// <summary>One series of an answer: labels and points in ascending time.</summary>
+public readonly record struct ResultSeries(Labels Labels, SampleBuffer Points);
+
+/// <summary>What a query cost.</summary>
+public sealed class QueryStatistics
+{
+    /// <summary>Samples that were looked at, summed over steps as Prometheus counts them.</summary>
+    public long TotalQueryableSamples { get; set; }
+
+    /// <summary>The most samples held at once.</summary>
+    public long PeakSamples { get; set; }
+}
