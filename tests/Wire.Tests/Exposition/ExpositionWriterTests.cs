@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using Metrics.Wire;
 using Xunit;
 
 namespace Metrics.Wire.Tests;

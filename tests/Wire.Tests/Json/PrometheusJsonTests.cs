@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text;
 using Metrics.Model;
 using Metrics.Testing;
-using Metrics.Wire;
 using Xunit;
 
 namespace Metrics.Wire.Tests;

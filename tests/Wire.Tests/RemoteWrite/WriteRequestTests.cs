@@ -1,7 +1,6 @@
 using System.Text;
 using Metrics.Model;
 using Metrics.Testing;
-using Metrics.Wire;
 using Xunit;
 
 namespace Metrics.Wire.Tests;
