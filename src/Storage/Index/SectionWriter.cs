@@ -58,6 +58,8 @@ internal sealed class SectionWriter(Stream to)
         Bytes(bytes[..Varint.Write(bytes, value)]);
     }
 
+    public void SVarint(long value) => UVarint(((ulong)value << 1) ^ (ulong)(value >> 63));
+
     public void Text(ReadOnlySpan<byte> text)
     {
         UVarint((ulong)text.Length);
