@@ -65,8 +65,10 @@ public sealed class BlocksWithPromtoolTests : IDisposable
         Assert.Contains(copy.ToString(), listed);
         Assert.Contains((300 * 200).ToString(), listed);
         var analysis = Promtool.Run("tsdb", "analyze", data, copy.ToString());
-        Assert.Contains("Total Series: 300", analysis);
-        Assert.Contains("Label names: 3", analysis);
+        Assert.Contains("\nSeries: 300\n", analysis);
+        Assert.Contains("\nLabel names: 3\n", analysis);
+        Assert.Contains("\nPostings (unique label pairs): 303\n", analysis);
+        Assert.Contains("\nPostings entries (total label pairs): 800\n", analysis);
     }
 
     private static Ulid Rewrite(BlockReader original, BlockSet set)
