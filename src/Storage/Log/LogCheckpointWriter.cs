@@ -1,0 +1,40 @@
+namespace Metrics.Storage;
+
+/// <summary>Writes the records of a checkpoint; see FORMAT.md.</summary>
+public sealed class LogCheckpointWriter
+{
+    private readonly FileStream file;
+    private byte[] frame = new byte[4096];
+    private long number;
+
+    private LogCheckpointWriter(FileStream file) => this.file = file;
+
+    /// <summary>Adds a record.</summary>
+    public void Add(ReadOnlySpan<byte> payload)
+    {
+        var length = LogSegment.FrameHeaderBytes + payload.Length;
+        if (frame.Length < length)
+        {
+            frame = new byte[length * 2];
+        }
+
+        file.Write(frame, 0, LogSegment.WriteFrame(frame, number++, payload));
+    }
+
+    internal static void Write(string directory, long first, Action<LogCheckpointWriter> writeSeries)
+    {
+        var path = Path.Combine(directory, LogSegment.NameOf(first, LogSegment.CheckpointExtension));
+        var unfinished = path + ".tmp";
+        using (var created = File.Create(unfinished, bufferSize: 64 * 1024))
+        {
+            Span<byte> header = stackalloc byte[LogSegment.HeaderBytes];
+            LogSegment.WriteHeader(header, 0);
+            created.Write(header);
+            writeSeries(new LogCheckpointWriter(created));
+            created.Flush(flushToDisk: true);
+        }
+
+        File.Move(unfinished, path, overwrite: true);
+        DirectorySync.Flush(directory);
+    }
+}

@@ -1,0 +1,111 @@
+namespace Metrics.Storage;
+
+/// <summary>How a log is opened: replayed, its torn tail cut, damage set aside.</summary>
+public sealed partial class ShardLog
+{
+    /// <summary>What damaged files are renamed to.</summary>
+    public const string DamagedSuffix = ".damaged";
+
+    /// <summary>Bytes that <see cref="Open"/> will read, for showing progress.</summary>
+    public static long BytesToReplay(string directory) => !Directory.Exists(directory) ? 0 :
+        new DirectoryInfo(directory).EnumerateFiles().Where(f => f.Extension is LogSegment.Extension or LogSegment.CheckpointExtension).Sum(f => f.Length);
+
+    /// <summary>Opens the log of a directory, which is made if it is not there, and shows its records to a visitor: the checkpoint's first, then the log's.</summary>
+    /// <param name="directory">Where the segments lie.</param>
+    /// <param name="options">How to write.</param>
+    /// <param name="time">The clock of the sync interval.</param>
+    /// <param name="visitor">Is shown all records; record numbers of a checkpoint count from 0 and mean nothing.</param>
+    /// <param name="report">Is told, in a sentence, of a torn tail and of damage.</param>
+    /// <exception cref="IOException">A file can't be read or written.</exception>
+    public static ShardLog Open(string directory, LogOptions options, TimeProvider time, ILogVisitor visitor, Action<string> report)
+    {
+        Directory.CreateDirectory(directory);
+        var position = 0L;
+        ReplayCheckpoint(directory, visitor, ref position, report);
+        var firsts = LogSegment.Firsts(directory, LogSegment.Extension);
+        var next = firsts.Count > 0 ? firsts[0] : 0;
+        var last = default(Recovered);
+        for (var i = 0; i < firsts.Count; i++)
+        {
+            var path = Path.Combine(directory, LogSegment.NameOf(firsts[i], LogSegment.Extension));
+            if (firsts[i] != next)
+            {
+                SetAside(directory, firsts.Skip(i), $"{path}: it begins with record {firsts[i]}, but the segment before it ends with {next - 1}", report);
+                break;
+            }
+
+            var scan = LogReader.Scan(path, firsts[i], visitor, ref position);
+            next = scan.NextRecord;
+            if (scan.End == SegmentEnd.Whole)
+            {
+                last = new(path, scan.Length);
+                continue;
+            }
+
+            var isLast = i == firsts.Count - 1;
+            if (scan.End == SegmentEnd.Torn && isLast)
+            {
+                report($"{path}: cut at {scan.Length}, the last write was not finished: {scan.What}");
+            }
+            else
+            {
+                CopyAside(path, scan.Length);
+                SetAside(directory, firsts.Skip(i + 1), $"{path}: damaged at {scan.Length}: {scan.What}; what follows is kept as *{DamagedSuffix}", report);
+            }
+
+            last = Cut(path, scan.Length);
+            break;
+        }
+
+        return new ShardLog(directory, options, time, next, last);
+    }
+
+    private static void ReplayCheckpoint(string directory, ILogVisitor visitor, ref long position, Action<string> report)
+    {
+        foreach (var first in LogSegment.Firsts(directory, LogSegment.CheckpointExtension).TakeLast(1))
+        {
+            var path = Path.Combine(directory, LogSegment.NameOf(first, LogSegment.CheckpointExtension));
+            var scan = LogReader.Scan(path, 0, visitor, ref position);
+            if (scan.End != SegmentEnd.Whole)
+            {
+                // It was renamed into place after it was synced, so this is no torn write.
+                report($"{path}: damaged at {scan.Length}: {scan.What}; samples of series that only the rest names can't be replayed");
+            }
+        }
+    }
+
+    private static Recovered Cut(string path, long length)
+    {
+        if (length < LogSegment.HeaderBytes)
+        {
+            File.Delete(path);
+            return default;
+        }
+
+        using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+        RandomAccess.SetLength(handle, length);
+        RandomAccess.FlushToDisk(handle);
+        return new(path, length);
+    }
+
+    private static void CopyAside(string path, long from)
+    {
+        using var source = File.OpenRead(path);
+        source.Seek(from, SeekOrigin.Begin);
+        using var target = File.Create($"{path}.{from}{DamagedSuffix}");
+        source.CopyTo(target);
+        target.Flush(flushToDisk: true);
+    }
+
+    private static void SetAside(string directory, IEnumerable<long> firsts, string why, Action<string> report)
+    {
+        foreach (var first in firsts)
+        {
+            var path = Path.Combine(directory, LogSegment.NameOf(first, LogSegment.Extension));
+            File.Move(path, path + DamagedSuffix, overwrite: true);
+        }
+
+        DirectorySync.Flush(directory);
+        report(why);
+    }
+}

@@ -1,0 +1,188 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using Metrics.Model;
+
+namespace Metrics.Storage;
+
+/// <summary>Collects what a batch brought that was new, as the log stores it; see FORMAT.md. Reused; not thread-safe.</summary>
+public sealed class WriteRecord
+{
+    /// <summary>The type byte of a batch.</summary>
+    public const byte BatchType = 1;
+
+    private byte[] series = new byte[1024];
+    private int seriesBytes;
+    private uint[] references = new uint[1024];
+    private long[] times = new long[1024];
+    private double[] values = new double[1024];
+    private byte[] encoded = new byte[4096];
+
+    /// <summary>New series held.</summary>
+    public int SeriesCount { get; private set; }
+
+    /// <summary>Samples held.</summary>
+    public int SampleCount { get; private set; }
+
+    /// <summary>True when there is nothing to log.</summary>
+    public bool IsEmpty => SeriesCount == 0 && SampleCount == 0;
+
+    /// <summary>Forgets everything.</summary>
+    public void Clear() => (SeriesCount, SampleCount, seriesBytes) = (0, 0, 0);
+
+    /// <summary>Adds a series that got its reference now.</summary>
+    public void AddSeries(uint reference, ReadOnlySpan<byte> canonicalLabels)
+    {
+        var need = seriesBytes + canonicalLabels.Length + (2 * Varint.MaxBytes);
+        if (need > series.Length)
+        {
+            Array.Resize(ref series, Math.Max(need, series.Length * 2));
+        }
+
+        seriesBytes += Varint.Write(series.AsSpan(seriesBytes), reference);
+        seriesBytes += Varint.Write(series.AsSpan(seriesBytes), (ulong)canonicalLabels.Length);
+        canonicalLabels.CopyTo(series.AsSpan(seriesBytes));
+        seriesBytes += canonicalLabels.Length;
+        SeriesCount++;
+    }
+
+    /// <summary>Adds a sample that was taken.</summary>
+    public void AddSample(uint reference, long timeMs, double value)
+    {
+        if (SampleCount == references.Length)
+        {
+            Array.Resize(ref references, SampleCount * 2);
+            Array.Resize(ref times, SampleCount * 2);
+            Array.Resize(ref values, SampleCount * 2);
+        }
+
+        references[SampleCount] = reference;
+        times[SampleCount] = timeMs;
+        values[SampleCount] = value;
+        SampleCount++;
+    }
+
+    /// <summary>The bytes to log, valid until the next call.</summary>
+    public ReadOnlySpan<byte> Encode()
+    {
+        var most = 1 + (3 * Varint.MaxBytes) + seriesBytes + (SampleCount * (5 + (2 * Varint.MaxBytes) + sizeof(double)));
+        if (encoded.Length < most)
+        {
+            encoded = new byte[most + (most / 2)];
+        }
+
+        var to = encoded.AsSpan();
+        to[0] = BatchType;
+        var at = 1 + Varint.Write(to[1..], (ulong)SeriesCount);
+        series.AsSpan(0, seriesBytes).CopyTo(to[at..]);
+        at += seriesBytes;
+        at += Varint.Write(to[at..], (ulong)SampleCount);
+        long before = 0;
+        foreach (var reference in references.AsSpan(0, SampleCount))
+        {
+            at += Varint.WriteSigned(to[at..], reference - before);
+            before = reference;
+        }
+
+        at += EncodeTimes(to[at..]);
+        if (BitConverter.IsLittleEndian)
+        {
+            MemoryMarshal.AsBytes(values.AsSpan(0, SampleCount)).CopyTo(to[at..]);
+        }
+        else
+        {
+            for (var i = 0; i < SampleCount; i++)
+            {
+                BinaryPrimitives.WriteDoubleLittleEndian(to[(at + (i * sizeof(double)))..], values[i]);
+            }
+        }
+
+        return to[..(at + (SampleCount * sizeof(double)))];
+    }
+
+    private int EncodeTimes(Span<byte> to)
+    {
+        var at = 0;
+        long before = 0;
+        for (var i = 0; i < SampleCount;)
+        {
+            var run = i + 1;
+            while (run < SampleCount && times[run] == times[i])
+            {
+                run++;
+            }
+
+            at += Varint.Write(to[at..], (ulong)(run - i));
+            at += Varint.WriteSigned(to[at..], unchecked(times[i] - before));
+            before = times[i];
+            i = run;
+        }
+
+        return at;
+    }
+}
+
+/// <summary>Is shown what a record holds.</summary>
+public interface IWriteRecordVisitor
+{
+    /// <summary>A series and the reference it got; labels are borrowed for the call.</summary>
+    void Series(uint reference, ReadOnlySpan<byte> canonicalLabels);
+
+    /// <summary>A sample.</summary>
+    void Sample(uint reference, long timeMs, double value);
+}
+
+/// <summary>Reads records that <see cref="WriteRecord"/> wrote.</summary>
+public static class WriteRecordReader
+{
+    /// <summary>Shows the content of a record to a visitor.</summary>
+    /// <exception cref="InvalidDataException">The bytes are no record that this version knows.</exception>
+    public static void Read<TVisitor>(ReadOnlySpan<byte> payload, TVisitor visitor)
+        where TVisitor : IWriteRecordVisitor
+    {
+        if (payload.IsEmpty || payload[0] != WriteRecord.BatchType)
+        {
+            throw new InvalidDataException($"a log record of type {(payload.IsEmpty ? "none" : payload[0])}; known is {WriteRecord.BatchType}");
+        }
+
+        try
+        {
+            ReadBatch(payload[1..], visitor);
+        }
+        catch (Exception e) when (e is FormatException or ArgumentOutOfRangeException or OverflowException)
+        {
+            throw new InvalidDataException($"a log record of {payload.Length} bytes has the right checksum but ends inside a column", e);
+        }
+    }
+
+    private static void ReadBatch<TVisitor>(ReadOnlySpan<byte> rest, TVisitor visitor)
+        where TVisitor : IWriteRecordVisitor
+    {
+        for (var left = Varint.Read(ref rest); left > 0; left--)
+        {
+            var reference = checked((uint)Varint.Read(ref rest));
+            var length = checked((int)Varint.Read(ref rest));
+            visitor.Series(reference, rest[..length]);
+            rest = rest[length..];
+        }
+
+        var count = checked((int)Varint.Read(ref rest));
+        var references = rest;
+        for (var i = 0; i < count; i++)
+        {
+            Varint.Read(ref rest);
+        }
+
+        var values = rest[^checked(count * sizeof(double))..];
+        long reference64 = 0, time = 0;
+        for (var i = 0; i < count;)
+        {
+            var run = checked((int)Varint.Read(ref rest));
+            time = unchecked(time + Varint.ReadSigned(ref rest));
+            for (var end = checked(i + run); i < end; i++)
+            {
+                reference64 += Varint.ReadSigned(ref references);
+                visitor.Sample(checked((uint)reference64), time, BinaryPrimitives.ReadDoubleLittleEndian(values[(i * sizeof(double))..]));
+            }
+        }
+    }
+}
