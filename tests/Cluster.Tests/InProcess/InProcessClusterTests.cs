@@ -137,6 +137,55 @@ public sealed class InProcessClusterTests : IDisposable
         Assert.Equal(RejectReason.TooFarInFuture, (await Write(tenant, "x", now + 600_001, 1)).Rejections[0].Reason);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public async Task WhateverFailsEachAcknowledgedSampleIsOnDiskOnceUnderItsOwnLabels(int seed)
+    {
+        var random = new Random(seed);
+        var acknowledged = new HashSet<(string, long, double)>();
+        await using var cluster = Open(shards: 4);
+        var tenant = await cluster.OpenTenantAsync(A, default);
+        var writer = new TenantWriter(tenant, new LabelLimits(), maxCachedSeries: 64);
+        for (var round = 0L; round < 200; round++)
+        {
+            // One long-lived writer sees shards fail and come back under other incarnations; a failed request is sent again, as senders do.
+            disk.FailsCommits = random.Next(8) == 0;
+            var sent = Enumerable.Range(0, random.Next(1, 12)).Select(_ => random.Next(40)).Distinct().ToArray();
+            for (var attempt = 0; attempt < 2; attempt++)
+            {
+                using var request = writer.Begin<PairLabels>(ReadOnlyMemory<byte>.Empty);
+                foreach (var series in sent)
+                {
+                    request.BeginSeries(PairLabels.Encode(("__name__", $"m{series}")));
+                    request.Add(round, series);
+                }
+
+                var outcome = await request.WriteAsync(default);
+                if (outcome.Unavailable is null)
+                {
+                    Assert.Equal(sent.Length, outcome.Accepted);
+                    acknowledged.UnionWith(sent.Select(series => ($"m{series}", round, (double)series)));
+                }
+
+                disk.FailsCommits = false;
+                time.Advance(random.Next(2) * Shard.ReopenAfter);
+                foreach (var shard in tenant.Shards)
+                {
+                    await ((Shard)shard).MaintainAsync(default);
+                }
+            }
+        }
+
+        var stored = disk.Folders.Values.SelectMany(f => f).Select(s => (s.Labels.ToString(), s.Time, s.Value)).ToList();
+        Assert.True(acknowledged.Count > 500, $"seed {seed}: only {acknowledged.Count} samples were acknowledged");
+        Assert.Equal(stored.Count, stored.Distinct().Count());
+        Assert.Empty(acknowledged.Except(stored));
+        Assert.All(stored, s => Assert.Equal($"m{s.Value}", s.Item1));
+    }
+
     [Fact]
     public void OptionsOutOfBoundsNameKeyValueAndWhatIsAllowed()
     {
