@@ -9,6 +9,9 @@ public interface ICluster : IAsyncDisposable
     /// <summary>How far start-up is; the gateway answers 503 on <c>/-/ready</c> until it is done.</summary>
     ReplayProgress Progress { get; }
 
+    /// <summary>The tenants open here, for status pages and self metrics; a snapshot.</summary>
+    IReadOnlyList<ITenant> Tenants => [];
+
     /// <summary>The tenant, made when it does not exist yet; for writes.</summary>
     ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation);
 
@@ -89,7 +92,10 @@ public sealed class AppendResult
     /// <summary>The incarnation to which <see cref="NewSeriesRefs"/> belong.</summary>
     public ulong Incarnation { get; init; }
 
-    /// <summary>References of the series that the batch carried, by their index in it.</summary>
+    /// <summary>Stands in <see cref="NewSeriesRefs"/> for a carried series that was not made, because all its samples were rejected.</summary>
+    public const uint NoRef = uint.MaxValue;
+
+    /// <summary>References of the series that the batch carried, by their index in it; <see cref="NoRef"/> where there is none.</summary>
     public uint[] NewSeriesRefs { get; init; } = [];
 
     /// <summary>Samples taken, already known ones included.</summary>
@@ -121,7 +127,10 @@ public interface IMetricMetadata
     /// <summary>Notes what a sender declares about a metric family.</summary>
     void Put(string family, MetricMetadata metadata);
 
-    /// <summary>All that was declared, by family; a family has several entries when senders disagree.</summary>
+    /// <summary>What was declared, by family; a family has several entries when senders disagree.</summary>
+    /// <param name="family">Only this family; null for all.</param>
+    /// <param name="limit">The most families; 0 or less for all.</param>
+    /// <param name="limitPerFamily">The most entries of a family; 0 or less for all.</param>
     IReadOnlyDictionary<string, IReadOnlyList<MetricMetadata>> Get(string? family, int limit, int limitPerFamily);
 }
 
