@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Diagnostics.CodeAnalysis;
 using Metrics.PromQL.Parsing;
 using static Metrics.PromQL.Parsing.ValueType;
+using ValueType = Metrics.PromQL.Parsing.ValueType;
 
 namespace Metrics.PromQL;
 
@@ -9,6 +10,8 @@ namespace Metrics.PromQL;
 /// <remarks>The facts are those of prometheus/prometheus promql/parser/functions.go; <see cref="FunctionSignature.Variadic"/> tells how counts are read.</remarks>
 public static class FunctionSignatures
 {
+    private const ValueType Text = ValueType.String;
+
     private static readonly FrozenDictionary<string, FunctionSignature> byName = new[]
     {
         Stable("abs", 0, Vector, Vector),
@@ -45,7 +48,7 @@ public static class FunctionSignatures
         Stable("histogram_count", 0, Vector, Vector),
         Stable("histogram_fraction", 0, Vector, Scalar, Scalar, Vector),
         Stable("histogram_quantile", 0, Vector, Scalar, Vector),
-        Experimental("histogram_quantiles", 9, Vector, Vector, String, Scalar, Scalar),
+        Experimental("histogram_quantiles", 9, Vector, Vector, Text, Scalar, Scalar),
         Stable("histogram_stddev", 0, Vector, Vector),
         Stable("histogram_stdvar", 0, Vector, Vector),
         Stable("histogram_sum", 0, Vector, Vector),
@@ -54,8 +57,8 @@ public static class FunctionSignatures
         Stable("increase", 0, Vector, Matrix),
         Experimental("info", 1, Vector, Vector, Vector),
         Stable("irate", 0, Vector, Matrix),
-        Stable("label_join", -1, Vector, Vector, String, String, String),
-        Stable("label_replace", 0, Vector, Vector, String, String, String, String),
+        Stable("label_join", -1, Vector, Vector, Text, Text, Text),
+        Stable("label_replace", 0, Vector, Vector, Text, Text, Text, Text),
         Stable("last_over_time", 0, Vector, Matrix),
         Stable("ln", 0, Vector, Vector),
         Stable("log10", 0, Vector, Vector),
@@ -81,8 +84,8 @@ public static class FunctionSignatures
         Stable("sin", 0, Vector, Vector),
         Stable("sinh", 0, Vector, Vector),
         Stable("sort", 0, Vector, Vector),
-        Experimental("sort_by_label", -1, Vector, Vector, String),
-        Experimental("sort_by_label_desc", -1, Vector, Vector, String),
+        Experimental("sort_by_label", -1, Vector, Vector, Text),
+        Experimental("sort_by_label_desc", -1, Vector, Vector, Text),
         Stable("sort_desc", 0, Vector, Vector),
         Stable("sqrt", 0, Vector, Vector),
         Experimental("start", 0, Scalar),
@@ -113,9 +116,9 @@ public static class FunctionSignatures
     /// <exception cref="KeyNotFoundException">There is no such function.</exception>
     public static FunctionSignature Get(string name) => byName[name];
 
-    private static FunctionSignature Stable(string name, int variadic, Parsing.ValueType returns, params Parsing.ValueType[] arguments) =>
+    private static FunctionSignature Stable(string name, int variadic, ValueType returns, params ValueType[] arguments) =>
         new(name, arguments, variadic, returns, IsExperimental: false);
 
-    private static FunctionSignature Experimental(string name, int variadic, Parsing.ValueType returns, params Parsing.ValueType[] arguments) =>
+    private static FunctionSignature Experimental(string name, int variadic, ValueType returns, params ValueType[] arguments) =>
         new(name, arguments, variadic, returns, IsExperimental: true);
 }
