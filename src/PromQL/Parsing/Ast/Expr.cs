@@ -227,5 +227,6 @@ public sealed record BinaryExpr(
     BinaryOperator Operator, Expr Left, Expr Right, VectorMatching? Matching, bool ReturnBool, PositionRange Position) : Expr(Position)
 {
     /// <inheritdoc/>
-    public override ValueType Type => Left.Type == ValueType.Scalar && Right.Type == ValueType.Scalar ? ValueType.Scalar : ValueType.Vector;
+    /// <remarks>Told once, when made, because chains of operators are long; a rewrite keeps the types of the sides.</remarks>
+    public override ValueType Type { get; } = Left.Type == ValueType.Scalar && Right.Type == ValueType.Scalar ? ValueType.Scalar : ValueType.Vector;
 }
