@@ -89,7 +89,10 @@ public sealed class AppendResult
     /// <summary>The incarnation to which <see cref="NewSeriesRefs"/> belong.</summary>
     public ulong Incarnation { get; init; }
 
-    /// <summary>References of the series that the batch carried, by their index in it.</summary>
+    /// <summary>Stands in <see cref="NewSeriesRefs"/> for a carried series that was not made, because all its samples were rejected.</summary>
+    public const uint NoRef = uint.MaxValue;
+
+    /// <summary>References of the series that the batch carried, by their index in it; <see cref="NoRef"/> where there is none.</summary>
     public uint[] NewSeriesRefs { get; init; } = [];
 
     /// <summary>Samples taken, already known ones included.</summary>
@@ -121,7 +124,10 @@ public interface IMetricMetadata
     /// <summary>Notes what a sender declares about a metric family.</summary>
     void Put(string family, MetricMetadata metadata);
 
-    /// <summary>All that was declared, by family; a family has several entries when senders disagree.</summary>
+    /// <summary>What was declared, by family; a family has several entries when senders disagree.</summary>
+    /// <param name="family">Only this family; null for all.</param>
+    /// <param name="limit">The most families; negative for all, as in Prometheus's API.</param>
+    /// <param name="limitPerFamily">The most entries of a family; 0 or less for all.</param>
     IReadOnlyDictionary<string, IReadOnlyList<MetricMetadata>> Get(string? family, int limit, int limitPerFamily);
 }
 

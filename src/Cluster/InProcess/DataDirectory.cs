@@ -1,0 +1,63 @@
+using Metrics.Model;
+
+namespace Metrics.Cluster;
+
+/// <summary>The folder that holds everything of a single process, owned by one process at a time. Drawn in LAYOUT.md.</summary>
+internal sealed class DataDirectory : IDisposable
+{
+    private readonly FileStream held;
+
+    private DataDirectory(string path, FileStream held)
+    {
+        Path = path;
+        this.held = held;
+    }
+
+    /// <summary>The folder.</summary>
+    public string Path { get; }
+
+    private string Tenants => System.IO.Path.Combine(Path, "tenants");
+
+    /// <summary>Makes the folder if need be and takes its lock, which the operating system drops when the process ends in whatever way.</summary>
+    /// <exception cref="DataDirectoryInUseException">Another process, or another cluster of this one, holds the lock.</exception>
+    public static DataDirectory Take(string path)
+    {
+        var full = System.IO.Path.GetFullPath(path);
+        Directory.CreateDirectory(System.IO.Path.Combine(full, "tenants"));
+        var lockPath = System.IO.Path.Combine(full, "LOCK");
+        try
+        {
+            // FileShare.None is an flock on Unix, which holds between processes and within one.
+            return new DataDirectory(full, new FileStream(lockPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+        }
+        catch (IOException e) when (e is not (FileNotFoundException or DirectoryNotFoundException or PathTooLongException))
+        {
+            throw new DataDirectoryInUseException(full, e);
+        }
+    }
+
+    /// <summary>Where a tenant's files lie.</summary>
+    public string FolderOf(TenantId tenant) => System.IO.Path.Combine(Tenants, tenant.Value);
+
+    /// <summary>Tenants that were made: those whose shard map was written.</summary>
+    public IEnumerable<TenantId> ExistingTenants()
+    {
+        foreach (var folder in Directory.EnumerateDirectories(Tenants))
+        {
+            if (TenantId.TryParse(System.IO.Path.GetFileName(folder), out var id, out _) && Exists(id))
+            {
+                yield return id;
+            }
+        }
+    }
+
+    /// <summary>True when the tenant was made.</summary>
+    public bool Exists(TenantId tenant) => File.Exists(System.IO.Path.Combine(FolderOf(tenant), ShardMap.FileName));
+
+    /// <summary>Lets the folder go.</summary>
+    public void Dispose() => held.Dispose();
+}
+
+/// <summary>Another process works in the data directory.</summary>
+public sealed class DataDirectoryInUseException(string path, Exception cause)
+    : Exception($"data directory {path} is in use by another process (its LOCK file is held): stop that process or choose another directory; {cause.Message}", cause);

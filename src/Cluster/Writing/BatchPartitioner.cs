@@ -1,0 +1,240 @@
+using System.Buffers;
+using Metrics.Model;
+
+namespace Metrics.Cluster;
+
+/// <summary>Splits one write request into a columnar batch for each shard, sends them, and merges the answers.</summary>
+/// <remarks>
+/// Use: for each series <see cref="BeginSeries"/>, then <see cref="Add"/> for each of its samples; at the end <see cref="WriteAsync"/>, then Dispose, which
+/// returns it to the pool of its <see cref="TenantWriter"/>. A series known to the cache costs one fingerprint and one look-up and its labels are never
+/// decoded; another one is validated, brought into canonical form and carried with its labels. Not thread-safe.
+/// Writing the same request again after any failure is harmless.
+/// </remarks>
+public sealed class BatchPartitioner<TFormat> : IDisposable
+    where TFormat : struct, ILabelFormat
+{
+    private readonly TenantWriter writer;
+    private readonly LabelCanonicalizer canonicalizer;
+    private readonly RejectionTally tally = new();
+    private ShardPart[] parts = [];
+    private Task<AppendResult>[] answers = [];
+    private TenantWriter.Route? route;
+    private ReadOnlyMemory<byte> body;
+    private SampleBatch? current;
+    private uint currentRef;
+    private RejectReason currentReason;
+    private bool inFlight;
+
+    internal BatchPartitioner(TenantWriter writer)
+    {
+        this.writer = writer;
+        canonicalizer = new LabelCanonicalizer(writer.Limits);
+    }
+
+    /// <summary>Starts a series whose labels are these bytes, a slice of the request body. False when it is refused: its samples are only counted.</summary>
+    /// <exception cref="FormatException">The label bytes are malformed.</exception>
+    public bool BeginSeries(ReadOnlySpan<byte> rawLabels)
+    {
+        if (!body.Span.Overlaps(rawLabels, out var labelsAt))
+        {
+            if (!rawLabels.IsEmpty)
+            {
+                throw new ArgumentException("the labels are not a slice of the request body", nameof(rawLabels));
+            }
+
+            labelsAt = 0;
+        }
+
+        currentReason = RejectReason.None;
+        var fingerprint = writer.Fingerprint.Of(rawLabels);
+        if (route!.Cache.TryGet(fingerprint, out var shard, out var generation, out var seriesRef) && parts[shard].State!.Generation == generation)
+        {
+            // Fast path: a known series travels as a reference.
+            var part = parts[shard];
+            part.StartRun(fingerprint, labelsAt, rawLabels.Length, -1);
+            part.Batch.Incarnation = part.State!.Incarnation;
+            current = part.Batch;
+            currentRef = seriesRef;
+            return true;
+        }
+
+        return BeginNewSeries(rawLabels, labelsAt, fingerprint);
+    }
+
+    /// <summary>Adds a sample to the series begun last.</summary>
+    public void Add(long timeMs, double value)
+    {
+        if (currentReason == RejectReason.None)
+        {
+            current!.Add(currentRef, timeMs, value);
+        }
+        else
+        {
+            tally.Add(currentReason, 1, null);
+        }
+    }
+
+    /// <summary>Counts samples that the caller refused for a reason of its own.</summary>
+    public void Reject(RejectReason reason, int count, string example) => tally.Add(reason, count, example);
+
+    /// <summary>Sends every shard its batch, all at once, and waits until all have answered.</summary>
+    /// <remarks>When the cancellation strikes after a batch was handed over, that batch may still have been taken.</remarks>
+    /// <exception cref="OperationCanceledException">Cancelled before all batches were taken.</exception>
+    public async ValueTask<WriteOutcome> WriteAsync(CancellationToken cancellation)
+    {
+        inFlight = true;
+        for (var shard = 0; shard < route!.Shards.Count; shard++)
+        {
+            if (parts[shard].Batch.Count > 0)
+            {
+                answers[shard] = Send(shard, cancellation).AsTask();
+            }
+        }
+
+        var accepted = 0;
+        ShardUnavailableException? unavailable = null;
+        Exception? failure = null;
+        for (var shard = 0; shard < route.Shards.Count; shard++)
+        {
+            if (parts[shard].Batch.Count == 0)
+            {
+                continue;
+            }
+
+            try
+            {
+                var result = await answers[shard].ConfigureAwait(false);
+                if (result.Status == AppendStatus.StaleReferences)
+                {
+                    parts[shard].CarryLabels<TFormat>(body.Span, canonicalizer);
+                    result = await Send(shard, cancellation).ConfigureAwait(false);
+                }
+
+                if (result.Status != AppendStatus.Done)
+                {
+                    throw new ShardUnavailableException(route.Shards[shard].Id, $"the batch was answered with {result.Status}");
+                }
+
+                accepted += result.Accepted;
+                tally.Add(result.Rejections);
+                Remember(shard, result);
+            }
+            catch (ShardUnavailableException e)
+            {
+                unavailable ??= e;
+            }
+            catch (Exception e)
+            {
+                // Thrown below: the other shards must answer first, because they still read their batches.
+                failure ??= e;
+            }
+        }
+
+        inFlight = false;
+        if (failure is not null)
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+        }
+
+        return new WriteOutcome(accepted, tally.ToList(), unavailable);
+    }
+
+    /// <summary>Gives the partitioner back.</summary>
+    public void Dispose()
+    {
+        if (route is null)
+        {
+            return;
+        }
+
+        foreach (var part in parts)
+        {
+            part.Clear();
+        }
+
+        Array.Clear(answers);
+        tally.Clear();
+        route = null;
+        body = default;
+        current = null;
+        if (!inFlight)
+        {
+            writer.Return(this);
+        }
+    }
+
+    internal void Start(TenantWriter.Route newRoute, ReadOnlyMemory<byte> requestBody)
+    {
+        route = newRoute;
+        body = requestBody;
+        currentReason = RejectReason.MissingMetricName;
+        var count = newRoute.Shards.Count;
+        if (parts.Length != count)
+        {
+            parts = new ShardPart[count];
+            answers = new Task<AppendResult>[count];
+            for (var i = 0; i < count; i++)
+            {
+                parts[i] = new ShardPart();
+            }
+        }
+
+        for (var i = 0; i < count; i++)
+        {
+            parts[i].State = newRoute.Cache.StateOf(i);
+        }
+    }
+
+    private bool BeginNewSeries(ReadOnlySpan<byte> rawLabels, int labelsAt, UInt128 fingerprint)
+    {
+        currentReason = canonicalizer.Canonicalize<TFormat>(rawLabels, out var canonical, out var example);
+        if (currentReason != RejectReason.None)
+        {
+            tally.NoteExample(currentReason, example);
+            return false;
+        }
+
+        var hash = SeriesHash.Of(canonical);
+        var part = parts[route!.ShardOf(hash)];
+        var index = part.Batch.AddSeries(canonical, hash);
+        part.StartRun(fingerprint, labelsAt, rawLabels.Length, index);
+        current = part.Batch;
+        currentRef = (uint)index | SampleBatch.NewSeriesFlag;
+        return true;
+    }
+
+    private ValueTask<AppendResult> Send(int shard, CancellationToken cancellation)
+    {
+        try
+        {
+            return route!.Shards[shard].AppendAsync(parts[shard].Batch, cancellation);
+        }
+        catch (Exception e)
+        {
+            // A synchronous refusal counts as an answer like any other, so that the other shards are still asked and awaited.
+            return ValueTask.FromException<AppendResult>(e);
+        }
+    }
+
+    private void Remember(int shard, AppendResult result)
+    {
+        var part = parts[shard];
+        if (result.NewSeriesRefs.Length == 0)
+        {
+            return;
+        }
+
+        var entries = ArrayPool<(UInt128, uint)>.Shared.Rent(part.RunCount);
+        var count = 0;
+        foreach (ref readonly var run in part.Runs)
+        {
+            if (run.NewSeries >= 0 && run.NewSeries < result.NewSeriesRefs.Length && result.NewSeriesRefs[run.NewSeries] != AppendResult.NoRef)
+            {
+                entries[count++] = (run.Fingerprint, result.NewSeriesRefs[run.NewSeries]);
+            }
+        }
+
+        route!.Cache.Add(shard, route.Cache.Observe(shard, result.Incarnation), entries.AsSpan(0, count));
+        ArrayPool<(UInt128, uint)>.Shared.Return(entries);
+    }
+}

@@ -1,0 +1,90 @@
+using Metrics.Model;
+
+namespace Metrics.Cluster;
+
+/// <summary>What one request sends to one shard: the batch, and for each run of samples of one series where its labels lie in the request body.</summary>
+internal sealed class ShardPart
+{
+    // A batch that grew beyond this is not kept for the next request: one huge request must not pin its memory for good.
+    private const int MaxKeptSamples = 1 << 18;
+
+    private SampleBatch batch = new();
+    private SampleBatch? rebuilt;
+    private Run[] runs = new Run[64];
+
+    /// <summary>The samples.</summary>
+    public SampleBatch Batch => batch;
+
+    /// <summary>The runs, ascending by first sample.</summary>
+    public ReadOnlySpan<Run> Runs => runs.AsSpan(0, RunCount);
+
+    /// <summary>The number of runs.</summary>
+    public int RunCount { get; private set; }
+
+    /// <summary>What the series cache said of this shard when the request began.</summary>
+    public SeriesCache.ShardState? State { get; set; }
+
+    /// <summary>Starts a run; the samples added to the batch from now on belong to it.</summary>
+    public void StartRun(UInt128 fingerprint, int labelsAt, int labelsLength, int newSeries)
+    {
+        if (RunCount == runs.Length)
+        {
+            Array.Resize(ref runs, RunCount * 2);
+        }
+
+        runs[RunCount++] = new Run(fingerprint, labelsAt, labelsLength, batch.Count, newSeries);
+    }
+
+    /// <summary>Builds the batch again with labels instead of references, from the request body.</summary>
+    public void CarryLabels<TFormat>(ReadOnlySpan<byte> body, LabelCanonicalizer canonicalizer)
+        where TFormat : struct, ILabelFormat
+    {
+        var old = batch;
+        var fresh = rebuilt ?? new SampleBatch();
+        fresh.Clear();
+        for (var i = 0; i < RunCount; i++)
+        {
+            ref var run = ref runs[i];
+            var end = i + 1 < RunCount ? runs[i + 1].FirstSample : old.Count;
+            var reason = canonicalizer.Canonicalize<TFormat>(body.Slice(run.LabelsAt, run.LabelsLength), out var canonical, out var example);
+            if (reason != RejectReason.None)
+            {
+                throw new InvalidOperationException($"labels that were valid when first seen are now refused: {example}");
+            }
+
+            var index = fresh.AddSeries(canonical, SeriesHash.Of(canonical));
+            for (var sample = run.FirstSample; sample < end; sample++)
+            {
+                fresh.Add((uint)index | SampleBatch.NewSeriesFlag, old.Times[sample], old.Values[sample]);
+            }
+
+            run = run with { NewSeries = index };
+        }
+
+        batch = fresh;
+        rebuilt = old;
+    }
+
+    /// <summary>Forgets the request.</summary>
+    public void Clear()
+    {
+        if (batch.Count > MaxKeptSamples)
+        {
+            batch = new SampleBatch();
+            rebuilt = null;
+            runs = new Run[64];
+        }
+
+        batch.Clear();
+        RunCount = 0;
+        State = null;
+    }
+
+    /// <summary>Consecutive samples of one series.</summary>
+    /// <param name="Fingerprint">The series' fingerprint.</param>
+    /// <param name="LabelsAt">Where its labels start in the request body.</param>
+    /// <param name="LabelsLength">How long they are.</param>
+    /// <param name="FirstSample">The first sample in the batch.</param>
+    /// <param name="NewSeries">The index among the label sets that the batch carries, or -1 when a reference was known.</param>
+    internal readonly record struct Run(UInt128 Fingerprint, int LabelsAt, int LabelsLength, int FirstSample, int NewSeries);
+}

@@ -1,0 +1,94 @@
+using System.Collections.Concurrent;
+
+namespace Metrics.Cluster;
+
+/// <summary>Writes requests of one tenant: keeps its series cache and the pool of partitioners. One for each tenant; thread-safe.</summary>
+public sealed class TenantWriter
+{
+    private readonly ConcurrentBag<IDisposable> idle = [];
+    private readonly int maxIdle = 2 * Environment.ProcessorCount;
+    private readonly int maxCachedSeries;
+    private Route route;
+
+    /// <summary>Makes a writer. <paramref name="maxCachedSeries"/> bounds the series cache, 32 bytes an entry; it grows only as series come.</summary>
+    public TenantWriter(ITenant tenant, LabelLimits limits, int maxCachedSeries = 1 << 22)
+    {
+        Tenant = tenant;
+        Limits = limits;
+        this.maxCachedSeries = maxCachedSeries;
+        route = new Route(tenant.Shards, maxCachedSeries);
+    }
+
+    /// <summary>The tenant written to.</summary>
+    public ITenant Tenant { get; }
+
+    /// <summary>Bounds on labels.</summary>
+    public LabelLimits Limits { get; }
+
+    /// <summary>The bytes the series cache takes.</summary>
+    public long CacheBytes => Volatile.Read(ref route).Cache.Bytes;
+
+    internal SeriesFingerprint Fingerprint { get; init; } = SeriesFingerprint.OfProcess;
+
+    /// <summary>Starts a request. The body must stay as it is until the partitioner is disposed; label spans passed to it must lie in the body.</summary>
+    public BatchPartitioner<TFormat> Begin<TFormat>(ReadOnlyMemory<byte> body)
+        where TFormat : struct, ILabelFormat
+    {
+        var partitioner = idle.TryTake(out var pooled) && pooled is BatchPartitioner<TFormat> fitting ? fitting : new BatchPartitioner<TFormat>(this);
+        partitioner.Start(CurrentRoute(), body);
+        return partitioner;
+    }
+
+    internal void Return(IDisposable partitioner)
+    {
+        if (idle.Count < maxIdle)
+        {
+            idle.Add(partitioner);
+        }
+    }
+
+    private Route CurrentRoute()
+    {
+        var current = Volatile.Read(ref route);
+        var shards = Tenant.Shards;
+        if (!ReferenceEquals(current.Shards, shards))
+        {
+            // The shard map changed, and with it what the cached shard numbers mean.
+            current = new Route(shards, maxCachedSeries);
+            Volatile.Write(ref route, current);
+        }
+
+        return current;
+    }
+
+    /// <summary>One version of the shard map and what is cached under it.</summary>
+    internal sealed class Route
+    {
+        private readonly ulong[] firsts;
+
+        /// <summary>Takes the shards, ascending by range.</summary>
+        public Route(IReadOnlyList<IShard> shards, int maxCachedSeries)
+        {
+            Shards = shards;
+            Cache = new SeriesCache(shards.Count, maxCachedSeries);
+            firsts = new ulong[shards.Count];
+            for (var i = 0; i < firsts.Length; i++)
+            {
+                firsts[i] = shards[i].Id.Range.First;
+            }
+        }
+
+        /// <summary>The shards, ascending by range.</summary>
+        public IReadOnlyList<IShard> Shards { get; }
+
+        /// <summary>The series known.</summary>
+        public SeriesCache Cache { get; }
+
+        /// <summary>The shard that owns a hash.</summary>
+        public int ShardOf(ulong hash)
+        {
+            var at = Array.BinarySearch(firsts, hash);
+            return at >= 0 ? at : ~at - 1;
+        }
+    }
+}
