@@ -9,6 +9,9 @@ public interface ICluster : IAsyncDisposable
     /// <summary>How far start-up is; the gateway answers 503 on <c>/-/ready</c> until it is done.</summary>
     ReplayProgress Progress { get; }
 
+    /// <summary>The tenants open here, for status pages and self metrics; a snapshot.</summary>
+    IReadOnlyList<ITenant> Tenants => [];
+
     /// <summary>The tenant, made when it does not exist yet; for writes.</summary>
     ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation);
 
@@ -126,7 +129,7 @@ public interface IMetricMetadata
 
     /// <summary>What was declared, by family; a family has several entries when senders disagree.</summary>
     /// <param name="family">Only this family; null for all.</param>
-    /// <param name="limit">The most families; negative for all, as in Prometheus's API.</param>
+    /// <param name="limit">The most families; 0 or less for all.</param>
     /// <param name="limitPerFamily">The most entries of a family; 0 or less for all.</param>
     IReadOnlyDictionary<string, IReadOnlyList<MetricMetadata>> Get(string? family, int limit, int limitPerFamily);
 }

@@ -72,7 +72,7 @@ internal sealed class TenantMetadata : IMetricMetadata, IDisposable
         var found = new SortedDictionary<string, IReadOnlyList<MetricMetadata>>(StringComparer.Ordinal);
         if (family is not null)
         {
-            if (limit != 0 && families.TryGetValue(family, out var one))
+            if (families.TryGetValue(family, out var one))
             {
                 found[family] = First(one, limitPerFamily);
             }
@@ -82,7 +82,7 @@ internal sealed class TenantMetadata : IMetricMetadata, IDisposable
 
         foreach (var (name, entries) in families)
         {
-            if (limit >= 0 && found.Count >= limit)
+            if (limit > 0 && found.Count >= limit)
             {
                 break;
             }

@@ -20,6 +20,8 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
     private Task<AppendResult>[] answers = [];
     private TenantWriter.Route? route;
     private ReadOnlyMemory<byte> body;
+    private byte[] aside = [];
+    private int asideLength;
     private SampleBatch? current;
     private uint currentRef;
     private RejectReason currentReason;
@@ -31,18 +33,14 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         canonicalizer = new LabelCanonicalizer(writer.Limits);
     }
 
-    /// <summary>Starts a series whose labels are these bytes, a slice of the request body. False when it is refused: its samples are only counted.</summary>
-    /// <exception cref="FormatException">The label bytes are malformed.</exception>
+    /// <summary>Starts a series whose labels are these bytes. False when it is refused: its samples are only counted.</summary>
+    /// <remarks>Labels that are a slice of the request body are not copied; others are.</remarks>
+    /// <exception cref="FormatException">The label bytes are malformed, or what the format throws then.</exception>
     public bool BeginSeries(ReadOnlySpan<byte> rawLabels)
     {
         if (!body.Span.Overlaps(rawLabels, out var labelsAt))
         {
-            if (!rawLabels.IsEmpty)
-            {
-                throw new ArgumentException("the labels are not a slice of the request body", nameof(rawLabels));
-            }
-
-            labelsAt = 0;
+            labelsAt = KeepAside(rawLabels);
         }
 
         currentReason = RejectReason.None;
@@ -106,7 +104,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
                 var result = await answers[shard].ConfigureAwait(false);
                 if (result.Status == AppendStatus.StaleReferences)
                 {
-                    parts[shard].CarryLabels<TFormat>(body.Span, canonicalizer);
+                    parts[shard].CarryLabels<TFormat>(body.Span, aside, canonicalizer);
                     result = await Send(shard, cancellation).ConfigureAwait(false);
                 }
 
@@ -156,6 +154,8 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         tally.Clear();
         route = null;
         body = default;
+        aside = [];
+        asideLength = 0;
         current = null;
         if (!inFlight)
         {
@@ -183,6 +183,19 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         {
             parts[i].State = newRoute.Cache.StateOf(i);
         }
+    }
+
+    // Labels that a sender scattered over its message were gathered outside the body; a negative position says that they were kept here.
+    private int KeepAside(ReadOnlySpan<byte> rawLabels)
+    {
+        if (asideLength + rawLabels.Length > aside.Length)
+        {
+            Array.Resize(ref aside, Math.Max(asideLength + rawLabels.Length, aside.Length * 2));
+        }
+
+        rawLabels.CopyTo(aside.AsSpan(asideLength));
+        asideLength += rawLabels.Length;
+        return ~(asideLength - rawLabels.Length);
     }
 
     private bool BeginNewSeries(ReadOnlySpan<byte> rawLabels, int labelsAt, UInt128 fingerprint)

@@ -48,7 +48,7 @@ internal sealed class SeriesFingerprint
 
     private UInt128 OfAes(ReadOnlySpan<byte> bytes)
     {
-        var a = lane0 ^ Vector128.Create((ulong)bytes.Length, 0).AsByte();
+        var a = lane0;
         var b = lane1;
         var c = lane2;
         var d = lane3;
@@ -86,7 +86,9 @@ internal sealed class SeriesFingerprint
             d = Mix(d ^ (bytes.Length >= 16 ? Load(ref start, bytes.Length - 16) : Padded(bytes)));
         }
 
-        var folded = Mix(Mix(Mix(Mix(Mix(a) ^ b) ^ c) ^ d));
+        // The length comes last: at the start it would share a lane with the sender's bytes, which could then stand in for it.
+        var length = Vector128.Create((ulong)bytes.Length, 0).AsByte();
+        var folded = Mix(Mix(Mix(Mix(Mix(a) ^ b) ^ c) ^ d) ^ length);
         return new UInt128(folded.AsUInt64()[1], folded.AsUInt64()[0]);
     }
 

@@ -35,8 +35,8 @@ internal sealed class ShardPart
         runs[RunCount++] = new Run(fingerprint, labelsAt, labelsLength, batch.Count, newSeries);
     }
 
-    /// <summary>Builds the batch again with labels instead of references, from the request body.</summary>
-    public void CarryLabels<TFormat>(ReadOnlySpan<byte> body, LabelCanonicalizer canonicalizer)
+    /// <summary>Builds the batch again with labels instead of references, from the request body or what was kept aside.</summary>
+    public void CarryLabels<TFormat>(ReadOnlySpan<byte> body, ReadOnlySpan<byte> aside, LabelCanonicalizer canonicalizer)
         where TFormat : struct, ILabelFormat
     {
         var old = batch;
@@ -46,7 +46,8 @@ internal sealed class ShardPart
         {
             ref var run = ref runs[i];
             var end = i + 1 < RunCount ? runs[i + 1].FirstSample : old.Count;
-            var reason = canonicalizer.Canonicalize<TFormat>(body.Slice(run.LabelsAt, run.LabelsLength), out var canonical, out var example);
+            var labels = run.LabelsAt >= 0 ? body.Slice(run.LabelsAt, run.LabelsLength) : aside.Slice(~run.LabelsAt, run.LabelsLength);
+            var reason = canonicalizer.Canonicalize<TFormat>(labels, out var canonical, out var example);
             if (reason != RejectReason.None)
             {
                 throw new InvalidOperationException($"labels that were valid when first seen are now refused: {example}");
@@ -82,7 +83,7 @@ internal sealed class ShardPart
 
     /// <summary>Consecutive samples of one series.</summary>
     /// <param name="Fingerprint">The series' fingerprint.</param>
-    /// <param name="LabelsAt">Where its labels start in the request body.</param>
+    /// <param name="LabelsAt">Where its labels start in the request body, or the complement of where they start in the bytes kept aside.</param>
     /// <param name="LabelsLength">How long they are.</param>
     /// <param name="FirstSample">The first sample in the batch.</param>
     /// <param name="NewSeries">The index among the label sets that the batch carries, or -1 when a reference was known.</param>

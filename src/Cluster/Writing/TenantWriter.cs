@@ -30,7 +30,7 @@ public sealed class TenantWriter
 
     internal SeriesFingerprint Fingerprint { get; init; } = SeriesFingerprint.OfProcess;
 
-    /// <summary>Starts a request. The body must stay as it is until the partitioner is disposed; label spans passed to it must lie in the body.</summary>
+    /// <summary>Starts a request. The body must stay as it is until the partitioner is disposed.</summary>
     public BatchPartitioner<TFormat> Begin<TFormat>(ReadOnlyMemory<byte> body)
         where TFormat : struct, ILabelFormat
     {

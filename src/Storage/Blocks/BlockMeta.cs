@@ -1,0 +1,154 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Metrics.Storage;
+
+/// <summary>What <c>meta.json</c> says of a block, in Prometheus's names.</summary>
+public sealed record BlockMeta
+{
+    /// <summary>The file's name inside a block.</summary>
+    public const string FileName = "meta.json";
+
+    /// <summary>The block's name.</summary>
+    [JsonConverter(typeof(UlidConverter))]
+    public required Ulid Ulid { get; init; }
+
+    /// <summary>The first instant covered, Unix milliseconds, inclusive.</summary>
+    public required long MinTime { get; init; }
+
+    /// <summary>The end of the time covered, exclusive.</summary>
+    public required long MaxTime { get; init; }
+
+    /// <summary>How much the block holds.</summary>
+    public BlockStats Stats { get; init; } = new();
+
+    /// <summary>What the block was made from.</summary>
+    public BlockCompaction Compaction { get; init; } = new();
+
+    /// <summary>The version of the block format; 1.</summary>
+    public int Version { get; init; } = 1;
+
+    /// <summary>What Thanos adds; null when absent.</summary>
+    public ThanosMeta? Thanos { get; init; }
+
+    /// <summary>Reads the file of a block directory.</summary>
+    /// <exception cref="InvalidDataException">The file is missing or damaged; the message names it.</exception>
+    public static BlockMeta Read(string directory)
+    {
+        var path = Path.Combine(directory, FileName);
+        try
+        {
+            var meta = JsonSerializer.Deserialize(File.ReadAllBytes(path), BlockMetaJson.Default.BlockMeta)
+                ?? throw new InvalidDataException($"{path}: offset 0: null is not a block's description");
+            if (meta.Version != 1)
+            {
+                throw new InvalidDataException($"{path}: offset 0: block version is {meta.Version}, only 1 is read");
+            }
+
+            return meta;
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{path}: offset {e.BytePositionInLine ?? 0} of line {(e.LineNumber ?? 0) + 1}: {e.Message}", e);
+        }
+        catch (FileNotFoundException e)
+        {
+            throw new InvalidDataException($"{path}: offset 0: the file is missing", e);
+        }
+    }
+
+    /// <summary>The file's bytes.</summary>
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, BlockMetaJson.Default.BlockMeta);
+
+    internal sealed class UlidConverter : JsonConverter<Ulid>
+    {
+        public override Ulid Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            Storage.Ulid.TryParse(reader.GetString(), out var ulid) ? ulid : throw new JsonException("ulid is not a ULID");
+
+        public override void Write(Utf8JsonWriter writer, Ulid value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+    }
+}
+
+/// <summary>How much a block holds.</summary>
+public sealed record BlockStats
+{
+    /// <summary>Samples of all kinds.</summary>
+    public ulong NumSamples { get; init; }
+
+    /// <summary>Float samples.</summary>
+    public ulong NumFloatSamples { get; init; }
+
+    /// <summary>Native histograms.</summary>
+    public ulong NumHistogramSamples { get; init; }
+
+    /// <summary>Series.</summary>
+    public ulong NumSeries { get; init; }
+
+    /// <summary>Chunks.</summary>
+    public ulong NumChunks { get; init; }
+
+    /// <summary>Deletions not yet carried out.</summary>
+    public ulong NumTombstones { get; init; }
+}
+
+/// <summary>What a block was made from.</summary>
+public sealed record BlockCompaction
+{
+    /// <summary>1 for a block cut from a head, more for one made of blocks.</summary>
+    public int Level { get; init; } = 1;
+
+    /// <summary>The first-level blocks whose samples it holds, by name.</summary>
+    public IReadOnlyList<string>? Sources { get; init; }
+
+    /// <summary>The blocks it was made of.</summary>
+    public IReadOnlyList<BlockParent>? Parents { get; init; }
+
+    /// <summary>True when every series was deleted and the block may go.</summary>
+    public bool Deletable { get; init; }
+
+    /// <summary>Why it was made, e.g. <c>from-out-of-order</c>.</summary>
+    public IReadOnlyList<string>? Hints { get; init; }
+}
+
+/// <summary>A block that another was made of.</summary>
+/// <param name="Ulid">Its name.</param>
+/// <param name="MinTime">Its first instant.</param>
+/// <param name="MaxTime">Its end, exclusive.</param>
+public sealed record BlockParent(string Ulid, long MinTime, long MaxTime);
+
+/// <summary>The section that Thanos adds to <c>meta.json</c>.</summary>
+public sealed record ThanosMeta
+{
+    /// <summary>The version of the section.</summary>
+    public int Version { get; init; } = 1;
+
+    /// <summary>External labels of every series of the block.</summary>
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>Whether and how samples were reduced.</summary>
+    public ThanosDownsample Downsample { get; init; } = new(0);
+
+    /// <summary>Which program made the block.</summary>
+    public string Source { get; init; } = "";
+
+    /// <summary>The files of the block.</summary>
+    public IReadOnlyList<ThanosFile>? Files { get; init; }
+}
+
+/// <summary>How far samples were reduced.</summary>
+/// <param name="Resolution">Milliseconds a sample; 0 for raw samples.</param>
+public sealed record ThanosDownsample(long Resolution);
+
+/// <summary>A file of a block.</summary>
+/// <param name="RelPath">Its path inside the block.</param>
+/// <param name="SizeBytes">Its size; null for <c>meta.json</c> itself.</param>
+public sealed record ThanosFile([property: JsonPropertyName("rel_path")] string RelPath, [property: JsonPropertyName("size_bytes")] long? SizeBytes);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    WriteIndented = true,
+    IndentCharacter = '\t',
+    IndentSize = 1)]
+[JsonSerializable(typeof(BlockMeta))]
+internal sealed partial class BlockMetaJson : JsonSerializerContext;

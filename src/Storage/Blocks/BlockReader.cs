@@ -1,0 +1,265 @@
+using System.Text;
+using Metrics.Model;
+
+namespace Metrics.Storage;
+
+/// <summary>An open block. Thread-safe.</summary>
+/// <remarks>
+/// The files stay mapped until <see cref="Dispose"/> was called and every series set taken from the block is disposed, so a block can be dropped
+/// while queries run over it. Damage found on opening or on reading raises <see cref="InvalidDataException"/> with file, offset and reason.
+/// </remarks>
+public sealed class BlockReader : IDisposable
+{
+    private readonly ChunkSegments segments;
+    private int references = 1;
+    private int disposed;
+
+    private BlockReader(string directory, BlockMeta meta, IndexReader index, ChunkSegments segments, Tombstones tombstones)
+    {
+        DirectoryPath = directory;
+        Meta = meta;
+        Index = index;
+        this.segments = segments;
+        Tombstones = tombstones;
+    }
+
+    /// <summary>The block's directory.</summary>
+    public string DirectoryPath { get; }
+
+    /// <summary>What <c>meta.json</c> says.</summary>
+    public BlockMeta Meta { get; }
+
+    /// <summary>The index, for callers that hold a reference to the block.</summary>
+    public IndexReader Index { get; }
+
+    /// <summary>Deletions not yet carried out.</summary>
+    public Tombstones Tombstones { get; }
+
+    /// <summary>The time covered, both ends inclusive.</summary>
+    public TimeRange Range => new(Meta.MinTime, Meta.MaxTime - 1);
+
+    /// <summary>Bytes of index and chunks.</summary>
+    public long Length => Index.Length + segments.Length;
+
+    /// <summary>Opens a block directory.</summary>
+    /// <exception cref="InvalidDataException">The block is damaged; the message names file, offset and reason.</exception>
+    public static BlockReader Open(string directory)
+    {
+        var meta = BlockMeta.Read(directory);
+        if (meta.MaxTime <= meta.MinTime)
+        {
+            throw new InvalidDataException($"{Path.Combine(directory, BlockMeta.FileName)}: offset 0: the block covers {meta.MinTime} to {meta.MaxTime}");
+        }
+
+        var tombstones = Tombstones.Read(directory);
+        var indexPath = Path.Combine(directory, "index");
+        if (!File.Exists(indexPath))
+        {
+            throw new InvalidDataException($"{indexPath}: offset 0: the file is missing");
+        }
+
+        var index = new IndexReader(new MappedFile(indexPath));
+        try
+        {
+            return new BlockReader(directory, meta, index, ChunkSegments.Open(directory), tombstones);
+        }
+        catch
+        {
+            index.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The series for which all matchers hold and that have chunks in the range; see <see cref="ISeriesSet"/>.</summary>
+    public ISeriesSet Select(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation = default)
+    {
+        Acquire();
+        try
+        {
+            var found = new BlockSeriesSet(this, range);
+            if (!range.IsEmpty && Range.Overlaps(range))
+            {
+                using var postings = new PostingsBuffer();
+                PostingsSelection.Select(Index, matchers, postings);
+                found.Load(postings.Items, cancellation);
+            }
+
+            return found;
+        }
+        catch
+        {
+            Release();
+            throw;
+        }
+    }
+
+    /// <summary>The names of labels of matching series, ascending by bytes; none when the block lies outside the range. Reads the index alone.</summary>
+    public IReadOnlyList<string> LabelNames(IReadOnlyList<Matcher> matchers, TimeRange range)
+    {
+        if (!Range.Overlaps(range))
+        {
+            return [];
+        }
+
+        using var held = Hold();
+        if (matchers.Count == 0)
+        {
+            return [.. Index.LabelNames.Select(Encoding.UTF8.GetString)];
+        }
+
+        using var postings = new PostingsBuffer();
+        PostingsSelection.Select(Index, matchers, postings);
+        var names = new SymbolInterner();
+        var entry = new SeriesEntry();
+        foreach (var series in postings.Items)
+        {
+            Index.ReadSeries(series, entry);
+            foreach (var label in new LabelEnumerator(entry.CanonicalLabels))
+            {
+                names.Intern(label.Name);
+            }
+        }
+
+        return [.. names.Sorted().Select(n => Encoding.UTF8.GetString(names[n]))];
+    }
+
+    /// <summary>The values of a label of matching series, ascending by bytes; none when the block lies outside the range. Reads the index alone.</summary>
+    public IReadOnlyList<string> LabelValues(string name, IReadOnlyList<Matcher> matchers, TimeRange range)
+    {
+        if (name.Length == 0 || !Range.Overlaps(range))
+        {
+            return [];
+        }
+
+        using var held = Hold();
+        using var collector = new ValueCollector(Index, matchers);
+        Index.VisitValues(Encoding.UTF8.GetBytes(name), collector);
+        return collector.Values;
+    }
+
+    /// <summary>The payload of a chunk, verified; valid while the caller holds a reference to the block.</summary>
+    public ReadOnlySpan<byte> ReadChunk(ChunkMeta chunk, out ChunkEncoding encoding) => segments.Read(chunk.Reference, out encoding);
+
+    /// <summary>Keeps the files mapped until the result is disposed.</summary>
+    /// <exception cref="ObjectDisposedException">The block is closed.</exception>
+    public IDisposable Hold()
+    {
+        Acquire();
+        return new Reference(this);
+    }
+
+    /// <summary>Closes the block once nobody reads it any more.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref disposed, 1) == 0)
+        {
+            Release();
+        }
+    }
+
+    internal void Release()
+    {
+        if (Interlocked.Decrement(ref references) == 0)
+        {
+            Index.Dispose();
+            segments.Dispose();
+        }
+    }
+
+    internal void Decode(ChunkMeta chunk, TimeRange range, SampleBuffer into)
+    {
+        var data = segments.Read(chunk.Reference, out var encoding);
+        try
+        {
+            switch (encoding)
+            {
+                case ChunkEncoding.Xor:
+                    XorPayload.Decode(data, range, into);
+                    break;
+                case ChunkEncoding.Histogram:
+                    HistogramChunk.Decode(data, range, into);
+                    break;
+                case ChunkEncoding.FloatHistogram:
+                    FloatHistogramChunk.Decode(data, range, into);
+                    break;
+                default:
+                    throw new InvalidDataException($"chunk encoding {(byte)encoding} is not known");
+            }
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"{segments.Describe(chunk.Reference)}: {e.Message}", e);
+        }
+    }
+
+    private void Acquire()
+    {
+        var seen = Volatile.Read(ref references);
+        while (true)
+        {
+            ObjectDisposedException.ThrowIf(seen == 0, this);
+            var was = Interlocked.CompareExchange(ref references, seen + 1, seen);
+            if (was == seen)
+            {
+                return;
+            }
+
+            seen = was;
+        }
+    }
+
+    private sealed class Reference(BlockReader block) : IDisposable
+    {
+        private int released;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref released, 1) == 0)
+            {
+                block.Release();
+            }
+        }
+    }
+
+    // Without matchers every value counts; with them, one whose list shares a series with the selection.
+    private sealed class ValueCollector : ILabelValueVisitor, IDisposable
+    {
+        private readonly IndexReader index;
+        private readonly PostingsBuffer list = new();
+        private readonly PostingsBuffer? selected;
+
+        public ValueCollector(IndexReader index, IReadOnlyList<Matcher> matchers)
+        {
+            this.index = index;
+            if (matchers.Count > 0)
+            {
+                selected = new PostingsBuffer();
+                PostingsSelection.Select(index, matchers, selected);
+            }
+        }
+
+        public List<string> Values { get; } = [];
+
+        public bool Visit(ReadOnlySpan<byte> value, long listHandle)
+        {
+            if (selected is not null)
+            {
+                list.Clear();
+                index.AddList(listHandle, list);
+                if (PostingsSets.Intersect(list.Writable, selected.Items) == 0)
+                {
+                    return true;
+                }
+            }
+
+            Values.Add(Encoding.UTF8.GetString(value));
+            return true;
+        }
+
+        public void Dispose()
+        {
+            list.Dispose();
+            selected?.Dispose();
+        }
+    }
+}

@@ -1,0 +1,163 @@
+using System.Runtime.InteropServices;
+using Metrics.Model;
+
+namespace Metrics.Storage;
+
+/// <summary>What a selection found in a block: labels and chunk places in memory, samples decoded on demand.</summary>
+internal sealed class BlockSeriesSet(BlockReader block, TimeRange range) : ISeriesSet
+{
+    private const int SeriesBetweenCancellationChecks = 1024;
+
+    private readonly List<Series> series = [];
+    private readonly List<ChunkMeta> chunks = [];
+    private int disposed;
+
+    /// <inheritdoc/>
+    public int Count => series.Count;
+
+    /// <summary>Reads the series; one without a chunk in the range is left out.</summary>
+    public void Load(ReadOnlySpan<uint> references, CancellationToken cancellation)
+    {
+        var entry = new SeriesEntry();
+        var left = SeriesBetweenCancellationChecks;
+        foreach (var reference in references)
+        {
+            if (--left == 0)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                left = SeriesBetweenCancellationChecks;
+            }
+
+            block.Index.ReadSeries(reference, entry);
+            var start = chunks.Count;
+            var plain = block.Tombstones.Of(reference).IsEmpty;
+            var last = long.MinValue;
+            foreach (var chunk in entry.Chunks)
+            {
+                var time = new TimeRange(chunk.MinMs, chunk.MaxMs);
+                if (!time.Overlaps(range) || block.Tombstones.Covers(reference, time))
+                {
+                    continue;
+                }
+
+                plain &= chunks.Count == start || chunk.MinMs > last;
+                last = Math.Max(last, chunk.MaxMs);
+                chunks.Add(chunk);
+            }
+
+            if (chunks.Count > start)
+            {
+                series.Add(new Series(Labels.FromEncoded(entry.CanonicalLabels), reference, start, chunks.Count - start, plain));
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public Labels LabelsOf(int index) => series[index].Labels;
+
+    /// <inheritdoc/>
+    public void Read(int index, SampleBuffer into)
+    {
+        ObjectDisposedException.ThrowIf(disposed != 0, this);
+        var one = series[index];
+        var own = CollectionsMarshal.AsSpan(chunks).Slice(one.FirstChunk, one.ChunkCount);
+        if (one.Plain)
+        {
+            foreach (var chunk in own)
+            {
+                block.Decode(chunk, Within(chunk), into);
+            }
+        }
+        else
+        {
+            ReadMerged(own, block.Tombstones.Of(one.Reference), into);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref disposed, 1) == 0)
+        {
+            block.Release();
+        }
+    }
+
+    // The index says which times a chunk has; a sample elsewhere would break the order of the whole series.
+    private TimeRange Within(ChunkMeta chunk) => new(Math.Max(range.MinMs, chunk.MinMs), Math.Min(range.MaxMs, chunk.MaxMs));
+
+    private void ReadMerged(ReadOnlySpan<ChunkMeta> own, ReadOnlySpan<TimeRange> deleted, SampleBuffer into)
+    {
+        var merged = new SampleBuffer();
+        var next = new SampleBuffer();
+        var both = new SampleBuffer();
+        try
+        {
+            foreach (var chunk in own)
+            {
+                next.Clear();
+                block.Decode(chunk, Within(chunk), next);
+                both.Clear();
+                Merge(merged, next, both);
+                (merged, both) = (both, merged);
+            }
+
+            var at = 0;
+            for (var i = 0; i < merged.Count; i++)
+            {
+                var time = merged.Times[i];
+                while (at < deleted.Length && deleted[at].MaxMs < time)
+                {
+                    at++;
+                }
+
+                if (at == deleted.Length || !deleted[at].Contains(time))
+                {
+                    Copy(merged, i, into);
+                }
+            }
+        }
+        finally
+        {
+            merged.Dispose();
+            next.Dispose();
+            both.Dispose();
+        }
+    }
+
+    // Of two samples at one instant the one of the chunk that stands first in the index stays.
+    private static void Merge(SampleBuffer left, SampleBuffer right, SampleBuffer into)
+    {
+        int l = 0, r = 0;
+        while (l < left.Count || r < right.Count)
+        {
+            if (r == right.Count || (l < left.Count && left.Times[l] <= right.Times[r]))
+            {
+                if (r < right.Count && left.Times[l] == right.Times[r])
+                {
+                    r++;
+                }
+
+                Copy(left, l++, into);
+            }
+            else
+            {
+                Copy(right, r++, into);
+            }
+        }
+    }
+
+    private static void Copy(SampleBuffer from, int index, SampleBuffer into)
+    {
+        if (from.HasHistograms && from.Histograms[index] is { } histogram)
+        {
+            into.Add(from.Times[index], histogram);
+        }
+        else
+        {
+            into.Add(from.Times[index], from.Values[index]);
+        }
+    }
+
+    private readonly record struct Series(Labels Labels, uint Reference, int FirstChunk, int ChunkCount, bool Plain);
+}

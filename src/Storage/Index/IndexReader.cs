@@ -1,0 +1,155 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+
+namespace Metrics.Storage;
+
+/// <summary>Reads an index file of version 2.</summary>
+/// <remarks>
+/// Opening verifies head, symbols, postings offset table and table of contents; a series or a postings list is verified each time it is read. So damage
+/// raises <see cref="InvalidDataException"/> naming file and offset, and never gives wrong data. Thread-safe.
+/// </remarks>
+public sealed class IndexReader : IPostingsSource, IDisposable
+{
+    private readonly IBlockFile file;
+    private readonly SymbolReader symbols;
+    private readonly PostingsTable table;
+    private readonly IndexToc toc;
+
+    /// <summary>Opens an index and owns the file from then on, also when opening fails.</summary>
+    /// <exception cref="InvalidDataException">The file is damaged.</exception>
+    public IndexReader(IBlockFile file)
+    {
+        this.file = file;
+        try
+        {
+            toc = IndexToc.Read(file);
+            symbols = new SymbolReader(file, toc.Symbols);
+            table = new PostingsTable(file, toc.PostingsTable);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The number of distinct label names and values.</summary>
+    public int SymbolCount => symbols.Count;
+
+    /// <summary>The size of the file.</summary>
+    public long Length => file.Length;
+
+    /// <summary>The names of all labels, ascending by bytes.</summary>
+    public IEnumerable<byte[]> LabelNames => table.Names;
+
+    /// <inheritdoc/>
+    public void AddAll(PostingsBuffer into)
+    {
+        if (table.AllList != 0)
+        {
+            AddList(table.AllList, into);
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool TryFindList(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, out long list) => table.TryFind(name, value, out list);
+
+    /// <inheritdoc/>
+    public void VisitValues(ReadOnlySpan<byte> name, ILabelValueVisitor visitor) => table.VisitValues(name, visitor);
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidDataException">The list is damaged.</exception>
+    public void AddList(long list, PostingsBuffer into)
+    {
+        var body = IndexSections.Read(file, list, "a postings list");
+        if (body.Length < 4 || BinaryPrimitives.ReadUInt32BigEndian(body) != (uint)((body.Length - 4) / 4) || body.Length % 4 != 0)
+        {
+            BlockDamage.Throw(file.Name, list, $"a postings list of {body.Length} bytes has a wrong count");
+        }
+
+        var entries = MemoryMarshal.Cast<byte, uint>(body[4..]);
+        var to = into.Extend(entries.Length);
+        if (BitConverter.IsLittleEndian)
+        {
+            BinaryPrimitives.ReverseEndianness(entries, to);
+        }
+        else
+        {
+            entries.CopyTo(to);
+        }
+
+        for (var i = 1; i < to.Length; i++)
+        {
+            if (to[i] <= to[i - 1])
+            {
+                BlockDamage.Throw(file.Name, list, $"entry {i} of a postings list does not ascend");
+            }
+        }
+    }
+
+    /// <summary>Reads a series by its reference.</summary>
+    /// <exception cref="InvalidDataException">The entry is damaged.</exception>
+    public void ReadSeries(uint reference, SeriesEntry into)
+    {
+        into.Clear();
+        var body = IndexSections.ReadSeries(file, reference, out var offset);
+        var reader = new SpanReader(body, file.Name, offset);
+        var lastName = -1;
+        for (var left = reader.Count(2); left > 0; left--)
+        {
+            var at = reader.Offset;
+            var name = SymbolNumber(ref reader);
+            var value = symbols[SymbolNumber(ref reader)];
+            if (name <= lastName || value.IsEmpty)
+            {
+                BlockDamage.Throw(file.Name, at, "the labels of a series are not sorted, or one has no value");
+            }
+
+            into.AddText(symbols[name]);
+            into.AddText(value);
+            lastName = name;
+        }
+
+        ReadChunks(ref reader, into);
+        if (!reader.AtEnd)
+        {
+            BlockDamage.Throw(file.Name, reader.Offset, $"{reader.Remaining} bytes follow the chunks of a series");
+        }
+    }
+
+    /// <summary>Gives the file back.</summary>
+    public void Dispose() => file.Dispose();
+
+    private int SymbolNumber(ref SpanReader reader)
+    {
+        var at = reader.Offset;
+        var number = reader.UVarint();
+        if (number >= (ulong)symbols.Count)
+        {
+            BlockDamage.Throw(file.Name, at, $"symbol {number} of {symbols.Count} is asked for");
+        }
+
+        return (int)number;
+    }
+
+    private void ReadChunks(ref SpanReader reader, SeriesEntry into)
+    {
+        var count = reader.Count(3);
+        ulong reference = 0;
+        long time = 0;
+        for (var i = 0; i < count; i++)
+        {
+            var at = reader.Offset;
+            var min = i == 0 ? reader.SVarint() : unchecked(time + (long)reader.UVarint());
+            var max = unchecked(min + (long)reader.UVarint());
+            reference = i == 0 ? reader.UVarint() : unchecked(reference + (ulong)reader.SVarint());
+            if (max < min)
+            {
+                BlockDamage.Throw(file.Name, at, $"a chunk covers {min} to {max}");
+            }
+
+            time = max;
+            into.AddChunk(new ChunkMeta(reference, min, max));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+using Metrics.Model;
+using Metrics.PromQL;
+
+namespace Metrics.Cluster.Tests;
+
+/// <summary>A tenant of shards that keep what they are given in dictionaries, and refuse what they are told to.</summary>
+internal sealed class FakeTenant : ITenant
+{
+    public FakeTenant(int shards = 2)
+    {
+        Fakes = [.. ShardMap.Create(shards).Ranges.Select(r => new FakeShard(new ShardId(Id, r)))];
+        Shards = Fakes;
+    }
+
+    public TenantId Id { get; } = TenantId.Parse("fake");
+
+    public FakeShard[] Fakes { get; }
+
+    public IReadOnlyList<IShard> Shards { get; }
+
+    public IMetricMetadata Metadata => throw new NotSupportedException();
+
+    public IEnumerable<(string Labels, long Time, double Value)> Samples => Fakes.SelectMany(f => f.Samples).OrderBy(s => s.Labels, StringComparer.Ordinal).ThenBy(s => s.Time);
+
+    public int LabelSetsCarried => Fakes.Sum(f => f.LabelSetsCarried);
+}
+
+internal sealed class FakeShard(ShardId id) : IShard
+{
+    private readonly List<Labels> series = [];
+
+    public ShardId Id => id;
+
+    public ulong Incarnation { get; set; } = 7;
+
+    public bool IsDown { get; set; }
+
+    public int LabelSetsCarried { get; private set; }
+
+    public int Batches { get; private set; }
+
+    public List<(string Labels, long Time, double Value)> Samples { get; } = [];
+
+    public ShardStatistics Statistics => default;
+
+    public async ValueTask<AppendResult> AppendAsync(SampleBatch batch, CancellationToken cancellation)
+    {
+        if (IsDown)
+        {
+            throw new ShardUnavailableException(id, "told to");
+        }
+
+        await Task.Yield();
+        Batches++;
+        if (batch.Incarnation != 0 && batch.Incarnation != Incarnation)
+        {
+            return new AppendResult { Status = AppendStatus.StaleReferences, Incarnation = Incarnation };
+        }
+
+        var refs = new uint[batch.NewSeriesCount];
+        for (var i = 0; i < refs.Length; i++)
+        {
+            LabelSetsCarried++;
+            var labels = Labels.FromEncoded(batch.LabelsOf(i));
+            Assert.Equal(labels.Hash, batch.HashOf(i));
+            Assert.True(id.Range.Contains(batch.HashOf(i)));
+            var known = series.IndexOf(labels);
+            if (known < 0)
+            {
+                known = series.Count;
+                series.Add(labels);
+            }
+
+            refs[i] = (uint)known;
+        }
+
+        for (var i = 0; i < batch.Count; i++)
+        {
+            var name = batch.Series[i];
+            var at = (name & SampleBatch.NewSeriesFlag) != 0 ? refs[name & ~SampleBatch.NewSeriesFlag] : name;
+            Samples.Add((series[(int)at].ToString(), batch.Times[i], batch.Values[i]));
+        }
+
+        return new AppendResult { Status = AppendStatus.Done, Incarnation = Incarnation, NewSeriesRefs = refs, Accepted = batch.Count };
+    }
+
+    /// <summary>Forgets references as a restart does, but not samples.</summary>
+    public void Restart()
+    {
+        series.Reverse();
+        Incarnation++;
+    }
+
+    public ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation) => throw new NotSupportedException();
+
+    public ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation) => throw new NotSupportedException();
+
+    public ValueTask<IReadOnlyList<string>> LabelNamesAsync(LabelQuery query, CancellationToken cancellation) => throw new NotSupportedException();
+
+    public ValueTask<IReadOnlyList<string>> LabelValuesAsync(string name, LabelQuery query, CancellationToken cancellation) => throw new NotSupportedException();
+}

@@ -1,0 +1,108 @@
+namespace Metrics.Cluster.Tests;
+
+public sealed class SeriesCacheTests
+{
+    private static readonly SeriesFingerprint Fingerprint = new(Enumerable.Range(1, SeriesFingerprint.KeyBytes).Select(i => (byte)(i * 37)).ToArray());
+
+    [Fact]
+    public void TheTableGrowsToItsBoundAndNoFurther()
+    {
+        var cache = new SeriesCache(1, 4096);
+        var state = cache.Observe(0, 5);
+        for (var i = 0u; i < 100_000; i++)
+        {
+            cache.Add(0, state, [(Of(i), i)]);
+            Assert.True(cache.TryGet(Of(i), out _, out _, out var found));
+            Assert.Equal(i, found);
+        }
+
+        Assert.Equal(4096 * 32, cache.Bytes);
+        for (var i = 0u; i < 100_000; i++)
+        {
+            if (cache.TryGet(Of(i), out _, out _, out var found))
+            {
+                Assert.Equal(i, found);
+            }
+        }
+    }
+
+    [Fact]
+    public void AnotherIncarnationForgetsTheReferencesOfThatShardOnly()
+    {
+        var cache = new SeriesCache(2, 4096);
+        cache.Add(0, cache.Observe(0, 5), [(Of(1), 10)]);
+        cache.Add(1, cache.Observe(1, 6), [(Of(2), 20)]);
+        var old = cache.StateOf(0);
+        cache.Observe(0, 99);
+        Assert.True(!cache.TryGet(Of(1), out _, out var generation, out _) || generation != cache.StateOf(0).Generation);
+        Assert.True(cache.TryGet(Of(2), out var shard, out generation, out var found));
+        Assert.Equal((1, cache.StateOf(1).Generation, 20u), (shard, generation, found));
+        cache.Add(0, old, [(Of(3), 30)]);
+        Assert.False(cache.TryGet(Of(3), out _, out _, out _));
+    }
+
+    [Fact]
+    public async Task ReadersBesideAWriterSeeAWholeEntryOrNone()
+    {
+        var cache = new SeriesCache(4, 2048);
+        var stop = false;
+        var readers = Enumerable.Range(0, 2).Select(reader => Task.Run(() =>
+        {
+            var hits = 0;
+            for (var i = 0u; !Volatile.Read(ref stop); i = (i + 1) % 20_000)
+            {
+                if (cache.TryGet(Of(i), out var shard, out _, out var found))
+                {
+                    Assert.Equal((i, i % 4), (found, (uint)shard));
+                    hits++;
+                }
+            }
+
+            return hits;
+        })).ToArray();
+        for (var round = 0; round < 5; round++)
+        {
+            for (var i = 0u; i < 20_000; i++)
+            {
+                var shard = (int)(i % 4);
+                cache.Add(shard, cache.Observe(shard, 1), [(Of(i), i)]);
+            }
+        }
+
+        Volatile.Write(ref stop, true);
+        foreach (var hits in await Task.WhenAll(readers))
+        {
+            Assert.True(hits >= 0);
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void FingerprintsOfAllLengthsAndOfEachFlippedBitDiffer(bool aes)
+    {
+        var fingerprint = new SeriesFingerprint(Enumerable.Range(1, SeriesFingerprint.KeyBytes).Select(i => (byte)(i * 31)).ToArray(), aes);
+        var seen = new HashSet<UInt128>();
+        var bytes = new byte[200];
+        for (var length = 0; length <= bytes.Length; length++)
+        {
+            Assert.True(seen.Add(fingerprint.Of(bytes.AsSpan(0, length))));
+            for (var bit = 0; bit < length * 8; bit++)
+            {
+                bytes[bit / 8] ^= (byte)(1 << (bit % 8));
+                Assert.True(seen.Add(fingerprint.Of(bytes.AsSpan(0, length))));
+                bytes[bit / 8] ^= (byte)(1 << (bit % 8));
+            }
+        }
+
+    }
+
+    [Fact]
+    public void SipHashMatchesItsAuthorsVectors()
+    {
+        var key = new UInt128(0x0f0e0d0c0b0a0908, 0x0706050403020100);
+        Assert.Equal(new UInt128(0x930255c71472f66d, 0xe6a825ba047f81a3), SipHash128.Of([], key));
+    }
+
+    private static UInt128 Of(uint i) => Fingerprint.Of(BitConverter.GetBytes(i));
+}
