@@ -16,5 +16,5 @@ public sealed class GatewayOptions
     public QueryOptions Query { get; } = new();
 
     /// <summary>Where data lies and how.</summary>
-    public StorageOptions Storage { get; } = new();
+    public LocalStorageOptions Storage { get; } = new();
 }

@@ -41,9 +41,9 @@ internal static class OptionsValidator
             throw Refused("remote_write.max_inflight", write.MaxInflight.ToString(), "at least remote_write.max_body and remote_write.max_decompressed together");
         }
 
-        if (!BitOperations.IsPow2(options.Storage.ShardsPerTenant))
+        if (options.Storage.ShardsPerTenant > 0 && !BitOperations.IsPow2(options.Storage.ShardsPerTenant))
         {
-            throw Refused("storage.shards_per_tenant", options.Storage.ShardsPerTenant.ToString(), "a power of two, 1 to 1024");
+            throw Refused("storage.shards_per_tenant", options.Storage.ShardsPerTenant.ToString(), "0 or a power of two, up to 1024");
         }
 
         if (options.Storage.DataDir.Length == 0)

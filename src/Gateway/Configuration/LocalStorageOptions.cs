@@ -3,7 +3,7 @@ namespace Metrics.Gateway.Configuration;
 /// <summary>When an appended batch is forced to the disk.</summary>
 public enum FsyncMode
 {
-    /// <summary>Every <see cref="StorageOptions.FsyncInterval"/>: a crash of the process loses nothing, a loss of power at most that much.</summary>
+    /// <summary>Every <see cref="LocalStorageOptions.FsyncInterval"/>: a crash of the process loses nothing, a loss of power at most that much.</summary>
     Interval,
 
     /// <summary>Before every answer: a loss of power loses nothing acknowledged.</summary>
@@ -14,15 +14,15 @@ public enum FsyncMode
 }
 
 /// <summary>Where data lies and how.</summary>
-public sealed class StorageOptions
+public sealed class LocalStorageOptions
 {
     /// <summary>The folder of everything; made when absent, owned by one process at a time.</summary>
     [Setting("Folder that holds everything; one process at a time.", Flag = "data-dir")]
     public string DataDir { get; set; } = "./data";
 
-    /// <summary>Shards a new tenant gets, a power of two. 4 keep two cores busy and one hot shard from stopping the rest; existing tenants keep theirs.</summary>
-    [Setting("Shards of a new tenant, a power of two.", Min = "1", Max = "1024")]
-    public int ShardsPerTenant { get; set; } = 4;
+    /// <summary>Shards a new tenant gets, a power of two; 0 takes as many as there are processors, at least 2, so that all work for one tenant. Existing tenants keep theirs.</summary>
+    [Setting("Shards of a new tenant, a power of two; 0 for as many as there are processors.", Min = "0", Max = "1024")]
+    public int ShardsPerTenant { get; set; }
 
     /// <summary>When the log is forced to disk.</summary>
     [Setting("When the log is forced to disk: interval, always or never.")]
@@ -41,6 +41,10 @@ public sealed class StorageOptions
     public TimeSpan OutOfOrderWindow { get; set; } = TimeSpan.Zero;
 
     /// <summary>How far ahead of this machine's clock a sample may be. Prometheus's and Mimir's ten minutes.</summary>
-    [Setting("How far in the future a sample may be.", Min = "0", Max = "1y")]
+    [Setting("How far in the future a sample may be; 0 for any.", Min = "0", Max = "1y")]
     public TimeSpan MaxFuture { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Blocks whose every sample is older are deleted; 0 keeps all, for nothing is deleted that nobody asked to delete.</summary>
+    [Setting("Age at which data is deleted; 0 keeps all.", Min = "0", Max = "100y")]
+    public TimeSpan Retention { get; set; } = TimeSpan.Zero;
 }
