@@ -97,7 +97,11 @@ internal sealed class FakeShard(FakeCluster cluster, ShardId id) : IShard
             appended += batch.Count;
             return ValueTask.FromResult(new AppendResult
             {
-                Status = AppendStatus.Done, Incarnation = 1, NewSeriesRefs = newRefs, Accepted = batch.Count - cluster.Rejections.Sum(r => r.Count), Rejections = cluster.Rejections,
+                Status = AppendStatus.Done,
+                Incarnation = 1,
+                NewSeriesRefs = newRefs,
+                Accepted = batch.Count - cluster.Rejections.Sum(r => r.Count),
+                Rejections = cluster.Rejections,
             });
         }
     }

@@ -169,7 +169,10 @@ public class QueryApiTests
     {
         await using var app = await GatewayApp.StartAsync(execute: (_, _, _) => ValueTask.FromResult(new QueryResult
         {
-            Type = ValueType.Vector, Series = [], Infos = ["i"], Warnings = [.. Enumerable.Range(0, 12).Select(i => $"w{i}")],
+            Type = ValueType.Vector,
+            Series = [],
+            Infos = ["i"],
+            Warnings = [.. Enumerable.Range(0, 12).Select(i => $"w{i}")],
             Statistics = new QueryStatistics { TotalQueryableSamples = 5, PeakSamples = 3 },
         }));
         var (_, body) = await app.GetAsync("/api/v1/query?query=up&stats=true");
