@@ -23,6 +23,7 @@ public sealed class IndexWriter : IDisposable
     private ulong lastReference;
     private int seriesCount;
     private bool finished;
+    private bool disposed;
 
     /// <summary>Creates the file, which must not exist, and a spool file beside it.</summary>
     public IndexWriter(string path)
@@ -113,8 +114,12 @@ public sealed class IndexWriter : IDisposable
     public void Dispose()
     {
         finished = true;
-        spool.Dispose();
-        File.Delete(spoolPath);
+        if (!disposed)
+        {
+            disposed = true;
+            spool.Dispose();
+            File.Delete(spoolPath);
+        }
     }
 
     private void CheckChunks(ReadOnlySpan<ChunkMeta> chunks)

@@ -79,6 +79,12 @@ public static class PostingsSelection
             return;
         }
 
+        if (matcher.Type == MatchType.Regex && LiteralPattern.Alternatives(matcher.Value) is { } values)
+        {
+            AddPairs(source, matcher, values, union, into);
+            return;
+        }
+
         source.VisitValues(matcher.NameBytes, new ListCollector(source, matcher, accept: true, union));
         union.MoveTo(into);
     }
@@ -88,6 +94,12 @@ public static class PostingsSelection
         if (matcher.Type == MatchType.NotEqual)
         {
             AddPair(source, matcher, into);
+            return;
+        }
+
+        if (matcher.Type == MatchType.NotRegex && LiteralPattern.Alternatives(matcher.Value) is { } values)
+        {
+            AddPairs(source, matcher, values, union, into);
             return;
         }
 
@@ -101,6 +113,19 @@ public static class PostingsSelection
         {
             source.AddList(list, into);
         }
+    }
+
+    private static void AddPairs(IPostingsSource source, Matcher matcher, HashSet<string> values, PostingsUnion union, PostingsBuffer into)
+    {
+        foreach (var value in values)
+        {
+            if (value.Length > 0 && source.TryFindList(matcher.NameBytes, System.Text.Encoding.UTF8.GetBytes(value), out var list))
+            {
+                union.Add(source, list);
+            }
+        }
+
+        union.MoveTo(into);
     }
 
     private sealed class ListCollector(IPostingsSource source, Matcher matcher, bool accept, PostingsUnion union) : ILabelValueVisitor

@@ -1,0 +1,222 @@
+using System.Collections.Concurrent;
+using Metrics.Model;
+using Metrics.PromQL;
+
+namespace Metrics.Cluster;
+
+/// <summary>All tenants and shards in this process, on a local folder (LAYOUT.md).</summary>
+/// <remarks>
+/// Tenants found in the folder are opened when the cluster starts, their logs replayed side by side; new ones when first written to. One loop looks after
+/// the shards, one at a time, so that upkeep never takes more than one processor. Thread-safe.
+/// </remarks>
+public sealed class InProcessCluster : ICluster
+{
+    /// <summary>How often each shard is looked after.</summary>
+    public static readonly TimeSpan UpkeepEvery = TimeSpan.FromSeconds(5);
+
+    private readonly StorageOptions options;
+    private readonly EngineOptions engine;
+    private readonly TimeProvider time;
+    private readonly ShardStoreOpener opener;
+    private readonly Action<string> report;
+    private readonly DataDirectory data;
+    private readonly ConcurrentDictionary<TenantId, Tenant> tenants = new();
+    private readonly SemaphoreSlim making = new(1, 1);
+    private readonly SemaphoreSlim replaying;
+    private readonly CancellationTokenSource stopping = new();
+    private readonly Task starting;
+    private readonly Task upkeep;
+    private Shard[] replayedShards = [];
+    private int disposed;
+
+    private InProcessCluster(StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener opener, Action<string> report, DataDirectory data)
+    {
+        this.options = options;
+        this.engine = engine;
+        this.time = time;
+        this.opener = opener;
+        this.report = report;
+        this.data = data;
+        replaying = new SemaphoreSlim(options.ReplayConcurrency, options.ReplayConcurrency);
+        OpenExisting();
+        starting = Task.WhenAll(Array.ConvertAll(replayedShards, OpenShardAsync));
+        upkeep = Task.Run(UpkeepAsync);
+    }
+
+    /// <summary>Completes when the logs found at the start are replayed.</summary>
+    public Task Ready => starting;
+
+    /// <inheritdoc/>
+    public ReplayProgress Progress
+    {
+        get
+        {
+            var done = 0L;
+            var total = 0L;
+            var ready = 0;
+            foreach (var shard in replayedShards)
+            {
+                done += shard.Meter.ReplayedBytes;
+                total += shard.Meter.TotalBytes;
+                ready += shard.IsReady ? 1 : 0;
+            }
+
+            return new ReplayProgress(starting.IsCompleted, done, total, ready, replayedShards.Length);
+        }
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ITenant> Tenants => [.. tenants.Values];
+
+    /// <inheritdoc/>
+    public async ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation) =>
+        tenants.TryGetValue(tenant, out var open) ? open : await MakeAsync(tenant, cancellation);
+
+    /// <inheritdoc/>
+    public async ValueTask<ITenant?> FindTenantAsync(TenantId tenant, CancellationToken cancellation) =>
+        tenants.TryGetValue(tenant, out var open) ? open : data.Exists(tenant) ? await MakeAsync(tenant, cancellation) : null;
+
+    /// <summary>Takes no more writes, flushes all logs, and lets the folder go.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref disposed, 1) != 0)
+        {
+            return;
+        }
+
+        await stopping.CancelAsync();
+        await starting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await upkeep;
+        await making.WaitAsync();
+        foreach (var tenant in tenants.Values)
+        {
+            await tenant.CloseAsync();
+        }
+
+        data.Dispose();
+        stopping.Dispose();
+        making.Dispose();
+        replaying.Dispose();
+    }
+
+    /// <summary>Opens a folder with stores of the given kind.</summary>
+    internal static InProcessCluster Open(StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener opener, Action<string> report)
+    {
+        foreach (var complaint in options.Validate())
+        {
+            throw new ArgumentException(complaint, nameof(options));
+        }
+
+        var taken = DataDirectory.Take(options.DataDirectory);
+        try
+        {
+            return new InProcessCluster(options, engine, time, opener, report, taken);
+        }
+        catch
+        {
+            taken.Dispose();
+            throw;
+        }
+    }
+
+    private void OpenExisting()
+    {
+        var shards = new List<Shard>();
+        foreach (var id in data.ExistingTenants())
+        {
+            try
+            {
+                var tenant = Load(id);
+                tenants[id] = tenant;
+                shards.AddRange(tenant.Owned);
+            }
+            catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+            {
+                // The other tenants must not notice; whoever asks for this one is told again.
+                report($"tenant {id} can't be opened: {e.Message}");
+            }
+        }
+
+        replayedShards = [.. shards];
+    }
+
+    private async Task<Tenant> MakeAsync(TenantId id, CancellationToken cancellation)
+    {
+        await making.WaitAsync(cancellation);
+        try
+        {
+            if (tenants.TryGetValue(id, out var open))
+            {
+                return open;
+            }
+
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref disposed) != 0, this);
+            var folder = data.FolderOf(id);
+            if (!data.Exists(id))
+            {
+                Directory.CreateDirectory(folder);
+                ShardMap.Create(options.ShardsPerTenant).Save(folder);
+                DurableFile.FlushFolder(Path.GetDirectoryName(folder)!);
+            }
+
+            var tenant = Load(id);
+            await Task.WhenAll(Array.ConvertAll(tenant.Owned, OpenShardAsync));
+            tenants[id] = tenant;
+            return tenant;
+        }
+        finally
+        {
+            making.Release();
+        }
+    }
+
+    private Tenant Load(TenantId id)
+    {
+        var folder = data.FolderOf(id);
+        var map = ShardMap.Load(folder) ?? throw new InvalidDataException($"tenant {id} has no {ShardMap.FileName} in {folder}");
+        var shards = new Shard[map.Ranges.Count];
+        for (var i = 0; i < shards.Length; i++)
+        {
+            var shard = new ShardId(id, map.Ranges[i]);
+            shards[i] = new Shard(shard, Path.Combine(folder, "shards", shard.Range.ToString()), options.MaxFuture, engine, time, opener, report);
+        }
+
+        return new Tenant(id, shards, TenantMetadata.Open(folder));
+    }
+
+    private async Task OpenShardAsync(Shard shard)
+    {
+        await replaying.WaitAsync(stopping.Token);
+        try
+        {
+            await shard.OpenAsync(stopping.Token);
+        }
+        finally
+        {
+            replaying.Release();
+        }
+    }
+
+    private async Task UpkeepAsync()
+    {
+        using var timer = new PeriodicTimer(UpkeepEvery, time);
+        try
+        {
+            await starting;
+            while (await timer.WaitForNextTickAsync(stopping.Token))
+            {
+                foreach (var tenant in tenants.Values)
+                {
+                    foreach (var shard in tenant.Owned)
+                    {
+                        await shard.MaintainAsync(stopping.Token);
+                    }
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The cluster is shutting down.
+        }
+    }
+}

@@ -1,0 +1,97 @@
+using System.Globalization;
+
+namespace Metrics.Cluster;
+
+/// <summary>When a log is forced to the disk.</summary>
+public enum FsyncPolicy
+{
+    /// <summary>Every <see cref="StorageOptions.FsyncInterval"/>: the end of the process loses nothing, a loss of power at most that much.</summary>
+    Interval,
+
+    /// <summary>Before every answer: a loss of power loses nothing acknowledged.</summary>
+    Always,
+
+    /// <summary>When the operating system likes: the end of the process loses nothing, a loss of power up to half a minute.</summary>
+    Never,
+}
+
+/// <summary>How one process keeps tenants and shards.</summary>
+public sealed class StorageOptions
+{
+    /// <summary>The folder of everything; made when absent, owned by one process at a time.</summary>
+    public required string DataDirectory { get; init; }
+
+    /// <summary>Shards of a new tenant: a power of two, 1 to 1024. Default: as many as there are processors, rounded up, at least 2, so that all of them
+    /// work for one tenant. A tenant keeps the number it was made with.</summary>
+    public int ShardsPerTenant { get; init; } = Math.Clamp((int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Environment.ProcessorCount), 2, 1024);
+
+    /// <summary>When logs are forced to disk. Default <see cref="FsyncPolicy.Interval"/>; Prometheus does not flush its log between segments at all.</summary>
+    public FsyncPolicy Fsync { get; init; } = FsyncPolicy.Interval;
+
+    /// <summary>How often with <see cref="FsyncPolicy.Interval"/>: 1 ms to 1 min. Default 100 ms, which costs ten small writes a second for each log in use.</summary>
+    public TimeSpan FsyncInterval { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The time one block covers: 1 min to 1 day, aligned to multiples of itself since the epoch. Default 2 h, as
+    /// Prometheus. The head holds up to one and a half times as much.</summary>
+    public TimeSpan BlockRange { get; init; } = TimeSpan.FromHours(2);
+
+    /// <summary>How long a head may go without a write before what it holds is cut into blocks and its memory freed: 1 min to 7 days. Default 1 h, half
+    /// a block range, so that a tenant that sends rarely does not leave crumbs.</summary>
+    public TimeSpan IdleCut { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>How much older than the newest sample of its series a sample may be: 0 to 365 days. Default 0, which takes none, as Prometheus.</summary>
+    public TimeSpan OutOfOrderWindow { get; init; }
+
+    /// <summary>How far ahead of this machine's clock a sample may be: 0 (no bound) to 365 days. Default 10 min, as Prometheus and Mimir.</summary>
+    public TimeSpan MaxFuture { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Blocks whose every sample is older than this are deleted; null, the default, keeps all. From one block range up.</summary>
+    public TimeSpan? Retention { get; init; }
+
+    /// <summary>Logs replayed at once at a start: 1 to 64. Default: one for each processor, since replay is bound by it.</summary>
+    public int ReplayConcurrency { get; init; } = Math.Clamp(Environment.ProcessorCount, 1, 64);
+
+    /// <summary>Complaints, each naming key, value and what is allowed; none when all is well.</summary>
+    public IEnumerable<string> Validate()
+    {
+        if (DataDirectory.Length == 0)
+        {
+            yield return "data-directory: got '', want the path of a folder";
+        }
+
+        if (ShardsPerTenant is < 1 or > 1024 || !System.Numerics.BitOperations.IsPow2(ShardsPerTenant))
+        {
+            yield return $"shards-per-tenant: got {ShardsPerTenant}, want a power of two from 1 to 1024";
+        }
+
+        if (!Enum.IsDefined(Fsync))
+        {
+            yield return $"fsync: got {(int)Fsync}, want interval, always or never";
+        }
+
+        var day = TimeSpan.FromDays(1);
+        foreach (var complaint in new[]
+        {
+            Check("fsync-interval", FsyncInterval, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1)),
+            Check("block-range", BlockRange, TimeSpan.FromMinutes(1), day),
+            Check("idle-cut", IdleCut, TimeSpan.FromMinutes(1), 7 * day),
+            Check("out-of-order-window", OutOfOrderWindow, TimeSpan.Zero, 365 * day),
+            Check("max-future", MaxFuture, TimeSpan.Zero, 365 * day),
+            Retention is { } kept ? Check("retention", kept, BlockRange, TimeSpan.MaxValue) : null,
+        })
+        {
+            if (complaint is not null)
+            {
+                yield return complaint;
+            }
+        }
+
+        if (ReplayConcurrency is < 1 or > 64)
+        {
+            yield return $"replay-concurrency: got {ReplayConcurrency}, want 1 to 64";
+        }
+    }
+
+    private static string? Check(string key, TimeSpan value, TimeSpan least, TimeSpan most) =>
+        value >= least && value <= most ? null : string.Create(CultureInfo.InvariantCulture, $"{key}: got {value:c}, want {least:c} to {most:c}");
+}

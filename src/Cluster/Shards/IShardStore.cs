@@ -1,0 +1,71 @@
+using Metrics.Model;
+
+namespace Metrics.Cluster;
+
+/// <summary>What an open shard keeps on this machine: log, head and blocks, as one. <see cref="Shard"/> is the only caller.</summary>
+/// <remarks>
+/// Appends and <see cref="Maintain"/> come from one thread at a time for each of the two, and may overlap with each other and with any number of reads.
+/// After an <see cref="IOException"/> from <see cref="Append"/> or <see cref="CommitAsync"/> memory and disk may differ: the store takes no
+/// more writes, and its owner disposes it and opens the folder again. Series sets taken before the disposal stay readable.
+/// </remarks>
+internal interface IShardStore : IAsyncDisposable
+{
+    /// <summary>To which opening the references belong; random, never 0.</summary>
+    ulong Incarnation { get; }
+
+    /// <summary>Counts for status pages.</summary>
+    ShardStatistics Statistics { get; }
+
+    /// <summary>Takes a batch in one synchronous stretch: resolves series, judges samples, applies those accepted and hands the record of what is new to the log.</summary>
+    /// <param name="batch">Its references are of this incarnation and its carried series of this shard's range.</param>
+    /// <param name="maxTimeMs">Samples later than this are too far in the future.</param>
+    /// <param name="position">The end of the log, which <see cref="CommitAsync"/> waits for. A batch with nothing new waits too: what it repeats may
+    /// still be on its way to the disk.</param>
+    /// <exception cref="IOException">The log refused.</exception>
+    AppendResult Append(SampleBatch batch, long maxTimeMs, out long position);
+
+    /// <summary>Completes when the log is durable, as its policy says, up to a position.</summary>
+    /// <exception cref="IOException">It could not be made durable.</exception>
+    ValueTask CommitAsync(long position);
+
+    /// <summary>Adds the series sets of the blocks and the head that a selection touches, by time, to a list whose owner disposes them.</summary>
+    void Select(IReadOnlyList<Matcher> matchers, TimeRange range, List<ISeriesSet> into, CancellationToken cancellation);
+
+    /// <summary>The names of labels of matching series with samples in the range, in any order, possibly repeated.</summary>
+    void AddLabelNames(IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into);
+
+    /// <summary>The values of a label of matching series with samples in the range, in any order, possibly repeated.</summary>
+    void AddLabelValues(string name, IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into);
+
+    /// <summary>Cuts what the head holds beyond its range, or all of it when it is idle, drops log that blocks cover, and applies retention.</summary>
+    /// <exception cref="IOException">A step failed; what was there before still serves, and the next call tries again.</exception>
+    void Maintain(DateTimeOffset now, CancellationToken cancellation);
+}
+
+/// <summary>Opens the store of a shard's folder, replaying its log. Called on a thread of its own; blocking.</summary>
+/// <exception cref="IOException">The folder can't be read or written.</exception>
+/// <exception cref="InvalidDataException">The log is damaged before its end.</exception>
+internal delegate IShardStore ShardStoreOpener(ShardId shard, string folder, ReplayMeter meter, CancellationToken cancellation);
+
+/// <summary>How far the replay of one log is. Written by one thread, read by any.</summary>
+internal sealed class ReplayMeter
+{
+    private long totalBytes;
+    private long replayedBytes;
+
+    /// <summary>Bytes to replay.</summary>
+    public long TotalBytes => Volatile.Read(ref totalBytes);
+
+    /// <summary>Bytes replayed.</summary>
+    public long ReplayedBytes => Volatile.Read(ref replayedBytes);
+
+    /// <summary>Says how much there is to replay.</summary>
+    public void Begin(long bytes)
+    {
+        Volatile.Write(ref replayedBytes, 0);
+        Volatile.Write(ref totalBytes, bytes);
+    }
+
+    /// <summary>Says how much is done.</summary>
+    public void Reach(long bytes) => Volatile.Write(ref replayedBytes, bytes);
+}

@@ -1,0 +1,165 @@
+using System.Runtime.InteropServices;
+using Metrics.Model;
+
+namespace Metrics.Cluster;
+
+/// <summary>Several series sets of one shard, its blocks and its head, as one: a series is known by its labels, and has one sample for each instant.</summary>
+/// <remarks>Where two sets have a sample at one instant, that of the set given first stays; in a shard both are the same sample.</remarks>
+internal sealed class MergedSeriesSet : ISeriesSet
+{
+    private readonly ISeriesSet[] sets;
+    private readonly List<Part> parts = [];
+    private readonly List<int> firstParts = [];
+
+    private MergedSeriesSet(ISeriesSet[] sets) => this.sets = sets;
+
+    /// <inheritdoc/>
+    public int Count => firstParts.Count;
+
+    /// <summary>Merges sets, which the result owns from now on, also when this fails. They should be ordered by time: then reading is concatenation.</summary>
+    public static ISeriesSet Of(IReadOnlyList<ISeriesSet> sets, CancellationToken cancellation)
+    {
+        var merged = new MergedSeriesSet([.. sets]);
+        try
+        {
+            // Fast path: most queries touch the head alone, or one block.
+            ISeriesSet? only = null;
+            var filled = 0;
+            foreach (var set in sets)
+            {
+                if (set.Count > 0)
+                {
+                    only = set;
+                    filled++;
+                }
+            }
+
+            if (filled == 1)
+            {
+                foreach (var set in sets)
+                {
+                    if (!ReferenceEquals(set, only))
+                    {
+                        set.Dispose();
+                    }
+                }
+
+                return only!;
+            }
+
+            merged.Index(cancellation);
+            return merged;
+        }
+        catch
+        {
+            merged.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public Labels LabelsOf(int index)
+    {
+        var part = parts[firstParts[index]];
+        return sets[part.Set].LabelsOf(part.Series);
+    }
+
+    /// <inheritdoc/>
+    public void Read(int index, SampleBuffer into)
+    {
+        var start = into.Count;
+        for (var at = firstParts[index]; at >= 0; at = parts[at].Next)
+        {
+            var middle = into.Count;
+            sets[parts[at].Set].Read(parts[at].Series, into);
+            if (middle > start && into.Count > middle && into.Times[middle] <= into.Times[middle - 1])
+            {
+                Interleave(into, start, middle);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var set in sets)
+        {
+            set.Dispose();
+        }
+    }
+
+    private void Index(CancellationToken cancellation)
+    {
+        var lastParts = new Dictionary<Labels, int>();
+        for (var set = 0; set < sets.Length; set++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            for (var series = 0; series < sets[set].Count; series++)
+            {
+                ref var last = ref CollectionsMarshal.GetValueRefOrAddDefault(lastParts, sets[set].LabelsOf(series), out var known);
+                if (known)
+                {
+                    CollectionsMarshal.AsSpan(parts)[last].Next = parts.Count;
+                }
+                else
+                {
+                    firstParts.Add(parts.Count);
+                }
+
+                last = parts.Count;
+                parts.Add(new Part { Set = set, Series = series, Next = -1 });
+            }
+        }
+    }
+
+    // Samples from start to middle and from middle on, each ascending, become one ascending run.
+    private static void Interleave(SampleBuffer into, int start, int middle)
+    {
+        using var left = new SampleBuffer(middle - start);
+        using var right = new SampleBuffer(into.Count - middle);
+        for (var i = start; i < into.Count; i++)
+        {
+            Copy(into, i, i < middle ? left : right);
+        }
+
+        into.Truncate(start);
+        var l = 0;
+        var r = 0;
+        while (l < left.Count || r < right.Count)
+        {
+            if (r == right.Count || (l < left.Count && left.Times[l] <= right.Times[r]))
+            {
+                r += r < right.Count && left.Times[l] == right.Times[r] ? 1 : 0;
+                Copy(left, l++, into);
+            }
+            else
+            {
+                Copy(right, r++, into);
+            }
+        }
+    }
+
+    private static void Copy(SampleBuffer from, int at, SampleBuffer into)
+    {
+        if (from.HasHistograms && from.Histograms[at] is { } histogram)
+        {
+            into.Add(from.Times[at], histogram);
+        }
+        else
+        {
+            into.Add(from.Times[at], from.Values[at]);
+        }
+
+        if (!from.StartTimes.IsEmpty && from.StartTimes[at] != 0)
+        {
+            into.SetStartTime(from.StartTimes[at]);
+        }
+    }
+
+    private struct Part
+    {
+        public int Set;
+        public int Series;
+        public int Next;
+    }
+}

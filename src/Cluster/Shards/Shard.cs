@@ -1,0 +1,274 @@
+using Metrics.Model;
+using Metrics.PromQL;
+
+namespace Metrics.Cluster;
+
+/// <summary>One tenant's series in one hash range, owned by this process: opens its store, lets one writer in at a time, and keeps the store's promise honest.</summary>
+/// <remarks>
+/// <code>
+///   Replaying ──► Ready ──► Closed
+///       ▲  │        │
+///       │  └──►  Failed   (the log refused, or the folder can't be opened)
+///       └─────────┘       after <see cref="ReopenAfter"/>
+/// </code>
+/// A batch is resolved, judged, logged and applied in one synchronous stretch under the writer lock; only then is the group commit awaited, and only then
+/// is the sender told. A reader may see a sample before it is durable. When the log fails after that, memory holds what disk may not: nothing is
+/// acknowledged, the store takes no further write (a retry would find its samples "already there" and be acknowledged wrongly), and it is opened
+/// again from disk, so what readers saw ahead of its durability may be gone then. Queries go on against the old store until the new one opens.
+/// Thread-safe.
+/// </remarks>
+internal sealed class Shard : IShard, IAsyncDisposable
+{
+    /// <summary>How long a failed shard waits before it is opened again: a full disk seldom empties faster, and senders back off to 5 s.</summary>
+    public static readonly TimeSpan ReopenAfter = TimeSpan.FromSeconds(5);
+
+    private readonly string folder;
+    private readonly long maxFutureMs;
+    private readonly TimeProvider time;
+    private readonly ShardStoreOpener opener;
+    private readonly Action<string> report;
+    private readonly ShardSource source;
+    private readonly LocalLeaf leaf;
+    private readonly Lock writing = new();
+    private readonly SemaphoreSlim lifecycle = new(1, 1);
+
+    // Guarded by writing; read without it by queries.
+    private volatile IShardStore? store;
+    private volatile string refusal = "its log is being replayed";
+    private bool takesWrites;
+    private bool closed;
+    private DateTimeOffset reopenAt;
+
+    /// <summary>Makes a shard that is not yet open; <paramref name="maxFuture"/> zero lets samples be of any time.</summary>
+    public Shard(ShardId id, string folder, TimeSpan maxFuture, EngineOptions engine, TimeProvider time, ShardStoreOpener opener, Action<string> report)
+    {
+        Id = id;
+        this.folder = folder;
+        maxFutureMs = (long)maxFuture.TotalMilliseconds;
+        this.time = time;
+        this.opener = opener;
+        this.report = report;
+        source = new ShardSource(Store);
+        leaf = new LocalLeaf(source, engine);
+    }
+
+    /// <inheritdoc/>
+    public ShardId Id { get; }
+
+    /// <summary>How far the replay is.</summary>
+    public ReplayMeter Meter { get; } = new();
+
+    /// <summary>True when writes are taken.</summary>
+    public bool IsReady => store is not null && Volatile.Read(ref takesWrites);
+
+    /// <inheritdoc/>
+    public ShardStatistics Statistics => store?.Statistics ?? default;
+
+    /// <summary>Opens the store; when that fails the shard is failed, and <see cref="MaintainAsync"/> tries again. Blocks while the log is replayed.</summary>
+    public async Task OpenAsync(CancellationToken cancellation)
+    {
+        await lifecycle.WaitAsync(cancellation);
+        try
+        {
+            if (!closed && !IsReady)
+            {
+                await ReopenAsync(cancellation);
+            }
+        }
+        finally
+        {
+            lifecycle.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<AppendResult> AppendAsync(SampleBatch batch, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        AppendResult result;
+        IShardStore to;
+        long position;
+        lock (writing)
+        {
+            to = takesWrites && store is { } open ? open : throw Unavailable();
+            if (batch.Incarnation != 0 && batch.Incarnation != to.Incarnation)
+            {
+                return new AppendResult { Status = AppendStatus.StaleReferences, Incarnation = to.Incarnation };
+            }
+
+            if (!OwnsAll(batch))
+            {
+                return new AppendResult { Status = AppendStatus.NotOwner, Incarnation = to.Incarnation };
+            }
+
+            try
+            {
+                result = to.Append(batch, LatestTimeMs(), out position);
+            }
+            catch (Exception e)
+            {
+                // Whatever it was, the batch may be half applied.
+                throw Fail(to, e);
+            }
+        }
+
+        if (result.Status != AppendStatus.Done)
+        {
+            return result;
+        }
+
+        try
+        {
+            // Not cancellable: the samples are in the log's queue, and the batch's fate is to be known before anyone is answered.
+            await to.CommitAsync(position);
+        }
+        catch (Exception e)
+        {
+            throw Fail(to, e);
+        }
+
+        return result;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation) => leaf.RunAsync(fragment, cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation) =>
+        ValueTask.FromResult(ShardLabels.Series(source, query, cancellation));
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<string>> LabelNamesAsync(LabelQuery query, CancellationToken cancellation) =>
+        ValueTask.FromResult(ShardLabels.Names(Store(), query, cancellation));
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<string>> LabelValuesAsync(string name, LabelQuery query, CancellationToken cancellation) =>
+        ValueTask.FromResult(ShardLabels.Values(Store(), name, query, cancellation));
+
+    /// <summary>Cuts blocks, truncates the log and applies retention as far as due; opens a failed shard again. Called at intervals.</summary>
+    public async Task MaintainAsync(CancellationToken cancellation)
+    {
+        await lifecycle.WaitAsync(cancellation);
+        try
+        {
+            if (closed)
+            {
+                return;
+            }
+
+            if (IsReady)
+            {
+                store!.Maintain(time.GetUtcNow(), cancellation);
+            }
+            else if (time.GetUtcNow() >= reopenAt)
+            {
+                await ReopenAsync(cancellation);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            report($"shard {Id}: upkeep failed and will be tried again: {e.Message}");
+        }
+        finally
+        {
+            lifecycle.Release();
+        }
+    }
+
+    /// <summary>Takes no more writes, flushes the log and lets go of the files.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await lifecycle.WaitAsync();
+        try
+        {
+            closed = true;
+            await DropStoreAsync("it is shut down");
+        }
+        finally
+        {
+            lifecycle.Release();
+        }
+    }
+
+    private IShardStore Store() => store ?? throw Unavailable();
+
+    private async Task ReopenAsync(CancellationToken cancellation)
+    {
+        await DropStoreAsync("its log is being replayed");
+        try
+        {
+            var opened = await Task.Run(() => opener(Id, folder, Meter, cancellation), cancellation);
+            lock (writing)
+            {
+                store = opened;
+                Volatile.Write(ref takesWrites, true);
+            }
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            refusal = e.Message;
+            reopenAt = time.GetUtcNow() + ReopenAfter;
+            report($"shard {Id} can't be opened and will be tried again: {e.Message}");
+        }
+    }
+
+    private async Task DropStoreAsync(string reason)
+    {
+        IShardStore? old;
+        lock (writing)
+        {
+            old = store;
+            refusal = reason;
+            Volatile.Write(ref takesWrites, false);
+            store = null;
+        }
+
+        if (old is null)
+        {
+            return;
+        }
+
+        try
+        {
+            await old.DisposeAsync();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Nothing in it that was acknowledged depends on this; what did not reach the disk was refused already.
+            report($"shard {Id}: closing failed: {e.Message}");
+        }
+    }
+
+    private ShardUnavailableException Fail(IShardStore failed, Exception cause)
+    {
+        lock (writing)
+        {
+            if (ReferenceEquals(store, failed) && takesWrites)
+            {
+                Volatile.Write(ref takesWrites, false);
+                refusal = $"its log failed: {cause.Message}";
+                reopenAt = time.GetUtcNow() + ReopenAfter;
+                report($"shard {Id} takes no writes until it is opened again: {cause.Message}");
+            }
+        }
+
+        return new ShardUnavailableException(Id, cause.Message, cause);
+    }
+
+    private ShardUnavailableException Unavailable() => new(Id, refusal);
+
+    private bool OwnsAll(SampleBatch batch)
+    {
+        for (var i = 0; i < batch.NewSeriesCount; i++)
+        {
+            if (!Id.Range.Contains(batch.HashOf(i)))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private long LatestTimeMs() => maxFutureMs == 0 ? long.MaxValue : time.GetUtcNow().ToUnixTimeMilliseconds() + maxFutureMs;
+}
