@@ -1,5 +1,6 @@
 using System.Net;
 using Metrics.Gateway.Cli;
+using Metrics.Gateway.Configuration;
 using Xunit;
 
 namespace Metrics.Gateway.Tests;
@@ -28,6 +29,7 @@ public class CommandLineTests
     [InlineData("serve|--config-file|/nowhere/f.yml", 2, "metrics: --config-file /nowhere/f.yml: ")]
     [InlineData("serve|--tenancy-default-tenant|a/b", 2, "metrics: tenancy.default_tenant: \"a/b\" is not allowed")]
     [InlineData("serve|--storage-shards-per-tenant|3", 2, "metrics: storage.shards_per_tenant: \"3\" is not allowed; allowed is 0 or a power of two")]
+    [InlineData("serve|--storage-retention|1h", 2, "metrics: storage.retention: \"1h\" is not allowed; allowed is 0, or at least storage.block_range")]
     [InlineData("serve|--query-enable-features|x", 2, "metrics: query.enable_features: \"x\" is not allowed; allowed is promql-")]
     public async Task MistakesEndWithTheirCodeAndOneClearLine(string args, int exit, string text)
     {
@@ -63,6 +65,31 @@ public class CommandLineTests
         Assert.Equal(1, code);
         Assert.Single(error.TrimEnd('\n').Split('\n'));
         Assert.Contains("address already in use", error);
+    }
+
+    [Fact]
+    public void TheStorageGetsWhatTheSettingsSay()
+    {
+        var options = new GatewayOptions();
+        options.Storage.Fsync = FsyncMode.Always;
+        options.Storage.Retention = TimeSpan.FromDays(9);
+        options.Storage.ShardsPerTenant = 8;
+        var storage = LocalCluster.StorageOf(options);
+        Assert.Empty(storage.Validate());
+        Assert.Equal((Metrics.Cluster.FsyncPolicy.Always, TimeSpan.FromDays(9), 8), (storage.Fsync, storage.Retention!.Value, storage.ShardsPerTenant));
+        Assert.Null(LocalCluster.StorageOf(new GatewayOptions()).Retention);
+        Assert.Empty(LocalCluster.StorageOf(new GatewayOptions()).Validate());
+    }
+
+    [Fact]
+    public async Task ALockedDataFolderIsOneClearLine()
+    {
+        using var error = new StringWriter();
+        var code = await CommandLine.RunAsync(
+            ["serve"], (_, _, _, _) => throw new Metrics.Cluster.DataDirectoryInUseException("/data", new IOException("held")), TextWriter.Null, error, CancellationToken.None);
+        Assert.Equal(1, code);
+        Assert.StartsWith("metrics: data directory /data is in use by another process", error.ToString());
+        Assert.Single(error.ToString().TrimEnd('\n').Split('\n'));
     }
 
     private static async Task<(int Code, string Output, string Error)> RunAsync(string[] args)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Server;
 
@@ -47,7 +48,7 @@ internal static class CommandLine
             await error.WriteLineAsync($"metrics: {e.Message}");
             return ExitCode.Usage;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or DataDirectoryInUseException)
         {
             await error.WriteLineAsync($"metrics: {e.Message}");
             return ExitCode.Failure;

@@ -51,6 +51,11 @@ internal static class OptionsValidator
             throw Refused("storage.data_dir", "", "the path of a folder");
         }
 
+        if (options.Storage.Retention > TimeSpan.Zero && options.Storage.Retention < options.Storage.BlockRange)
+        {
+            throw Refused("storage.retention", DurationText.Format(options.Storage.Retention), "0, or at least storage.block_range");
+        }
+
         foreach (var feature in options.Query.EnableFeatures)
         {
             if (!KnownFeatures.Contains(feature, StringComparer.Ordinal))
