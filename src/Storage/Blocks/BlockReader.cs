@@ -174,7 +174,7 @@ public sealed class BlockReader : IDisposable
             switch (encoding)
             {
                 case ChunkEncoding.Xor:
-                    XorPayload.Decode(data, range, into);
+                    XorChunk.Decode(data, range, into);
                     break;
                 case ChunkEncoding.Histogram:
                     HistogramChunk.Decode(data, range, into);

@@ -1,0 +1,351 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using Metrics.Model;
+
+namespace Metrics.Storage;
+
+/// <summary>The recent samples of one shard, in memory: series, their open and sealed chunks, and an index over their labels.</summary>
+/// <remarks>
+/// One writer at a time (the shard sees to that); any number of readers at any time, through <see cref="OpenView"/>, which neither wait for the writer nor make it wait.
+/// A reader sees a sample whole or not at all; samples of one batch may become visible one after the other.
+/// Series are structs in pages, chunks and postings lie outside the garbage collector's memory, label texts are stored once. Series references ascend and are never
+/// reused. A series whose samples were all dropped stays known until <see cref="Rebuilt"/>.
+/// </remarks>
+public sealed unsafe partial class Head : IDisposable
+{
+    internal const int PageBits = 6;
+    private const int PageMask = (1 << PageBits) - 1;
+    private const int FirstOpenBytes = 96;
+    private readonly NativeArena arena = new();
+    private readonly ViewEpochs epochs;
+    private readonly ConcurrentDictionary<uint, OutOfOrderSamples> outOfOrder = new();
+    private HeadSeries[]?[] pages = new HeadSeries[]?[16];
+    private uint[] table = new uint[1024];
+    private uint nextReference;
+    private int seriesCount;
+    private long chunkCount;
+    private long minTimeMs = long.MaxValue;
+    private long maxTimeMs = long.MinValue;
+    private long minValidMs = long.MinValue;
+
+    /// <summary>An empty head.</summary>
+    public Head(HeadOptions options)
+    {
+        Options = options;
+        epochs = new ViewEpochs(arena);
+        Symbols = new SymbolTable();
+        Postings = new HeadPostings(arena, epochs, Symbols);
+    }
+
+    /// <summary>How this head seals and what it takes.</summary>
+    public HeadOptions Options { get; }
+
+    /// <summary>Series known, whether they hold samples or not.</summary>
+    public int SeriesCount => Volatile.Read(ref seriesCount);
+
+    /// <summary>Chunks held, open ones included.</summary>
+    public long ChunkCount => Volatile.Read(ref chunkCount);
+
+    /// <summary>The oldest sample held, or long.MaxValue when there is none. May be too low after samples were dropped, never too high.</summary>
+    public long MinTimeMs => Volatile.Read(ref minTimeMs);
+
+    /// <summary>The newest sample ever taken, or long.MinValue.</summary>
+    public long MaxTimeMs => Volatile.Read(ref maxTimeMs);
+
+    /// <summary>Samples before this are in blocks, and refused.</summary>
+    public long MinValidMs => Volatile.Read(ref minValidMs);
+
+    /// <summary>Memory outside the garbage collector's sight, and label texts, in bytes.</summary>
+    public long MemoryBytes => arena.Bytes + Symbols.Bytes;
+
+    /// <summary>Series without a sample, as of the last truncation.</summary>
+    public int IdleSeriesCount { get; private set; }
+
+    internal SymbolTable Symbols { get; }
+
+    internal HeadPostings Postings { get; }
+
+    /// <summary>True when a reference names a series of this head.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool IsKnown(uint reference)
+    {
+        var page = reference >> PageBits;
+        return page < (uint)pages.Length && pages[page] is { } series && series[reference & PageMask].IsAlive;
+    }
+
+    /// <summary>Finds a series by its canonical label bytes. Writer only.</summary>
+    public bool TryFind(ReadOnlySpan<byte> canonicalLabels, ulong hash, out uint reference)
+    {
+        for (var at = hash; ; at++)
+        {
+            var slot = table[at & (ulong)(table.Length - 1)];
+            if (slot == 0)
+            {
+                reference = 0;
+                return false;
+            }
+
+            ref var series = ref At(slot - 1);
+            if (series.Hash == hash && HasLabels(ref series, canonicalLabels))
+            {
+                reference = slot - 1;
+                return true;
+            }
+        }
+    }
+
+    /// <summary>Finds a series or makes it. Writer only.</summary>
+    public uint GetOrCreate(ReadOnlySpan<byte> canonicalLabels, ulong hash, out bool created)
+    {
+        created = !TryFind(canonicalLabels, hash, out var reference);
+        if (created)
+        {
+            reference = nextReference;
+            Create(reference, canonicalLabels, hash);
+        }
+
+        return reference;
+    }
+
+    /// <summary>Makes a series under the reference that an earlier life of the shard gave it; for replay, whose references ascend. Writer only.</summary>
+    /// <exception cref="InvalidDataException">The reference names another series.</exception>
+    public void Restore(uint reference, ReadOnlySpan<byte> canonicalLabels)
+    {
+        var hash = SeriesHash.Of(canonicalLabels);
+        if (IsKnown(reference))
+        {
+            if (!HasLabels(ref At(reference), canonicalLabels))
+            {
+                throw new InvalidDataException($"series reference {reference} is used for {Labels.FromEncoded(canonicalLabels)} and for {LabelsOf(reference)}");
+            }
+
+            return;
+        }
+
+        if (TryFind(canonicalLabels, hash, out var other))
+        {
+            throw new InvalidDataException($"{LabelsOf(other)} has two references, {other} and {reference}");
+        }
+
+        Create(reference, canonicalLabels, hash);
+    }
+
+    /// <summary>Sets the bound before which samples are refused. Writer only.</summary>
+    public void SetMinValid(long boundMs) => Volatile.Write(ref minValidMs, Math.Max(minValidMs, boundMs));
+
+    /// <summary>Appends a sample to a known series. Writer only.</summary>
+    public AppendOutcome Append(uint reference, long timeMs, double value)
+    {
+        ref var series = ref At(reference);
+        if (series.HasNewest && timeMs <= series.Appender.LastTimeMs)
+        {
+            return AppendOld(reference, ref series, timeMs, value);
+        }
+
+        if (timeMs < minValidMs)
+        {
+            return AppendOutcome.TooOld;
+        }
+
+        if (series.OpenCount == 0)
+        {
+            BeginChunk(ref series, timeMs, value);
+        }
+        else if (series.OpenCount >= Options.ChunkSamples || timeMs >= series.OpenEndMs)
+        {
+            Seal(ref series);
+            BeginChunk(ref series, timeMs, value);
+        }
+        else
+        {
+            if (series.Appender.Length + XorAppender.SlackBytes > series.OpenCapacity)
+            {
+                GrowOpen(ref series);
+            }
+
+            series.Appender.Append(new Span<byte>((void*)series.Open, series.OpenCapacity), series.OpenCount, timeMs, value);
+            Volatile.Write(ref series.OpenCount, series.OpenCount + 1);
+        }
+
+        Covers(timeMs);
+        return AppendOutcome.Added;
+    }
+
+    /// <summary>The labels of a series.</summary>
+    public Labels LabelsOf(uint reference)
+    {
+        ref var series = ref At(reference);
+        var pairs = new ReadOnlySpan<uint>((void*)series.LabelPairs, series.LabelCount * 2);
+        var length = 0;
+        foreach (var symbol in pairs)
+        {
+            var text = Symbols[symbol].Length;
+            length += Varint.Length((ulong)text) + text;
+        }
+
+        var bytes = System.Buffers.ArrayPool<byte>.Shared.Rent(length);
+        var at = 0;
+        foreach (var symbol in pairs)
+        {
+            var text = Symbols[symbol];
+            at += Varint.Write(bytes.AsSpan(at), (ulong)text.Length);
+            text.CopyTo(bytes.AsSpan(at));
+            at += text.Length;
+        }
+
+        var labels = Labels.FromEncoded(bytes.AsSpan(0, length));
+        System.Buffers.ArrayPool<byte>.Shared.Return(bytes);
+        return labels;
+    }
+
+    /// <summary>Opens a consistent view for reading; null when the head is being closed.</summary>
+    public HeadView? OpenView() => epochs.TryOpen(out var opened) ? new HeadView(this, opened) : null;
+
+    /// <summary>Takes no more views and frees the memory when the last open one is closed.</summary>
+    public void Dispose()
+    {
+        if (epochs.BeginClose())
+        {
+            arena.Dispose();
+        }
+    }
+
+    internal void Close(long opened)
+    {
+        if (epochs.Close(opened))
+        {
+            arena.Dispose();
+        }
+    }
+
+    internal ref HeadSeries At(uint reference) => ref Volatile.Read(ref pages)[reference >> PageBits]![reference & PageMask];
+
+    internal OutOfOrderSamples OutOfOrderOf(uint reference) => outOfOrder[reference];
+
+    internal ReadOnlySpan<uint> LabelPairsOf(uint reference)
+    {
+        ref var series = ref At(reference);
+        return new ReadOnlySpan<uint>((void*)series.LabelPairs, series.LabelCount * 2);
+    }
+
+    /// <summary>Takes a series as it is at one moment; to be called inside a view, which keeps the memory.</summary>
+    internal SeriesSnapshot Snapshot(uint reference)
+    {
+        ref var series = ref At(reference);
+        var wait = default(SpinWait);
+        while (true)
+        {
+            var version = Volatile.Read(ref series.Version);
+            if ((version & 1) == 0)
+            {
+                var snapshot = new SeriesSnapshot(reference, series);
+                Interlocked.MemoryBarrier();
+                if (Volatile.Read(ref series.Version) == version)
+                {
+                    return snapshot;
+                }
+            }
+
+            wait.SpinOnce(sleep1Threshold: -1);
+        }
+    }
+
+    private void Create(uint reference, ReadOnlySpan<byte> canonicalLabels, ulong hash)
+    {
+        if (reference >= SampleBatch.NewSeriesFlag)
+        {
+            throw new InvalidOperationException($"a shard can give out {SampleBatch.NewSeriesFlag} series references in its life, and has");
+        }
+
+        var page = (int)(reference >> PageBits);
+        if (page >= pages.Length)
+        {
+            var grown = new HeadSeries[]?[Math.Max(page + 1, pages.Length * 2)];
+            pages.CopyTo(grown, 0);
+            Volatile.Write(ref pages, grown);
+        }
+
+        pages[page] ??= new HeadSeries[1 << PageBits];
+        ref var series = ref pages[page]![reference & PageMask];
+        series.Hash = hash;
+        foreach (var label in new LabelEnumerator(canonicalLabels))
+        {
+            _ = label;
+            series.LabelCount++;
+        }
+
+        series.LabelPairs = (nint)arena.Allocate(series.LabelCount * 2 * sizeof(uint));
+        var pairs = new Span<uint>((void*)series.LabelPairs, series.LabelCount * 2);
+        var at = 0;
+        foreach (var label in new LabelEnumerator(canonicalLabels))
+        {
+            pairs[at++] = Symbols.Intern(label.Name);
+            pairs[at++] = Symbols.Intern(label.Value);
+        }
+
+        series.IsAlive = true;
+        nextReference = Math.Max(nextReference, reference + 1);
+        Volatile.Write(ref seriesCount, seriesCount + 1);
+        EnterTable(reference, hash);
+        Postings.Add(reference, pairs);
+    }
+
+    private void EnterTable(uint reference, ulong hash)
+    {
+        if (seriesCount * 2 > table.Length)
+        {
+            var old = table;
+            table = new uint[old.Length * 2];
+            foreach (var slot in old)
+            {
+                if (slot != 0)
+                {
+                    Place(slot - 1, At(slot - 1).Hash);
+                }
+            }
+        }
+
+        Place(reference, hash);
+    }
+
+    private void Place(uint reference, ulong hash)
+    {
+        var at = hash;
+        while (table[at & (ulong)(table.Length - 1)] != 0)
+        {
+            at++;
+        }
+
+        table[at & (ulong)(table.Length - 1)] = reference + 1;
+    }
+
+    private bool HasLabels(ref HeadSeries series, ReadOnlySpan<byte> canonicalLabels)
+    {
+        var pairs = new ReadOnlySpan<uint>((void*)series.LabelPairs, series.LabelCount * 2);
+        var at = 0;
+        foreach (var label in new LabelEnumerator(canonicalLabels))
+        {
+            if (at == pairs.Length || !Symbols[pairs[at]].SequenceEqual(label.Name) || !Symbols[pairs[at + 1]].SequenceEqual(label.Value))
+            {
+                return false;
+            }
+
+            at += 2;
+        }
+
+        return at == pairs.Length;
+    }
+
+    private void Covers(long timeMs)
+    {
+        if (timeMs > maxTimeMs)
+        {
+            Volatile.Write(ref maxTimeMs, timeMs);
+        }
+
+        if (timeMs < minTimeMs)
+        {
+            Volatile.Write(ref minTimeMs, timeMs);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using System.Buffers;
+using Metrics.Model;
+
+namespace Metrics.Storage;
+
+/// <summary>Copies a range of a head into a block, while the head goes on.</summary>
+public static class HeadCut
+{
+    /// <summary>Writes every series that has samples in the range, in label order, whole chunks as they are. Gives the number of series.</summary>
+    public static int Write(HeadView view, TimeRange range, BlockWriter writer, CancellationToken cancellation)
+    {
+        var series = view.Snapshots([], range);
+        series.Sort((a, b) => CompareLabels(view.Head, a.Reference, b.Reference));
+        using var samples = new SampleBuffer();
+        var scratch = ArrayPool<byte>.Shared.Rent(XorChunk.MaxBytes(view.Head.Options.ChunkSamples));
+        var written = 0;
+        foreach (var one in series)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            written += WriteSeries(view.Head, one, range, writer, samples, scratch) ? 1 : 0;
+        }
+
+        ArrayPool<byte>.Shared.Return(scratch);
+        return written;
+    }
+
+    private static bool WriteSeries(Head head, in SeriesSnapshot series, TimeRange range, BlockWriter writer, SampleBuffer samples, byte[] scratch)
+    {
+        // Fast path: chunks do not cross block boundaries, so most lie in the range as a whole.
+        var whole = !series.HasOutOfOrder;
+        var covered = 0;
+        foreach (ref readonly var chunk in series.Sealed)
+        {
+            if (range.Overlaps(new(chunk.MinMs, chunk.MaxMs)))
+            {
+                covered++;
+                whole &= chunk.MinMs >= range.MinMs && chunk.MaxMs <= range.MaxMs;
+            }
+        }
+
+        samples.Clear();
+        if (whole)
+        {
+            if (series.OpenCount > 0 && series.OpenMinMs <= range.MaxMs)
+            {
+                XorChunk.Decode(series.Open, series.OpenCount, range, samples);
+            }
+        }
+        else
+        {
+            HeadSeriesSet.Read(head, series, range, samples);
+        }
+
+        if ((!whole || covered == 0) && samples.Count == 0)
+        {
+            return false;
+        }
+
+        writer.BeginSeries(head.LabelsOf(series.Reference).Encoded);
+        if (whole)
+        {
+            foreach (ref readonly var chunk in series.Sealed)
+            {
+                if (range.Overlaps(new(chunk.MinMs, chunk.MaxMs)))
+                {
+                    writer.AddChunk(ChunkEncoding.Xor, chunk.MinMs, chunk.MaxMs, chunk.Bytes);
+                }
+            }
+        }
+
+        for (var at = 0; at < samples.Count; at += head.Options.ChunkSamples)
+        {
+            var count = Math.Min(head.Options.ChunkSamples, samples.Count - at);
+            var times = samples.Times.Slice(at, count);
+            var length = XorChunk.Encode(times, samples.Values.Slice(at, count), scratch);
+            writer.AddChunk(ChunkEncoding.Xor, times[0], times[^1], scratch.AsSpan(0, length));
+        }
+
+        return true;
+    }
+
+    private static int CompareLabels(Head head, uint left, uint right)
+    {
+        var l = head.LabelPairsOf(left);
+        var r = head.LabelPairsOf(right);
+        for (var i = 0; i < l.Length && i < r.Length; i++)
+        {
+            if (l[i] != r[i])
+            {
+                return head.Symbols[l[i]].SequenceCompareTo(head.Symbols[r[i]]);
+            }
+        }
+
+        return l.Length.CompareTo(r.Length);
+    }
+}

@@ -1,0 +1,123 @@
+using System.Text;
+using Metrics.Model;
+using MatchType = Metrics.Model.MatchType;
+
+namespace Metrics.Storage;
+
+/// <summary>A consistent view of a head for reading. Close it soon: what the head drops meanwhile stays in memory.</summary>
+public sealed class HeadView : IDisposable
+{
+    private readonly long epoch;
+    private int closed;
+
+    internal HeadView(Head head, long epoch)
+    {
+        Head = head;
+        this.epoch = epoch;
+    }
+
+    internal Head Head { get; }
+
+    /// <summary>The series that satisfy all matchers and have a chunk in the range, as they are now. The set closes this view when it is disposed.</summary>
+    public ISeriesSet Select(IReadOnlyList<Matcher> matchers, TimeRange range) => new HeadSeriesSet(this, Snapshots(matchers, range), range);
+
+    /// <summary>The label names of those series, ascending by UTF-8 bytes; of all series when there is no matcher.</summary>
+    public IReadOnlyList<string> LabelNames(IReadOnlyList<Matcher> matchers, TimeRange range)
+    {
+        if (matchers.Count == 0)
+        {
+            return Texts(Head.Postings.NameSymbols().ToArray());
+        }
+
+        var names = new HashSet<uint>();
+        foreach (var series in Snapshots(matchers, range))
+        {
+            var pairs = Head.LabelPairsOf(series.Reference);
+            for (var i = 0; i < pairs.Length; i += 2)
+            {
+                names.Add(pairs[i]);
+            }
+        }
+
+        return Texts(names);
+    }
+
+    /// <summary>The values of one label on those series, ascending by UTF-8 bytes.</summary>
+    public IReadOnlyList<string> LabelValues(string name, IReadOnlyList<Matcher> matchers, TimeRange range)
+    {
+        var nameSymbol = Head.Symbols.Find(Encoding.UTF8.GetBytes(name));
+        if (nameSymbol == SymbolTable.None)
+        {
+            return [];
+        }
+
+        var present = new Matcher(MatchType.NotEqual, name, "");
+        var values = new HashSet<uint>();
+        foreach (var series in Snapshots([.. matchers, present], range))
+        {
+            var pairs = Head.LabelPairsOf(series.Reference);
+            for (var i = 0; i < pairs.Length; i += 2)
+            {
+                if (pairs[i] == nameSymbol)
+                {
+                    values.Add(pairs[i + 1]);
+                }
+            }
+        }
+
+        return Texts(values);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref closed, 1) == 0)
+        {
+            Head.Close(epoch);
+        }
+    }
+
+    internal List<SeriesSnapshot> Snapshots(IReadOnlyList<Matcher> matchers, TimeRange range)
+    {
+        using var postings = new PostingsBuffer();
+        if (matchers.Count == 0)
+        {
+            Head.Postings.AddAll(postings);
+        }
+        else
+        {
+            PostingsSelection.Select(Head.Postings, matchers, postings);
+        }
+
+        var found = new List<SeriesSnapshot>(postings.Count);
+        foreach (var reference in postings.Items)
+        {
+            var snapshot = Head.Snapshot(reference);
+            if (!snapshot.IsEmpty && Overlaps(snapshot, range))
+            {
+                found.Add(snapshot);
+            }
+        }
+
+        return found;
+    }
+
+    private static bool Overlaps(in SeriesSnapshot series, TimeRange range)
+    {
+        // The open chunk has no published end, so it counts as reaching to the end of time.
+        if (series.HasOutOfOrder || (series.OpenCount > 0 && series.OpenMinMs <= range.MaxMs))
+        {
+            return true;
+        }
+
+        var chunks = series.Sealed;
+        return chunks.Length > 0 && chunks[0].MinMs <= range.MaxMs && chunks[^1].MaxMs >= range.MinMs;
+    }
+
+    private List<string> Texts(IEnumerable<uint> symbols)
+    {
+        var ordered = symbols.ToList();
+        ordered.Sort((a, b) => Head.Symbols[a].SequenceCompareTo(Head.Symbols[b]));
+        return ordered.ConvertAll(s => Encoding.UTF8.GetString(Head.Symbols[s]));
+    }
+}

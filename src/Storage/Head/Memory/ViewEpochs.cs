@@ -1,0 +1,86 @@
+namespace Metrics.Storage;
+
+/// <summary>Keeps memory that readers may still look at from being reused: epoch-based reclamation.</summary>
+/// <remarks>
+/// After Fraser, "Practical lock-freedom", 2004, 5.2.3, simplified for one writer. Each open view holds the epoch at which it was opened; the writer retires a piece with the
+/// current epoch, and frees it when no open view is that old. Views are opened and closed under a lock, once per query; appends take none.
+/// </remarks>
+internal sealed unsafe class ViewEpochs(NativeArena arena)
+{
+    private const int ReclaimEvery = 256;
+    private readonly Lock gate = new();
+    private readonly SortedDictionary<long, int> open = [];
+    private readonly Queue<(nint Piece, int Bytes, long Epoch)> retired = new();
+    private long epoch;
+    private int sinceReclaim;
+    private bool closing;
+
+    /// <summary>Opens a view; gives its epoch for <see cref="Close"/>. False when the head is being closed.</summary>
+    public bool TryOpen(out long opened)
+    {
+        lock (gate)
+        {
+            opened = ++epoch;
+            if (closing)
+            {
+                return false;
+            }
+
+            open[opened] = 1;
+            return true;
+        }
+    }
+
+    /// <summary>Closes a view; true when it was the last one and the head is being closed, so that its memory must go now.</summary>
+    public bool Close(long opened)
+    {
+        lock (gate)
+        {
+            open.Remove(opened);
+            return closing && open.Count == 0;
+        }
+    }
+
+    /// <summary>Takes no more views; true when none is open, so that the memory can go at once.</summary>
+    public bool BeginClose()
+    {
+        lock (gate)
+        {
+            if (closing)
+            {
+                return false;
+            }
+
+            closing = true;
+            return open.Count == 0;
+        }
+    }
+
+    /// <summary>Gives a piece up; it is reused when no view can see it. Only the writer calls this.</summary>
+    public void Retire(byte* piece, int bytes)
+    {
+        retired.Enqueue(((nint)piece, bytes, Volatile.Read(ref epoch)));
+        if (++sinceReclaim >= ReclaimEvery)
+        {
+            Reclaim();
+        }
+    }
+
+    /// <summary>Frees what no view can see any more. Only the writer calls this.</summary>
+    public void Reclaim()
+    {
+        sinceReclaim = 0;
+        long oldest;
+        lock (gate)
+        {
+            oldest = open.Count == 0 ? long.MaxValue : open.First().Key;
+        }
+
+        // A view of epoch e may see what was retired at e or later: its opening made the epoch e, and the writer may have read e before it retired the piece.
+        while (retired.TryPeek(out var next) && next.Epoch < oldest)
+        {
+            retired.Dequeue();
+            arena.Free((byte*)next.Piece, next.Bytes);
+        }
+    }
+}
