@@ -22,6 +22,8 @@ public class CommandLineTests
 
     [Theory]
     [InlineData("promql|format|sum(", 1, "parse error")]
+    [InlineData("promql|test|/nowhere.test", 2, "metrics: /nowhere.test does not exist")]
+    [InlineData("promql|test", 2, "metrics: ")]
     [InlineData("serve|--nothing", 2, "metrics: ")]
     [InlineData("nothing", 2, "metrics: ")]
     [InlineData("serve|--http-listen|nowhere", 2, "metrics: http.listen: \"nowhere\" is not allowed; allowed is ADDRESS:PORT")]
