@@ -1,0 +1,103 @@
+using System.Runtime.InteropServices;
+using Metrics.Cluster;
+using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Server;
+using Metrics.PromQL;
+using Metrics.PromQL.Parsing;
+using Microsoft.Extensions.Logging.Console;
+
+namespace Metrics.Gateway.Cli;
+
+/// <summary>Opens the cluster; it may still replay when this returns. Fails with an <see cref="IOException"/> when the data folder is locked or cannot be used.</summary>
+internal delegate ValueTask<ICluster> ClusterOpener(GatewayOptions options, EngineOptions engine, ILoggerFactory loggers, CancellationToken stop);
+
+/// <summary>The life of the single process: open the data, listen, say so, wait for a signal, drain, flush, end.</summary>
+internal static class ServeProcess
+{
+    /// <summary>Serves until SIGTERM, SIGINT or cancellation; returns the exit code.</summary>
+    /// <exception cref="IOException">The address is taken, or the data folder is locked or cannot be used.</exception>
+    public static async Task<int> RunAsync(GatewayOptions options, ClusterOpener open, TextWriter output, CancellationToken stop)
+    {
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+
+        var engineOptions = EngineOptionsOf(options);
+        var engine = new QueryEngine(engineOptions);
+        using var loggers = LoggerFactory.Create(ConfigureLogging);
+        await using var cluster = await open(options, engineOptions, loggers, stopping.Token);
+        await using var server = new GatewayServer(options, cluster, engineOptions, engine.ExecuteAsync, TimeProvider.System, ConfigureLogging);
+        await server.StartAsync(stopping.Token);
+        await SayHelloAsync(output, server.Address, options);
+
+        await WaitAsync(stopping.Token);
+        await output.WriteLineAsync("Stopping: no new requests, finishing those in flight.");
+        await server.StopAsync(CancellationToken.None);
+        await cluster.DisposeAsync();
+        await output.WriteLineAsync("Stopped: everything is on disk.");
+        return ExitCode.Ok;
+
+        void Stop(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            stopping.Cancel();
+        }
+    }
+
+    /// <summary>The engine's options as the gateway's say.</summary>
+    internal static EngineOptions EngineOptionsOf(GatewayOptions options)
+    {
+        var features = options.Query.EnableFeatures.ToHashSet(StringComparer.Ordinal);
+        return new EngineOptions
+        {
+            Parsing = new ParseOptions
+            {
+                ExperimentalFunctions = features.Contains("promql-experimental-functions"),
+                ExtendedRangeSelectors = features.Contains("promql-extended-range-selectors"),
+                FillModifiers = features.Contains("promql-binop-fill-modifiers"),
+            },
+            LookbackMs = (long)options.Query.LookbackDelta.TotalMilliseconds,
+            DefaultSubqueryStepMs = (long)options.Query.DefaultSubqueryStep.TotalMilliseconds,
+            MaxSamples = options.Query.MaxSamples,
+            Timeout = options.Query.Timeout,
+            DelayedNameRemoval = features.Contains("promql-delayed-name-removal"),
+            TypeAndUnitLabels = features.Contains("type-and-unit-labels"),
+            UseStartTimestamps = features.Contains("use-start-timestamps"),
+        };
+    }
+
+    private static void ConfigureLogging(ILoggingBuilder logging) => logging
+        .SetMinimumLevel(LogLevel.Information)
+        .AddFilter("Microsoft", LogLevel.Warning)
+        .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None) // what it says, the command line says in one line
+        .AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+            console.ColorBehavior = LoggerColorBehavior.Disabled;
+        });
+
+    private static async Task SayHelloAsync(TextWriter output, Uri address, GatewayOptions options)
+    {
+        var host = address.Authority.Replace("0.0.0.0", "127.0.0.1").Replace("[::]", "127.0.0.1");
+        await output.WriteLineAsync(
+            $$"""
+            Metrics {{BuildVersion.Own}} listens on {{address.Authority}}; data lies in {{Path.GetFullPath(options.Storage.DataDir)}}
+
+            Send samples, in prometheus.yml:
+              remote_write: [{ url: "http://{{host}}/api/v1/write" }]
+            Ask:
+              curl 'http://{{host}}/api/v1/query?query=up'
+
+            """);
+        await output.FlushAsync(CancellationToken.None);
+    }
+
+    private static async Task WaitAsync(CancellationToken stop)
+    {
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = stop.Register(stopped.SetResult);
+        await stopped.Task;
+    }
+}

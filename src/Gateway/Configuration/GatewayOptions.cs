@@ -1,0 +1,20 @@
+namespace Metrics.Gateway.Configuration;
+
+/// <summary>All settings of the single process. A property is a section of the configuration file.</summary>
+public sealed class GatewayOptions
+{
+    /// <summary>The network edge.</summary>
+    public HttpOptions Http { get; } = new();
+
+    /// <summary>Whose data a request is about.</summary>
+    public TenancyOptions Tenancy { get; } = new();
+
+    /// <summary>What a remote write may be.</summary>
+    public RemoteWriteOptions RemoteWrite { get; } = new();
+
+    /// <summary>What a query may cost.</summary>
+    public QueryOptions Query { get; } = new();
+
+    /// <summary>Where data lies and how.</summary>
+    public LocalStorageOptions Storage { get; } = new();
+}

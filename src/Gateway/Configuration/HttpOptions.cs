@@ -1,0 +1,29 @@
+namespace Metrics.Gateway.Configuration;
+
+/// <summary>The network edge.</summary>
+public sealed class HttpOptions
+{
+    /// <summary>Address and port; loopback by default because nothing here asks who is calling. 10902 is where Thanos's HTTP is expected. Port 0 takes a free one.</summary>
+    [Setting("Address and port to listen on, e.g. 0.0.0.0:10902 or [::1]:10902.")]
+    public string Listen { get; set; } = "127.0.0.1:10902";
+
+    /// <summary>A path before every route, such as <c>/prometheus</c> (Mimir's); routes without it stay. Empty by default.</summary>
+    [Setting("Every route is also served under this prefix, e.g. /prometheus as in Mimir.")]
+    public string RoutePrefix { get; set; } = "";
+
+    /// <summary>Open connections; one costs a few kilobytes, and thousands of agents keep one each. Beyond it new ones are closed.</summary>
+    [Setting("The most open connections.", Min = "1", Max = "1000000")]
+    public int MaxConnections { get; set; } = 10_000;
+
+    /// <summary>Milliseconds or more; how long requests in flight may take to end at shutdown. 30 s is what Kubernetes grants before it kills.</summary>
+    [Setting("How long requests in flight may take to end at shutdown.", Min = "0", Max = "1h")]
+    public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>HTTP/2 without TLS; off because senders and Grafana speak HTTP/1.1 and a smaller edge is a safer one.</summary>
+    [Setting("Accept HTTP/2 without TLS (h2c) beside HTTP/1.1.")]
+    public bool Http2 { get; set; }
+
+    /// <summary>The origin that browsers may call from, <c>*</c> for any (Prometheus's default), empty for none.</summary>
+    [Setting("Origin allowed to call from a browser: * for any, empty for none.")]
+    public string CorsOrigin { get; set; } = "*";
+}

@@ -1,0 +1,50 @@
+namespace Metrics.Gateway.Configuration;
+
+/// <summary>When an appended batch is forced to the disk.</summary>
+public enum FsyncMode
+{
+    /// <summary>Every <see cref="LocalStorageOptions.FsyncInterval"/>: a crash of the process loses nothing, a loss of power at most that much.</summary>
+    Interval,
+
+    /// <summary>Before every answer: a loss of power loses nothing acknowledged.</summary>
+    Always,
+
+    /// <summary>When the operating system likes.</summary>
+    Never,
+}
+
+/// <summary>Where data lies and how.</summary>
+public sealed class LocalStorageOptions
+{
+    /// <summary>The folder of everything; made when absent, owned by one process at a time.</summary>
+    [Setting("Folder that holds everything; one process at a time.", Flag = "data-dir")]
+    public string DataDir { get; set; } = "./data";
+
+    /// <summary>Shards a new tenant gets, a power of two; 0 takes as many as there are processors, at least 2, so that all work for one tenant. Existing tenants keep theirs.</summary>
+    [Setting("Shards of a new tenant, a power of two; 0 for as many as there are processors.", Min = "0", Max = "1024")]
+    public int ShardsPerTenant { get; set; }
+
+    /// <summary>When the log is forced to disk.</summary>
+    [Setting("When the log is forced to disk: interval, always or never.")]
+    public FsyncMode Fsync { get; set; } = FsyncMode.Interval;
+
+    /// <summary>With <see cref="FsyncMode.Interval"/>: how often. 100 ms bounds what a loss of power takes and costs ten small writes a second.</summary>
+    [Setting("How often, when fsync is interval.", Min = "1ms", Max = "1m")]
+    public TimeSpan FsyncInterval { get; set; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The time one block covers, and so how much the head holds (1.5 times as much). Prometheus's two hours.</summary>
+    [Setting("Time that one block covers; the head holds up to one and a half times as much.", Min = "1m", Max = "1d")]
+    public TimeSpan BlockRange { get; set; } = TimeSpan.FromHours(2);
+
+    /// <summary>How much older than the newest sample of the shard a sample may be and still be taken out of order. 0, as in Prometheus, takes none.</summary>
+    [Setting("How far out of order a sample may be; 0 for not at all.", Min = "0", Max = "1y")]
+    public TimeSpan OutOfOrderWindow { get; set; } = TimeSpan.Zero;
+
+    /// <summary>How far ahead of this machine's clock a sample may be. Prometheus's and Mimir's ten minutes.</summary>
+    [Setting("How far in the future a sample may be; 0 for any.", Min = "0", Max = "1y")]
+    public TimeSpan MaxFuture { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Blocks whose every sample is older are deleted; 0 keeps all, for nothing is deleted that nobody asked to delete.</summary>
+    [Setting("Age at which data is deleted; 0 keeps all.", Min = "0", Max = "100y")]
+    public TimeSpan Retention { get; set; } = TimeSpan.Zero;
+}

@@ -1,0 +1,85 @@
+using System.Net;
+using System.Numerics;
+using Metrics.Model;
+
+namespace Metrics.Gateway.Configuration;
+
+/// <summary>Rules that one bound cannot say; run once, before anything starts.</summary>
+internal static class OptionsValidator
+{
+    /// <summary>The names that <c>query.enable_features</c> takes, each what Prometheus calls it.</summary>
+    public static IReadOnlyList<string> KnownFeatures { get; } =
+    [
+        "promql-experimental-functions", "promql-extended-range-selectors", "promql-binop-fill-modifiers", "promql-duration-expr",
+        "promql-delayed-name-removal", "type-and-unit-labels", "use-start-timestamps",
+    ];
+
+    /// <summary>Checks everything.</summary>
+    /// <exception cref="ConfigurationException">Something is not allowed.</exception>
+    public static void Validate(GatewayOptions options)
+    {
+        ParseListen(options.Http.Listen);
+        var prefix = options.Http.RoutePrefix;
+        if (prefix.Length > 0 && (prefix[0] != '/' || prefix[^1] == '/'))
+        {
+            throw Refused("http.route_prefix", prefix, "empty, or a path that starts with / and does not end with /");
+        }
+
+        if (!TenantId.TryParse(options.Tenancy.DefaultTenant, out _, out var error))
+        {
+            throw Refused("tenancy.default_tenant", options.Tenancy.DefaultTenant, $"a tenant id ({error})");
+        }
+
+        if (!options.Tenancy.Header.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
+        {
+            throw Refused("tenancy.header", options.Tenancy.Header, "a header name of letters, digits, - and _");
+        }
+
+        var write = options.RemoteWrite;
+        if (write.MaxInflight.Bytes < write.MaxBody.Bytes + write.MaxDecompressed.Bytes)
+        {
+            throw Refused("remote_write.max_inflight", write.MaxInflight.ToString(), "at least remote_write.max_body and remote_write.max_decompressed together");
+        }
+
+        if (options.Storage.ShardsPerTenant > 0 && !BitOperations.IsPow2(options.Storage.ShardsPerTenant))
+        {
+            throw Refused("storage.shards_per_tenant", options.Storage.ShardsPerTenant.ToString(), "0 or a power of two, up to 1024");
+        }
+
+        if (options.Storage.DataDir.Length == 0)
+        {
+            throw Refused("storage.data_dir", "", "the path of a folder");
+        }
+
+        if (options.Storage.Retention > TimeSpan.Zero && options.Storage.Retention < options.Storage.BlockRange)
+        {
+            throw Refused("storage.retention", DurationText.Format(options.Storage.Retention), "0, or at least storage.block_range");
+        }
+
+        foreach (var feature in options.Query.EnableFeatures)
+        {
+            if (!KnownFeatures.Contains(feature, StringComparer.Ordinal))
+            {
+                throw Refused("query.enable_features", feature, string.Join(", ", KnownFeatures));
+            }
+        }
+    }
+
+    /// <summary>Reads HOST:PORT; <c>localhost</c> is the loopback address, an empty host every address.</summary>
+    /// <exception cref="ConfigurationException">The text is no address and port.</exception>
+    public static IPEndPoint ParseListen(string listen)
+    {
+        var colon = listen.LastIndexOf(':');
+        var host = colon < 0 ? listen : listen[..colon];
+        var normal = host switch { "localhost" => "127.0.0.1", "" => "0.0.0.0", _ => host };
+        if (colon < 0 || !ushort.TryParse(listen.AsSpan(colon + 1), System.Globalization.NumberStyles.None, null, out var port)
+            || (normal.Contains(':') && !normal.StartsWith('[')) || !IPAddress.TryParse(normal, out var address))
+        {
+            throw Refused("http.listen", listen, "ADDRESS:PORT with an IP address and a port from 0 to 65535, such as 127.0.0.1:10902 or [::1]:10902");
+        }
+
+        return new IPEndPoint(address, port);
+    }
+
+    private static ConfigurationException Refused(string key, string value, string allowed) => new($"{key}: \"{value}\" is not allowed; allowed is {allowed}");
+}

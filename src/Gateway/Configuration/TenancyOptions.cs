@@ -1,0 +1,17 @@
+namespace Metrics.Gateway.Configuration;
+
+/// <summary>Whose data a request is about.</summary>
+public sealed class TenancyOptions
+{
+    /// <summary>The tenant of a request that names none, so that one Prometheus and one Grafana work without any header.</summary>
+    [Setting("Tenant of a request that names none.")]
+    public string DefaultTenant { get; set; } = "default";
+
+    /// <summary>A header that names the tenant, besides X-Scope-OrgID (Mimir, Cortex) and THANOS-TENANT, which always do.</summary>
+    [Setting("One more header that names the tenant, beside X-Scope-OrgID and THANOS-TENANT.")]
+    public string Header { get; set; } = "";
+
+    /// <summary>Refuses a request that names no tenant with 401, as Mimir does with multitenancy on. Off: such a request is the default tenant's.</summary>
+    [Setting("Refuse a request that names no tenant (401).")]
+    public bool Required { get; set; }
+}

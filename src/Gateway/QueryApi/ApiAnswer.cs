@@ -1,0 +1,27 @@
+using System.IO.Pipelines;
+
+namespace Metrics.Gateway.QueryApi;
+
+/// <summary>A successful answer: the data, which is written when asked, and remarks.</summary>
+/// <remarks>Disposed after it was written; then <paramref name="owner"/> gives back what the data was borrowed from.</remarks>
+internal sealed class ApiAnswer(Func<PipeWriter, CancellationToken, ValueTask> writeData, IDisposable? owner = null) : IDisposable
+{
+    /// <summary>Warnings, in order.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>Infos, in order.</summary>
+    public IReadOnlyList<string> Infos { get; init; } = [];
+
+    /// <summary>An answer small enough to be written in one go.</summary>
+    public static ApiAnswer Small(Action<PipeWriter> write) => new((writer, _) =>
+    {
+        write(writer);
+        return ValueTask.CompletedTask;
+    });
+
+    /// <summary>Writes the value of <c>data</c>.</summary>
+    public ValueTask WriteDataAsync(PipeWriter writer, CancellationToken cancellation) => writeData(writer, cancellation);
+
+    /// <inheritdoc/>
+    public void Dispose() => owner?.Dispose();
+}

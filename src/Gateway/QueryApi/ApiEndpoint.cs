@@ -1,0 +1,125 @@
+using System.IO.Compression;
+using System.IO.Pipelines;
+using Metrics.Cluster;
+using Metrics.Gateway.Health;
+using Metrics.Gateway.Tenancy;
+using Metrics.Model;
+using Metrics.PromQL;
+using Metrics.PromQL.Parsing;
+
+namespace Metrics.Gateway.QueryApi;
+
+/// <summary>A request of the query API, parsed as far as all of them are alike.</summary>
+/// <param name="Context">The HTTP request.</param>
+/// <param name="Parameters">Its parameters.</param>
+/// <param name="Tenant">Whose data it is about.</param>
+internal sealed record ApiRequest(HttpContext Context, RequestParameters Parameters, TenantId Tenant)
+{
+    /// <summary>Cancelled when the client goes away.</summary>
+    public CancellationToken Aborted => Context.RequestAborted;
+}
+
+/// <summary>What an endpoint of the query API does: it gives an answer or throws <see cref="ApiException"/>.</summary>
+internal delegate ValueTask<ApiAnswer> ApiHandler(ApiRequest request);
+
+/// <summary>Makes an HTTP endpoint of a handler: readiness, tenant, parameters, envelope, compression and errors.</summary>
+internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
+{
+    /// <summary>The HTTP endpoint of a handler. One that needs no data answers also while logs are replayed.</summary>
+    public Func<HttpContext, Task> Of(ApiHandler handler, bool needsData = true) => context => AnswerAsync(context, handler, needsData);
+
+    private async Task AnswerAsync(HttpContext context, ApiHandler handler, bool needsData)
+    {
+        ApiAnswer answer;
+        try
+        {
+            answer = await handler(await ReadAsync(context, needsData));
+        }
+        catch (ApiException e)
+        {
+            await RefuseAsync(context, e);
+            return;
+        }
+        catch (QueryException e)
+        {
+            await RefuseAsync(context, ApiException.From(e));
+            return;
+        }
+        catch (PromQLParseException e)
+        {
+            await RefuseAsync(context, ApiException.InvalidParameter("query", e.Message));
+            return;
+        }
+        catch (ShardUnavailableException e)
+        {
+            await RefuseAsync(context, new ApiException(ApiErrorType.Unavailable, e.Message, e));
+            return;
+        }
+
+        using (answer)
+        {
+            await WriteAsync(context, 200, writer => Envelope.WriteSuccessAsync(writer, answer, context.RequestAborted));
+        }
+    }
+
+    private async ValueTask<ApiRequest> ReadAsync(HttpContext context, bool needsData)
+    {
+        var progress = cluster.Progress;
+        if (needsData && !progress.IsReady)
+        {
+            throw new ApiException(ApiErrorType.Unavailable, HealthEndpoints.Describe(progress));
+        }
+
+        if (!tenants.TryResolve(context.Request.Headers, out var tenant, out var status, out var error))
+        {
+            throw new ApiException(status == StatusCodes.Status401Unauthorized ? ApiErrorType.Unauthorized : ApiErrorType.BadData, error);
+        }
+
+        return new ApiRequest(context, await RequestParameters.ReadAsync(context.Request, context.RequestAborted), tenant);
+    }
+
+    private static Task RefuseAsync(HttpContext context, ApiException error) => WriteAsync(context, error.Status, writer =>
+    {
+        Envelope.WriteError(writer, error);
+        return ValueTask.CompletedTask;
+    });
+
+    private static async Task WriteAsync(HttpContext context, int status, Func<PipeWriter, ValueTask> writeAsync)
+    {
+        context.Response.StatusCode = status;
+        context.Response.ContentType = "application/json";
+        if (!AcceptsGzip(context.Request))
+        {
+            await writeAsync(context.Response.BodyWriter);
+            await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+            return;
+        }
+
+        context.Response.Headers.ContentEncoding = "gzip";
+        context.Response.Headers.Append("Vary", "Accept-Encoding");
+        await using var gzip = new GZipStream(context.Response.Body, CompressionLevel.Fastest, leaveOpen: true);
+        var writer = PipeWriter.Create(gzip, new StreamPipeWriterOptions(leaveOpen: true));
+        await writeAsync(writer);
+        await writer.CompleteAsync();
+    }
+
+    private static bool AcceptsGzip(HttpRequest request)
+    {
+        foreach (var header in request.Headers.AcceptEncoding)
+        {
+            foreach (var range in header.AsSpan().Split(','))
+            {
+                var coding = header.AsSpan()[range].Trim();
+                var semicolon = coding.IndexOf(';');
+                var quality = semicolon < 0 ? "" : coding[(semicolon + 1)..].Trim();
+                var name = semicolon < 0 ? coding : coding[..semicolon].Trim();
+                if (name.Equals("gzip", StringComparison.OrdinalIgnoreCase) && quality is not ("q=0" or "q=0.0" or "q=0.00" or "q=0.000"))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,76 @@
+using System.Buffers;
+using System.Globalization;
+using System.IO.Pipelines;
+using System.Text;
+using Metrics.Model;
+using Metrics.PromQL;
+using Metrics.Wire;
+using ValueType = Metrics.PromQL.Parsing.ValueType;
+
+namespace Metrics.Gateway.QueryApi;
+
+/// <summary>How long a query waited and ran.</summary>
+internal readonly record struct QueryTimings(TimeSpan Queued, TimeSpan Evaluated);
+
+/// <summary>The answer to a query: <c>resultType</c>, <c>result</c> and, when asked for, <c>stats</c>.</summary>
+internal static class QueryAnswer
+{
+    /// <summary>Makes the answer, which owns the result from here on.</summary>
+    public static ApiAnswer Of(QueryResult result, QueryRequest query, string stats, QueryTimings timings)
+    {
+        IReadOnlyList<string> warnings = stats is "" or "true" or "all"
+            ? result.Warnings
+            : [.. result.Warnings, $"value {LabelsText.Quote(stats)} for parameter \"stats\" is deprecated and will be rejected in the next major release, use \"true\" or \"all\""];
+        return new ApiAnswer((writer, cancellation) => WriteAsync(writer, result, query, stats.Length > 0 ? timings : null, cancellation), result)
+        {
+            Warnings = warnings,
+            Infos = result.Infos,
+        };
+    }
+
+    private static async ValueTask WriteAsync(PipeWriter to, QueryResult result, QueryRequest query, QueryTimings? timings, CancellationToken cancellation)
+    {
+        JsonFields.Raw(to, """{"resultType":"""u8);
+        JsonFields.String(to, TypeText(result.Type));
+        JsonFields.Raw(to, ",\"result\":"u8);
+        switch (result.Type)
+        {
+            case ValueType.Scalar:
+                PrometheusJson.WriteScalar(to, result.Series[0].Points.Times[0], result.Series[0].Points.Values[0]);
+                break;
+            case ValueType.String:
+                PrometheusJson.WriteStringResult(to, result.TimeMs, Encoding.UTF8.GetBytes(result.Text ?? ""));
+                break;
+            default:
+                await SeriesJson.WriteSeriesAsync(to, result.Series, query.IsRange || result.Type == ValueType.Matrix, cancellation);
+                break;
+        }
+
+        if (timings is { } known)
+        {
+            WriteStats(to, result.Statistics, known);
+        }
+
+        JsonFields.Raw(to, "}"u8);
+    }
+
+    private static void WriteStats(IBufferWriter<byte> to, QueryStatistics statistics, QueryTimings timings)
+    {
+        var evaluated = Seconds(timings.Evaluated);
+        Encoding.UTF8.GetBytes(
+            $$$"""
+            ,"stats":{"timings":{"evalTotalTime":{{{evaluated}}},"resultSortTime":0,"queryPreparationTime":0,"innerEvalTime":{{{evaluated}}},"execQueueTime":{{{Seconds(timings.Queued)}}},"execTotalTime":{{{Seconds(timings.Queued + timings.Evaluated)}}}},"samples":{"totalQueryableSamples":{{{statistics.TotalQueryableSamples}}},"peakSamples":{{{statistics.PeakSamples}}}}}
+            """,
+            to);
+    }
+
+    private static string Seconds(TimeSpan span) => span.TotalSeconds.ToString("0.#########", CultureInfo.InvariantCulture);
+
+    private static string TypeText(ValueType type) => type switch
+    {
+        ValueType.Scalar => "scalar",
+        ValueType.String => "string",
+        ValueType.Matrix => "matrix",
+        _ => "vector",
+    };
+}

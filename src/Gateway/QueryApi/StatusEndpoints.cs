@@ -1,0 +1,75 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using Metrics.Cluster;
+using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Server;
+
+namespace Metrics.Gateway.QueryApi;
+
+/// <summary><c>status/*</c>: what Grafana and other clients ask to learn whom they talk to. Shapes are Prometheus's.</summary>
+internal sealed class StatusEndpoints(ApiEndpoint endpoint, ICluster cluster, GatewayOptions options, TimeProvider time, DateTimeOffset startTime)
+{
+    /// <summary>The routes.</summary>
+    public IEnumerable<HttpRoute> Routes =>
+    [
+        Status("buildinfo", _ => WriteBuild),
+        Status("runtimeinfo", _ => WriteRuntime),
+        Status("flags", _ => to => JsonFields.Object(to, SettingCatalog.All.Select(s => (s.Flag[2..], s.Show(options))).OrderBy(f => f.Item1, StringComparer.Ordinal))),
+        Status("config", _ => to => JsonFields.Object(to, [("yaml", ShowConfig())])),
+        Status("walreplay", _ => WriteReplay),
+    ];
+
+    private HttpRoute Status(string name, Func<ApiRequest, Action<IBufferWriter<byte>>> answer) =>
+        new(HttpRoute.Get, "/api/v1/status/" + name, "status_" + name, endpoint.Of(request => ValueTask.FromResult(ApiAnswer.Small(answer(request))), needsData: false));
+
+    /// <summary>Grafana chooses features by this version, so it names the Prometheus whose API and language are spoken here.</summary>
+    private static void WriteBuild(IBufferWriter<byte> to) => JsonFields.Object(
+        to,
+        [
+            ("version", BuildVersion.Prometheus), ("revision", BuildVersion.Revision), ("branch", "metrics-" + BuildVersion.Own),
+            ("buildUser", ""), ("buildDate", ""), ("goVersion", ""),
+        ]);
+
+    private void WriteRuntime(IBufferWriter<byte> to)
+    {
+        var started = startTime.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
+        var now = time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
+        JsonFields.Raw(to, "{\"startTime\":"u8);
+        JsonFields.String(to, started);
+        JsonFields.Raw(to, ",\"CWD\":"u8);
+        JsonFields.String(to, Environment.CurrentDirectory);
+        JsonFields.Raw(to, ",\"hostname\":"u8);
+        JsonFields.String(to, Environment.MachineName);
+        JsonFields.Raw(to, ",\"serverTime\":"u8);
+        JsonFields.String(to, now);
+        JsonFields.Raw(to, ",\"reloadConfigSuccess\":true,\"lastConfigTime\":"u8);
+        JsonFields.String(to, started);
+        Encoding.UTF8.GetBytes(
+            $",\"corruptionCount\":0,\"goroutineCount\":{ThreadPool.ThreadCount},\"GOMAXPROCS\":{Environment.ProcessorCount},\"GOMEMLIMIT\":{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes},\"GOGC\":\"\",\"GODEBUG\":\"\",\"storageRetention\":\"\"}}",
+            to);
+    }
+
+    private void WriteReplay(IBufferWriter<byte> to)
+    {
+        var progress = cluster.Progress;
+        var state = progress.IsReady ? "done" : "in progress";
+        Encoding.UTF8.GetBytes($"{{\"min\":0,\"max\":{progress.TotalShards},\"current\":{progress.ReplayedShards},\"state\":\"{state}\"}}", to);
+    }
+
+    private string ShowConfig()
+    {
+        var yaml = new StringBuilder();
+        foreach (var section in SettingCatalog.Sections)
+        {
+            yaml.Append(section).Append(":\n");
+            foreach (var setting in SettingCatalog.In(section))
+            {
+                var value = setting.Show(options);
+                yaml.Append("  ").Append(setting.Name).Append(": ").Append(value.Length == 0 || value[0] is '*' ? $"\"{value}\"" : value).Append('\n');
+            }
+        }
+
+        return yaml.ToString();
+    }
+}

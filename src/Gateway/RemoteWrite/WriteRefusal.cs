@@ -1,0 +1,18 @@
+namespace Metrics.Gateway.RemoteWrite;
+
+/// <summary>A write request that is not taken at all: the status and what to say.</summary>
+internal sealed class WriteRefusal(int status, string message) : Exception(message)
+{
+    /// <summary>The HTTP status.</summary>
+    public int Status { get; } = status;
+
+    /// <summary>The body is no valid message; the sender must not repeat it.</summary>
+    public static WriteRefusal Malformed(string message) => new(StatusCodes.Status400BadRequest, message);
+
+    /// <summary>A limit of size is exceeded.</summary>
+    public static WriteRefusal TooLarge(string what, long bytes, Configuration.ByteSize limit) =>
+        new(StatusCodes.Status413PayloadTooLarge, $"{what} is too large: {bytes} bytes, limit {limit}");
+
+    /// <summary>Not now; the sender repeats the request.</summary>
+    public static WriteRefusal Busy(string message) => new(StatusCodes.Status503ServiceUnavailable, message);
+}

@@ -1,0 +1,118 @@
+using Metrics.Cluster;
+using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Health;
+using Metrics.Gateway.QueryApi;
+using Metrics.Gateway.RemoteWrite;
+using Metrics.Gateway.Telemetry;
+using Metrics.Gateway.Tenancy;
+using Metrics.PromQL;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace Metrics.Gateway.Server;
+
+/// <summary>The HTTP server over a cluster. It listens from <see cref="StartAsync"/> on, also while logs are still being replayed.</summary>
+/// <remarks>The cluster is the caller's: it is neither started nor disposed here.</remarks>
+internal sealed class GatewayServer : IAsyncDisposable
+{
+    private readonly WebApplication app;
+    private readonly ConcurrencyGate gate;
+
+    /// <summary>Builds the server from validated options.</summary>
+    public GatewayServer(GatewayOptions options, ICluster cluster, EngineOptions engine, QueryExecution execute, TimeProvider time, Action<ILoggingBuilder> logging)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        logging(builder.Logging);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, options));
+        builder.Services.AddSingleton<IHostLifetime, CallerLifetime>();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Http.ShutdownTimeout);
+        builder.Services.Configure<FormOptions>(Configure);
+        app = builder.Build();
+
+        Registry = new MetricRegistry();
+        gate = new ConcurrencyGate(options.Query.MaxConcurrency, options.Query.MaxQueued);
+        var budget = new ByteBudget(options.RemoteWrite.MaxInflight.Bytes);
+        Instruments = new GatewayInstruments(Registry, () => budget.Taken, () => gate.Load);
+        var startTime = time.GetUtcNow();
+        ProcessInstruments.Register(Registry, startTime);
+        ClusterInstruments.Register(Registry, cluster);
+
+        var tenants = new TenantResolver(options.Tenancy);
+        var endpoint = new ApiEndpoint(cluster, tenants);
+        HttpRoute[] routes =
+        [
+            HelpPage.Route,
+            .. new HealthEndpoints(cluster, Registry).Routes,
+            .. new RemoteWriteEndpoint(cluster, tenants, new WriteAppender(cluster, options.RemoteWrite), options.RemoteWrite, budget, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
+            .. new QueryEndpoints(endpoint, cluster, execute, options.Query, gate, Instruments, time).Routes,
+            .. new LabelEndpoints(endpoint, cluster).Routes,
+            .. new MetadataEndpoint(endpoint, cluster).Routes,
+            .. new ParseEndpoints(endpoint, engine.Parsing).Routes,
+            .. new StatusEndpoints(endpoint, cluster, options, time, startTime).Routes,
+        ];
+        var pipeline = new RequestPipeline(new RouteTable(routes, options.Http.RoutePrefix), options.Http, Instruments, time, app.Services.GetRequiredService<ILogger<RequestPipeline>>());
+        app.Run(pipeline.AnswerAsync);
+    }
+
+    /// <summary>Where metrics about this process are registered.</summary>
+    public MetricRegistry Registry { get; }
+
+    /// <summary>What the gateway counts.</summary>
+    public GatewayInstruments Instruments { get; }
+
+    /// <summary>The address and port it really listens on, e.g. <c>http://127.0.0.1:10902</c>.</summary>
+    public Uri Address => new(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+
+    /// <summary>Listens.</summary>
+    /// <exception cref="IOException">The address is taken or not ours.</exception>
+    public Task StartAsync(CancellationToken cancellation) => app.StartAsync(cancellation);
+
+    /// <summary>Stops listening and lets requests in flight end, as long as the options grant.</summary>
+    public Task StopAsync(CancellationToken cancellation) => app.StopAsync(cancellation);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await app.DisposeAsync();
+        gate.Dispose();
+    }
+
+    private static void Configure(KestrelServerOptions kestrel, GatewayOptions options)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxConcurrentConnections = options.Http.MaxConnections;
+
+        // A body over this is cut off by Kestrel itself while it is read; with a Content-Length we refuse it before.
+        kestrel.Limits.MaxRequestBodySize = options.RemoteWrite.MaxBody.Bytes;
+
+        // A GET query in the URL: long dashboards' queries reach some kilobytes; Go's limit for line and headers together is 1 MiB.
+        kestrel.Limits.MaxRequestLineSize = 128 * 1024;
+        kestrel.Limits.MaxRequestHeadersTotalSize = 64 * 1024;
+        kestrel.Limits.MaxRequestBufferSize = 1024 * 1024;
+
+        // A client that connects and says nothing goes after this; Prometheus's own read timeout is 5 min.
+        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(30);
+        kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(5);
+        kestrel.Listen(OptionsValidator.ParseListen(options.Http.Listen), listen => listen.Protocols = options.Http.Http2 ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1);
+    }
+
+    private static void Configure(FormOptions forms)
+    {
+        // Go's net/http reads 10 MiB of a form; a key is a parameter's name, and match[] may repeat.
+        forms.BufferBodyLengthLimit = 10 << 20;
+        forms.ValueLengthLimit = 10 << 20;
+        forms.MultipartBodyLengthLimit = 10 << 20;
+        forms.KeyLengthLimit = 2048;
+        forms.ValueCountLimit = 10_000;
+    }
+
+    /// <summary>Whoever starts the server stops it: the command line on a signal, a test when it is done.</summary>
+    private sealed class CallerLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

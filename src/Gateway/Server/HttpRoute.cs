@@ -1,0 +1,21 @@
+namespace Metrics.Gateway.Server;
+
+/// <summary>One path and who answers there.</summary>
+/// <param name="Methods">The HTTP methods it takes.</param>
+/// <param name="Path">The path, with <c>{name}</c> for the one segment that varies.</param>
+/// <param name="Handler">What metrics call it.</param>
+/// <param name="AnswerAsync">Answers the request.</param>
+internal sealed record HttpRoute(string[] Methods, string Path, string Handler, Func<HttpContext, Task> AnswerAsync)
+{
+    /// <summary>GET.</summary>
+    public static readonly string[] Get = ["GET"];
+
+    /// <summary>GET and HEAD.</summary>
+    public static readonly string[] GetHead = ["GET", "HEAD"];
+
+    /// <summary>GET and POST with a form.</summary>
+    public static readonly string[] GetPost = ["GET", "POST"];
+
+    /// <summary>POST.</summary>
+    public static readonly string[] Post = ["POST"];
+}

@@ -1,0 +1,48 @@
+using System.Collections.Frozen;
+
+namespace Metrics.Gateway.Server;
+
+/// <summary>Finds the route of a path: a look-up, or for the one path with a variable segment a comparison of its ends.</summary>
+internal sealed class RouteTable
+{
+    private const string LabelPrefix = "/api/v1/label/";
+    private const string LabelSuffix = "/values";
+
+    private readonly FrozenDictionary<string, HttpRoute> exact;
+    private readonly HttpRoute? labelValues;
+    private readonly string prefix;
+
+    /// <summary>Makes a table; every path is also found under the prefix.</summary>
+    public RouteTable(IEnumerable<HttpRoute> routes, string prefix)
+    {
+        var all = routes.ToList();
+        labelValues = all.Find(r => r.Path == LabelPrefix + "{name}" + LabelSuffix);
+        exact = all.Where(r => r != labelValues).ToFrozenDictionary(r => r.Path, StringComparer.Ordinal);
+        this.prefix = prefix;
+    }
+
+    /// <summary>The route of a path, or null; <paramref name="segment"/> is what stands for its variable.</summary>
+    public HttpRoute? Find(string path, out string segment)
+    {
+        var hasPrefix = prefix.Length > 0 && path.StartsWith(prefix, StringComparison.Ordinal) && path.Length > prefix.Length && path[prefix.Length] == '/';
+        return FindBare(path, out segment) ?? (hasPrefix ? FindBare(path[prefix.Length..], out segment) : null);
+    }
+
+    private HttpRoute? FindBare(string path, out string segment)
+    {
+        segment = "";
+        if (exact.TryGetValue(path, out var route))
+        {
+            return route;
+        }
+
+        if (labelValues is null || path.Length <= LabelPrefix.Length + LabelSuffix.Length
+            || !path.StartsWith(LabelPrefix, StringComparison.Ordinal) || !path.EndsWith(LabelSuffix, StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        segment = path[LabelPrefix.Length..^LabelSuffix.Length];
+        return segment.Contains('/') ? null : labelValues;
+    }
+}

@@ -1,0 +1,50 @@
+using Metrics.Cluster;
+
+namespace Metrics.Gateway.Telemetry;
+
+/// <summary>What the cluster tells about its tenants and shards; read when asked for.</summary>
+internal static class ClusterInstruments
+{
+    /// <summary>Registers the families.</summary>
+    public static void Register(MetricRegistry registry, ICluster cluster)
+    {
+        registry.Add(new Observed("metrics_ready", "gauge", "1 when writes and queries are served.", sink => sink.Put("", [], cluster.Progress.IsReady ? 1 : 0)));
+        registry.Add(new Observed("metrics_replay_bytes", "gauge", "Log bytes to replay at start.", sink => sink.Put("", [], cluster.Progress.TotalBytes)));
+        registry.Add(new Observed("metrics_replayed_bytes", "gauge", "Log bytes replayed so far.", sink => sink.Put("", [], cluster.Progress.ReplayedBytes)));
+        registry.Add(new Observed("metrics_tenants", "gauge", "Tenants that are open.", sink => sink.Put("", [], cluster.Tenants.Count)));
+        PerTenant(registry, cluster, "metrics_head_series", "gauge", "Series in the heads, by tenant.", s => s.HeadSeries);
+        PerTenant(registry, cluster, "metrics_head_chunks", "gauge", "Chunks in the heads, by tenant.", s => s.HeadChunks);
+        PerTenant(registry, cluster, "metrics_samples_appended_total", "counter", "Samples appended since the start, by tenant.", s => s.SamplesAppended);
+        PerTenant(registry, cluster, "metrics_log_bytes", "gauge", "Bytes of the logs, by tenant.", s => s.LogBytes);
+        PerTenant(registry, cluster, "metrics_blocks", "gauge", "Blocks, by tenant.", s => s.Blocks);
+    }
+
+    private static void PerTenant(MetricRegistry registry, ICluster cluster, string name, string type, string help, Func<ShardStatistics, long> read) =>
+        registry.Add(new Observed(name, type, help, sink =>
+        {
+            var shown = 0;
+            var rest = 0L;
+            foreach (var tenant in cluster.Tenants)
+            {
+                var sum = 0L;
+                foreach (var shard in tenant.Shards)
+                {
+                    sum += read(shard.Statistics);
+                }
+
+                if (shown++ < GatewayInstruments.MaxTenants)
+                {
+                    sink.Put("", [("tenant", tenant.Id.Value)], sum);
+                }
+                else
+                {
+                    rest += sum;
+                }
+            }
+
+            if (shown > GatewayInstruments.MaxTenants)
+            {
+                sink.Put("", [("tenant", "other")], rest);
+            }
+        }));
+}

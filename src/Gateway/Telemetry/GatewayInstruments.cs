@@ -1,0 +1,64 @@
+using Metrics.Model;
+
+namespace Metrics.Gateway.Telemetry;
+
+/// <summary>What the gateway counts.</summary>
+internal sealed class GatewayInstruments
+{
+    /// <summary>Tenants that are told apart in counters; the rest are summed under <c>other</c>.</summary>
+    public const int MaxTenants = 1000;
+
+    private readonly CounterVector requests;
+    private readonly HistogramVector durations;
+    private readonly CounterVector samples;
+    private readonly CounterVector rejected;
+    private readonly Counter receivedBytes;
+    private readonly Counter series;
+    private readonly HistogramVector queries;
+    private readonly Counter querySamples;
+
+    /// <summary>Registers the families.</summary>
+    public GatewayInstruments(MetricRegistry registry, Func<long> inflightBytes, Func<(int Running, int Waiting)> gate)
+    {
+        requests = registry.Add(new CounterVector("metrics_http_requests_total", "HTTP requests by handler and status code.", ["handler", "code"], 2000));
+        durations = registry.Add(new HistogramVector("metrics_http_request_duration_seconds", "Time to answer HTTP requests, by handler.", "handler", HistogramVector.Seconds));
+        samples = registry.Add(new CounterVector("metrics_write_samples_total", "Samples accepted, by tenant.", ["tenant"], MaxTenants));
+        rejected = registry.Add(new CounterVector("metrics_write_rejected_samples_total", "Samples refused for good, by tenant and reason.", ["tenant", "reason"], MaxTenants));
+        series = registry.Add(new Counter("metrics_write_series_total", "Series in accepted write requests, once per request."));
+        receivedBytes = registry.Add(new Counter("metrics_write_received_bytes_total", "Bytes of write requests as sent."));
+        queries = registry.Add(new HistogramVector("metrics_query_duration_seconds", "Time to evaluate queries without waiting, by kind.", "kind", HistogramVector.Seconds));
+        querySamples = registry.Add(new Counter("metrics_query_samples_total", "Samples that queries looked at."));
+        registry.Add(new Observed("metrics_write_inflight_bytes", "gauge", "Memory held by writes in flight.", sink => sink.Put("", [], inflightBytes())));
+        registry.Add(new Observed("metrics_queries_running", "gauge", "Queries being evaluated.", sink => sink.Put("", [], gate().Running)));
+        registry.Add(new Observed("metrics_queries_waiting", "gauge", "Queries waiting for their turn.", sink => sink.Put("", [], gate().Waiting)));
+    }
+
+    /// <summary>A request was answered.</summary>
+    public void OnAnswered(string handler, int code, TimeSpan took)
+    {
+        requests.Add(handler, CodeText(code), 1);
+        durations.Observe(handler, took.TotalSeconds);
+    }
+
+    /// <summary>A write was stored, save what was refused.</summary>
+    public void OnWritten(TenantId tenant, int seriesCount, long accepted, long bytes)
+    {
+        samples.Add(tenant.Value, "", accepted);
+        series.Add(seriesCount);
+        receivedBytes.Add(bytes);
+    }
+
+    /// <summary>Samples were refused.</summary>
+    public void OnRejected(TenantId tenant, RejectReason reason, long count) => rejected.Add(tenant.Value, ReasonText(reason), count);
+
+    /// <summary>A query was evaluated.</summary>
+    public void OnQueried(string kind, TimeSpan took, long samplesRead)
+    {
+        queries.Observe(kind, took.TotalSeconds);
+        querySamples.Add(samplesRead);
+    }
+
+    private static string CodeText(int code) => code switch { 200 => "200", 204 => "204", 400 => "400", 422 => "422", 503 => "503", _ => code.ToString() };
+
+    private static string ReasonText(RejectReason reason) => Configuration.Setting.SnakeCase(reason.ToString());
+}
