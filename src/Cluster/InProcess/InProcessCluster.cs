@@ -99,6 +99,17 @@ public sealed class InProcessCluster : ICluster
         replaying.Dispose();
     }
 
+    /// <summary>Opens a data directory, making it if it is not there; replay may go on when this returns.</summary>
+    /// <param name="options">Where and how to store.</param>
+    /// <param name="engine">How shards evaluate fragments.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="report">Is told, in a sentence, what an operator should know: damage found, work that failed and will be tried again.</param>
+    /// <exception cref="ArgumentException">An option is out of bounds.</exception>
+    /// <exception cref="DataDirectoryInUseException">Another process has the directory.</exception>
+    /// <exception cref="IOException">The directory can't be used.</exception>
+    public static InProcessCluster Open(StorageOptions options, EngineOptions engine, TimeProvider time, Action<string> report) =>
+        Open(options, engine, time, (shard, folder, meter, cancellation) => ShardStore.Open(folder, options, time, meter, text => report($"shard {shard}: {text}"), cancellation), report);
+
     /// <summary>Opens a folder with stores of the given kind.</summary>
     internal static InProcessCluster Open(StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener opener, Action<string> report)
     {

@@ -1,19 +1,7 @@
 using System.Globalization;
+using Metrics.Storage;
 
 namespace Metrics.Cluster;
-
-/// <summary>When a log is forced to the disk.</summary>
-public enum FsyncPolicy
-{
-    /// <summary>Every <see cref="StorageOptions.FsyncInterval"/>: the end of the process loses nothing, a loss of power at most that much.</summary>
-    Interval,
-
-    /// <summary>Before every answer: a loss of power loses nothing acknowledged.</summary>
-    Always,
-
-    /// <summary>When the operating system likes: the end of the process loses nothing, a loss of power up to half a minute.</summary>
-    Never,
-}
 
 /// <summary>How one process keeps tenants and shards.</summary>
 public sealed class StorageOptions

@@ -3,36 +3,22 @@ using Metrics.Storage;
 
 namespace Metrics.Cluster;
 
-/// <summary>Brings a batch into a head: resolves its series, judges each sample, and keeps in columns what is new and so has to be logged.</summary>
-/// <remarks>One for each head, under the shard's writer lock. The columns hold until the next batch.</remarks>
+/// <summary>Brings a batch into a head: resolves its series, judges each sample, and collects what is new and so has to be logged.</summary>
+/// <remarks>One for each head, under the shard's writer lock.</remarks>
 internal sealed class HeadAppender(Head head)
 {
     private readonly RejectionTally tally = new();
-    private uint[] refs = [];
-    private long[] times = [];
-    private double[] values = [];
 
-    /// <summary>Samples of the last batch that were not there before.</summary>
-    public int NewSamples { get; private set; }
-
-    /// <summary>Series of those samples.</summary>
-    public ReadOnlySpan<uint> Refs => refs.AsSpan(0, NewSamples);
-
-    /// <summary>Times of those samples.</summary>
-    public ReadOnlySpan<long> Times => times.AsSpan(0, NewSamples);
-
-    /// <summary>Values of those samples.</summary>
-    public ReadOnlySpan<double> Values => values.AsSpan(0, NewSamples);
-
-    /// <summary>Indexes, in the batch, of carried series that the head did not know. Their labels are logged even when none of their samples was taken:
-    /// the reference is given out, and a later batch may use it.</summary>
-    public List<int> CreatedSeries { get; } = [];
+    /// <summary>
+    /// What the last batch brought that was not there before; holds until the next one. A series that the head did not know is in it even when none of its samples was taken: the
+    /// reference is given out, and a later batch may use it.
+    /// </summary>
+    public WriteRecord Record { get; } = new();
 
     /// <summary>Appends a batch whose references are of this head's incarnation. An unknown reference refuses it whole, before anything is taken.</summary>
     public AppendResult Append(SampleBatch batch, ulong incarnation, long maxTimeMs)
     {
-        NewSamples = 0;
-        CreatedSeries.Clear();
+        Record.Clear();
         tally.Clear();
         foreach (var name in batch.Series)
         {
@@ -42,7 +28,6 @@ internal sealed class HeadAppender(Head head)
             }
         }
 
-        Reserve(batch.Count);
         var given = batch.NewSeriesCount == 0 ? [] : new uint[batch.NewSeriesCount];
         Array.Fill(given, AppendResult.NoRef);
         var accepted = 0;
@@ -60,9 +45,7 @@ internal sealed class HeadAppender(Head head)
             var outcome = head.Append(reference, timeMs, batch.Values[i]);
             if (outcome == AppendOutcome.Added)
             {
-                refs[NewSamples] = reference;
-                times[NewSamples] = timeMs;
-                values[NewSamples++] = batch.Values[i];
+                Record.AddSample(reference, timeMs, batch.Values[i]);
             }
             else if (outcome != AppendOutcome.AlreadyThere)
             {
@@ -90,7 +73,7 @@ internal sealed class HeadAppender(Head head)
             given[carried] = head.GetOrCreate(batch.LabelsOf(carried), batch.HashOf(carried), out var created);
             if (created)
             {
-                CreatedSeries.Add(carried);
+                Record.AddSeries(given[carried], batch.LabelsOf(carried));
             }
         }
 
@@ -112,16 +95,6 @@ internal sealed class HeadAppender(Head head)
         var name = batch.Series[sample];
         var labels = (name & SampleBatch.NewSeriesFlag) == 0 ? head.LabelsOf(name) : Labels.FromEncoded(batch.LabelsOf((int)(name & ~SampleBatch.NewSeriesFlag)));
         return $"{what}; timestamp: {batch.Times[sample]}, series: {labels}";
-    }
-
-    private void Reserve(int samples)
-    {
-        if (refs.Length < samples)
-        {
-            refs = new uint[samples];
-            times = new long[samples];
-            values = new double[samples];
-        }
     }
 
     private static RejectReason ReasonOf(AppendOutcome outcome) => outcome switch

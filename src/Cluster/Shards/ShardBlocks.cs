@@ -11,6 +11,9 @@ internal sealed class ShardBlocks(string folder, Action<string> report) : IDispo
     /// <summary>The number of blocks.</summary>
     public int Count => blocks.Blocks.Count;
 
+    /// <summary>The exclusive end of the newest block: everything older that was ever taken is in blocks. long.MinValue when there is none.</summary>
+    public long EndMs => blocks.Blocks.Select(b => b.Meta.MaxTime).DefaultIfEmpty(long.MinValue).Max();
+
     /// <summary>The blocks, for the cut that adds to them.</summary>
     public BlockSet Set => blocks;
 

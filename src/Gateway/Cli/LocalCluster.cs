@@ -1,6 +1,7 @@
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.PromQL;
+using Metrics.Storage;
 
 namespace Metrics.Gateway.Cli;
 
@@ -11,7 +12,7 @@ internal static class LocalCluster
     /// <exception cref="IOException">The folder cannot be used.</exception>
     /// <exception cref="DataDirectoryInUseException">Another process has the folder.</exception>
     public static ValueTask<ICluster> OpenAsync(GatewayOptions options, EngineOptions engine, ILoggerFactory loggers, CancellationToken stop) =>
-        throw new IOException($"no storage is linked into this build; {StorageOf(options).DataDirectory} stays untouched");
+        ValueTask.FromResult<ICluster>(InProcessCluster.Open(StorageOf(options), engine, TimeProvider.System, text => loggers.CreateLogger("storage").StorageReport(text)));
 
     /// <summary>The storage's options as the gateway's say.</summary>
     internal static StorageOptions StorageOf(GatewayOptions options)

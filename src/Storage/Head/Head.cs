@@ -107,27 +107,29 @@ public sealed unsafe partial class Head : IDisposable
         return reference;
     }
 
-    /// <summary>Makes a series under the reference that an earlier life of the shard gave it; for replay, whose references ascend. Writer only.</summary>
+    /// <summary>
+    /// Makes a series under the reference that an earlier life of the shard gave it, for replay. Labels that are known under another reference, because the series ended, was
+    /// forgotten and came back, keep that one. Gives the reference in use. Writer only.
+    /// </summary>
     /// <exception cref="InvalidDataException">The reference names another series.</exception>
-    public void Restore(uint reference, ReadOnlySpan<byte> canonicalLabels)
+    public uint Restore(uint reference, ReadOnlySpan<byte> canonicalLabels)
     {
-        var hash = SeriesHash.Of(canonicalLabels);
+        nextReference = Math.Max(nextReference, reference + 1);
         if (IsKnown(reference))
         {
-            if (!HasLabels(ref At(reference), canonicalLabels))
-            {
-                throw new InvalidDataException($"series reference {reference} is used for {Labels.FromEncoded(canonicalLabels)} and for {LabelsOf(reference)}");
-            }
-
-            return;
+            return HasLabels(ref At(reference), canonicalLabels)
+                ? reference
+                : throw new InvalidDataException($"series reference {reference} is used for {Labels.FromEncoded(canonicalLabels)} and for {LabelsOf(reference)}");
         }
 
+        var hash = SeriesHash.Of(canonicalLabels);
         if (TryFind(canonicalLabels, hash, out var other))
         {
-            throw new InvalidDataException($"{LabelsOf(other)} has two references, {other} and {reference}");
+            return other;
         }
 
         Create(reference, canonicalLabels, hash);
+        return reference;
     }
 
     /// <summary>Sets the bound before which samples are refused. Writer only.</summary>

@@ -68,6 +68,17 @@ public sealed class HeadView : IDisposable
         return Texts(values);
     }
 
+    /// <summary>Shows every known series, whether it holds samples or not, in order of references.</summary>
+    public void VisitSeries(Action<uint, Labels> visit)
+    {
+        using var all = new PostingsBuffer();
+        Head.Postings.AddAll(all);
+        foreach (var reference in all.Items)
+        {
+            visit(reference, Head.LabelsOf(reference));
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -121,13 +121,25 @@ public sealed partial class ShardLog : IAsyncDisposable
             return new ValueTask(wait);
         }
 
-        Flush();
+        Flush(beginSegment: false);
         lock (gate)
         {
             ThrowIfFailed();
         }
 
         return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Ends the segment, so that truncation can drop it. Waits for writes under way.</summary>
+    /// <exception cref="LogException">The log could not be written.</exception>
+    public void Rotate()
+    {
+        TakeTurn();
+        Flush(beginSegment: true);
+        lock (gate)
+        {
+            ThrowIfFailed();
+        }
     }
 
     /// <summary>Deletes segments whose records are all below a number, after writing a checkpoint of what later records refer to.</summary>
@@ -197,7 +209,7 @@ public sealed partial class ShardLog : IAsyncDisposable
     }
 
     /// <summary>Writes what is pending until nothing is; called by whoever set <see cref="flushing"/>.</summary>
-    private void Flush()
+    private void Flush(bool beginSegment)
     {
         while (true)
         {
@@ -212,11 +224,21 @@ public sealed partial class ShardLog : IAsyncDisposable
             }
 
             LogException? failed = null;
-            if (length > 0)
+            if (length > 0 || beginSegment)
             {
                 try
                 {
-                    Write(writing.AsSpan(0, length), first);
+                    if (length > 0)
+                    {
+                        Write(writing.AsSpan(0, length), first);
+                    }
+
+                    if (beginSegment && fileBytes > LogSegment.HeaderBytes)
+                    {
+                        BeginSegment(end);
+                    }
+
+                    beginSegment = false;
                 }
                 catch (Exception e) when (e is IOException or UnauthorizedAccessException)
                 {

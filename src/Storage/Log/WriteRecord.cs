@@ -23,11 +23,14 @@ public sealed class WriteRecord
     /// <summary>Samples held.</summary>
     public int SampleCount { get; private set; }
 
+    /// <summary>The time of the newest sample held, or long.MinValue.</summary>
+    public long NewestMs { get; private set; } = long.MinValue;
+
     /// <summary>True when there is nothing to log.</summary>
     public bool IsEmpty => SeriesCount == 0 && SampleCount == 0;
 
     /// <summary>Forgets everything.</summary>
-    public void Clear() => (SeriesCount, SampleCount, seriesBytes) = (0, 0, 0);
+    public void Clear() => (SeriesCount, SampleCount, seriesBytes, NewestMs) = (0, 0, 0, long.MinValue);
 
     /// <summary>Adds a series that got its reference now.</summary>
     public void AddSeries(uint reference, ReadOnlySpan<byte> canonicalLabels)
@@ -58,6 +61,7 @@ public sealed class WriteRecord
         references[SampleCount] = reference;
         times[SampleCount] = timeMs;
         values[SampleCount] = value;
+        NewestMs = Math.Max(NewestMs, timeMs);
         SampleCount++;
     }
 

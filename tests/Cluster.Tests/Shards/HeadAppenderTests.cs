@@ -38,10 +38,10 @@ public sealed class HeadAppenderTests : IDisposable
     public void OnlyWhatIsNewHasToBeLogged()
     {
         Append((100, 1), (200, 2));
-        Assert.Empty(appender.CreatedSeries);
+        Assert.Equal(0, appender.Record.SeriesCount);
         Assert.Equal([200], appender.Times.ToArray());
         Append((100, 1), (200, 2));
-        Assert.Equal(0, appender.NewSamples);
+        Assert.Equal(0, appender.Record.SampleCount);
     }
 
     [Fact]
@@ -51,7 +51,7 @@ public sealed class HeadAppenderTests : IDisposable
         batch.Add(0, 200, 1);
         batch.Add(77, 200, 1);
         Assert.Equal(AppendStatus.StaleReferences, appender.Append(batch, 1, 1000).Status);
-        Assert.Equal((0, 100), (appender.NewSamples, head.MaxTimeMs));
+        Assert.Equal((0, 100), (appender.Record.SampleCount, head.MaxTimeMs));
     }
 
     public void Dispose() => head.Dispose();

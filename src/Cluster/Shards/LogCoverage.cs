@@ -1,0 +1,50 @@
+namespace Metrics.Cluster;
+
+/// <summary>Which records of a log hold which times, coarsely: what blocks cover need not be kept.</summary>
+internal sealed class LogCoverage
+{
+    private const int RecordsPerRun = 64;
+    private readonly Queue<Run> runs = new();
+    private Run open;
+    private int records;
+
+    /// <summary>Notes a record and the newest of its samples.</summary>
+    public void Logged(long record, long newestMs)
+    {
+        if (records == 0)
+        {
+            open = new(record, newestMs);
+        }
+
+        open = open with { NewestMs = Math.Max(open.NewestMs, newestMs) };
+        if (++records == RecordsPerRun)
+        {
+            runs.Enqueue(open);
+            records = 0;
+        }
+    }
+
+    /// <summary>The first record that may hold a sample not older than <paramref name="coveredBeforeMs"/>; <paramref name="next"/> when none does.</summary>
+    public long FirstNeeded(long coveredBeforeMs, long next)
+    {
+        while (runs.TryPeek(out var run))
+        {
+            if (run.NewestMs >= coveredBeforeMs)
+            {
+                return run.FirstRecord;
+            }
+
+            runs.Dequeue();
+        }
+
+        if (records > 0 && open.NewestMs >= coveredBeforeMs)
+        {
+            return open.FirstRecord;
+        }
+
+        records = 0;
+        return next;
+    }
+
+    private readonly record struct Run(long FirstRecord, long NewestMs);
+}

@@ -1,0 +1,65 @@
+using Metrics.Storage;
+
+namespace Metrics.Cluster;
+
+/// <summary>Brings the records of a log back into a head. What blocks cover is refused by the head as too old, and so skipped.</summary>
+internal sealed class LogReplay(Head head, LogCoverage coverage, ReplayMeter meter, Action<string> report, CancellationToken cancellation) : ILogVisitor, IWriteRecordVisitor
+{
+    private readonly Dictionary<uint, uint> renamed = [];
+    private long newestMs;
+    private long orphans;
+
+    public void Visit(long number, ReadOnlySpan<byte> payload, long position)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        newestMs = long.MinValue;
+        WriteRecordReader.Read(payload, this);
+        if (newestMs != long.MinValue)
+        {
+            coverage.Logged(number, newestMs);
+        }
+
+        meter.Reach(position);
+    }
+
+    public void Series(uint reference, ReadOnlySpan<byte> canonicalLabels)
+    {
+        var used = head.Restore(reference, canonicalLabels);
+        if (used != reference)
+        {
+            renamed[reference] = used;
+        }
+    }
+
+    public void Sample(uint reference, long timeMs, double value)
+    {
+        newestMs = Math.Max(newestMs, timeMs);
+        if (timeMs < head.MinValidMs)
+        {
+            return;
+        }
+
+        if (renamed.Count > 0 && renamed.TryGetValue(reference, out var used))
+        {
+            reference = used;
+        }
+
+        if (head.IsKnown(reference))
+        {
+            head.Append(reference, timeMs, value);
+        }
+        else
+        {
+            orphans++;
+        }
+    }
+
+    /// <summary>Says what could not be brought back.</summary>
+    public void Finish()
+    {
+        if (orphans > 0)
+        {
+            report($"{orphans} samples in the log belong to series whose labels were in damaged records; they are lost");
+        }
+    }
+}
