@@ -159,7 +159,9 @@ public sealed record CallExpr(FunctionSignature Function, IReadOnlyList<Expr> Ar
 /// <summary>The signature of a function.</summary>
 /// <param name="Name">The name.</param>
 /// <param name="ArgumentTypes">The types of its arguments.</param>
-/// <param name="Variadic">0: exactly these; n &gt; 0: the last n may be left out; -1: the last may be left out or repeat without end.</param>
+/// <param name="Variadic">
+/// 0: exactly these; n &gt; 0: from one fewer up to n - 1 more, the last type repeating; -1: the last may be left out or repeat without end.
+/// </param>
 /// <param name="ReturnType">What it gives.</param>
 /// <param name="IsExperimental">True when it needs <c>promql-experimental-functions</c>.</param>
 public sealed record FunctionSignature(string Name, IReadOnlyList<ValueType> ArgumentTypes, int Variadic, ValueType ReturnType, bool IsExperimental);
@@ -225,5 +227,6 @@ public sealed record BinaryExpr(
     BinaryOperator Operator, Expr Left, Expr Right, VectorMatching? Matching, bool ReturnBool, PositionRange Position) : Expr(Position)
 {
     /// <inheritdoc/>
-    public override ValueType Type => Left.Type == ValueType.Scalar && Right.Type == ValueType.Scalar ? ValueType.Scalar : ValueType.Vector;
+    /// <remarks>Told once, when made, because chains of operators are long; a rewrite keeps the types of the sides.</remarks>
+    public override ValueType Type { get; } = Left.Type == ValueType.Scalar && Right.Type == ValueType.Scalar ? ValueType.Scalar : ValueType.Vector;
 }
