@@ -104,8 +104,10 @@ internal sealed class VectorBinaryOperator
 
     private void StepByStep(MatchGroup group)
     {
-        var fillMany = swapped ? matching.FillRight : matching.FillLeft;
-        var fillOne = swapped ? matching.FillLeft : matching.FillRight;
+
+        // As in Prometheus the values do not change sides with group_right: fill_right stands in for the "one" side, fill_left for the "many" side.
+        var fillMany = matching.FillLeft;
+        var fillOne = matching.FillRight;
         var seen = new HashSet<Labels>();
         for (var step = 0; step < many.Steps; step++)
         {
@@ -121,16 +123,15 @@ internal sealed class VectorBinaryOperator
                 }
 
                 var other = oneAt < 0 ? new Operand(fillOne!.Value, null) : Of(one.Rows[oneAt], step);
-                if (Emit(manyAt, oneAt, step, Of(row, step), other, out var header))
+                if (Emit(manyAt, oneAt, step, Of(row, step), other, matched, seen))
                 {
                     matched++;
-                    Check(header, matched, seen);
                 }
             }
 
             if (fillMany is { } fill && oneAt >= 0 && matched == 0)
             {
-                Emit(-1, oneAt, step, new Operand(fill, null), Of(one.Rows[oneAt], step), out _);
+                Emit(-1, oneAt, step, new Operand(fill, null), Of(one.Rows[oneAt], step), matched, seen);
             }
         }
     }
@@ -139,7 +140,7 @@ internal sealed class VectorBinaryOperator
     {
         if (matching.Cardinality == MatchCardinality.OneToOne)
         {
-            if (matched > 1)
+            if (matched > 0)
             {
                 throw new QueryException(
                     QueryErrorKind.Execution, "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
@@ -195,18 +196,19 @@ internal sealed class VectorBinaryOperator
 
     private static Operand Of(StepRow row, int step) => new(row.Values[step], row.Histogram(step));
 
-    private bool Emit(int manyAt, int oneAt, int step, Operand manySide, Operand oneSide, out SeriesHeader header)
+    /// <summary>Computes one result; false when the samples do not fit. <paramref name="matched"/> tells how many the group gave at this step already.</summary>
+    private bool Emit(int manyAt, int oneAt, int step, Operand manySide, Operand oneSide, int matched, HashSet<Labels> seen)
     {
         var outcome = swapped
             ? ElementArithmetic.Compute(node.Operator, oneSide, manySide, node.Position, context)
             : ElementArithmetic.Compute(node.Operator, manySide, oneSide, node.Position, context);
         if (!outcome.IsValid)
         {
-            header = default;
             return false;
         }
 
-        header = HeaderOf(manyAt, oneAt);
+        var header = HeaderOf(manyAt, oneAt);
+        Check(header, matched, seen);
         if (node.ReturnBool)
         {
             results.Add(header, step, outcome.Keep ? 1 : 0, null);
