@@ -13,6 +13,7 @@ namespace Metrics.PromQL.Planning;
 internal sealed class ShardCut(EngineOptions options)
 {
     private readonly List<FragmentNode> fragments = [];
+    private readonly Dictionary<string, FragmentNode> selectors = new(StringComparer.Ordinal);
 
     /// <summary>The fragments of the plan in the order of their indexes.</summary>
     public IReadOnlyList<FragmentNode> Fragments => fragments;
@@ -56,8 +57,20 @@ internal sealed class ShardCut(EngineOptions options)
 
     private FragmentNode Cut(PlanNode body)
     {
+        // Equal selectors are read once. Only bare ones: they have nothing to remark, so no remark loses its position.
+        var key = body is SelectNode { Mode: RangeMode.None } ? PlanText.KeyOf(body) : null;
+        if (key is not null && selectors.TryGetValue(key, out var known))
+        {
+            return known;
+        }
+
         var fragment = new FragmentNode(fragments.Count, body);
         fragments.Add(fragment);
+        if (key is not null)
+        {
+            selectors.Add(key, fragment);
+        }
+
         return fragment;
     }
 

@@ -39,6 +39,10 @@ public sealed class PlanTests
     public void WhatOneSideOfAJoinDemandsTheOtherDemandsToo(string query, string plan) => Assert.Equal(plan, Plan(query));
 
     [Fact]
+    public void ASelectorThatStandsTwiceIsReadOnce() =>
+        Assert.Equal("(#0({__name__=\"m\"}) / ignoring(a) #0({__name__=\"m\"}))", Plan("m / ignoring(a) m"));
+
+    [Fact]
     public void ASubqueryHasAGridOfItsOwnAlignedToItsStep() =>
         Assert.Equal("#0(max_over_time(subquery(<-240000..120000/60000>{__name__=\"m\"})[300000]))", Plan("max_over_time(m[5m:1m])"));
 
