@@ -1,7 +1,7 @@
+using Metrics.Model;
 using Metrics.PromQL.Aggregates;
 using Metrics.PromQL.Execution;
 using Metrics.PromQL.Planning;
-using Metrics.Model;
 
 namespace Metrics.PromQL;
 

@@ -1,7 +1,7 @@
 using Metrics.Model;
 using Metrics.PromQL.Parsing;
-using ValueType = Metrics.PromQL.Parsing.ValueType;
 using MatchType = Metrics.Model.MatchType;
+using ValueType = Metrics.PromQL.Parsing.ValueType;
 
 namespace Metrics.PromQL.Planning;
 
