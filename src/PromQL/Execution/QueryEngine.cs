@@ -70,7 +70,10 @@ public sealed class QueryEngine(EngineOptions options)
                 Options.TypeAndUnitLabels,
                 Options.UseStartTimestamps,
                 Options.MaxSamples,
-                i) { Plan = plan.Fragments[i].Body };
+                i)
+            {
+                Plan = plan.Fragments[i].Body,
+            };
             running[i] = new Task<FragmentResult>[leaves.Count];
             for (var leaf = 0; leaf < leaves.Count; leaf++)
             {
