@@ -26,7 +26,7 @@ public sealed class StepBatch : IDisposable
     }
 
     /// <summary>The number of rows.</summary>
-    public int Series { get; }
+    public int Series { get; private set; }
 
     /// <summary>The number of steps in a row.</summary>
     public int Steps { get; }
@@ -49,6 +49,29 @@ public sealed class StepBatch : IDisposable
     /// <summary>The histogram column of a row; empty when the batch holds none.</summary>
     public Span<FloatHistogram?> HistogramsOf(int series) => histograms is null ? default : histograms.AsSpan(series * Steps, Steps);
 
+    /// <summary>The number of results in all rows; a histogram counts as its size.</summary>
+    public long CountPresent()
+    {
+        var count = 0L;
+        for (var word = 0; word < Series * WordsPerRow; word++)
+        {
+            count += System.Numerics.BitOperations.PopCount(present[word]);
+        }
+
+        if (histograms is not null)
+        {
+            for (var i = 0; i < Series * Steps; i++)
+            {
+                if (histograms[i] is { } histogram)
+                {
+                    count += Execution.SampleSize.Of(histogram) - 1;
+                }
+            }
+        }
+
+        return count;
+    }
+
     /// <summary>Gives the columns back.</summary>
     public void Dispose()
     {
@@ -66,6 +89,9 @@ public sealed class StepBatch : IDisposable
             histograms = null;
         }
     }
+
+    /// <summary>Drops rows after the first <paramref name="series"/>.</summary>
+    internal void Trim(int series) => Series = series;
 
     internal Span<FloatHistogram?> EnsureHistogramsOf(int series)
     {
@@ -128,6 +154,70 @@ public readonly struct StepRow
         if (batch.HasHistograms)
         {
             batch.HistogramsOf(row)[step] = null;
+        }
+    }
+
+    /// <summary>Marks all steps as having a result.</summary>
+    public void SetAllPresent()
+    {
+        var words = Presence;
+        words.Fill(ulong.MaxValue);
+        if ((Steps & 63) != 0)
+        {
+            words[^1] = (1UL << (Steps & 63)) - 1;
+        }
+    }
+
+    /// <summary>True when no step has a result.</summary>
+    public bool IsEmpty => !Presence.ContainsAnyExcept(0UL);
+
+    /// <summary>True when some result is a histogram.</summary>
+    public bool AnyHistogram
+    {
+        get
+        {
+            if (!batch.HasHistograms)
+            {
+                return false;
+            }
+
+            foreach (var histogram in batch.HistogramsOf(row))
+            {
+                if (histogram is not null)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>Writes every result of this row into another of as many steps; results the other has at other steps stay.</summary>
+    public void CopyTo(StepRow into)
+    {
+        if (into.IsEmpty && !batch.HasHistograms)
+        {
+            Values.CopyTo(into.Values);
+            Presence.CopyTo(into.Presence);
+            return;
+        }
+
+        for (var step = 0; step < Steps; step++)
+        {
+            if (!Has(step))
+            {
+                continue;
+            }
+
+            if (Histogram(step) is { } histogram)
+            {
+                into.Set(step, histogram);
+            }
+            else
+            {
+                into.Set(step, Values[step]);
+            }
         }
     }
 

@@ -1,14 +1,75 @@
+using Metrics.Model;
+using Metrics.PromQL.Aggregates;
+using Metrics.PromQL.Execution;
+using Metrics.PromQL.Planning;
+
 namespace Metrics.PromQL;
 
 /// <summary>The part of a query that a shard evaluates by itself; it crosses between processes as text and numbers.</summary>
-public sealed record Fragment;
+/// <remarks>
+/// Planning is a pure function of the members, so a leaf in another process plans the query again and takes the fragment of the same index;
+/// a leaf in this process finds the plan attached.
+/// </remarks>
+/// <param name="Query">The text of the whole query.</param>
+/// <param name="Grid">The grid of the whole query.</param>
+/// <param name="IsRange">Whether it is a range query.</param>
+/// <param name="LookbackMs">How far instant selectors look back.</param>
+/// <param name="DelayedNameRemoval">The engine option of that name.</param>
+/// <param name="DefaultSubqueryStepMs">The engine option of that name.</param>
+/// <param name="TypeAndUnitLabels">The engine option of that name.</param>
+/// <param name="UseStartTimestamps">The engine option of that name.</param>
+/// <param name="MaxSamples">The most samples a leaf may hold for it.</param>
+/// <param name="Index">Which fragment of the query, counted from 0.</param>
+public sealed record Fragment(
+    string Query,
+    TimeGrid Grid,
+    bool IsRange,
+    long LookbackMs,
+    bool DelayedNameRemoval,
+    long DefaultSubqueryStepMs,
+    bool TypeAndUnitLabels,
+    bool UseStartTimestamps,
+    long MaxSamples,
+    int Index)
+{
+    /// <summary>The plan of the fragment where it was made in this process.</summary>
+    internal PlanNode? Plan { get; init; }
+}
 
 /// <summary>What a shard answers to a fragment: the series of its part, or the partial states of an aggregation, as columns.</summary>
 public sealed class FragmentResult : IDisposable
 {
+    /// <summary>The series of a vector, or the groups of an aggregation.</summary>
+    internal IReadOnlyList<SeriesHeader> Series { get; init; } = [];
+
+    /// <summary>The values of a vector: batches whose rows are <see cref="Series"/> in order.</summary>
+    internal IReadOnlyList<StepBatch> Batches { get; init; } = [];
+
+    /// <summary>The states of an aggregation, one row per entry of <see cref="Series"/>; or null.</summary>
+    internal StateColumns? States { get; init; }
+
+    /// <summary>The samples of a matrix, parallel to <see cref="Series"/>; or null.</summary>
+    internal IReadOnlyList<SampleBuffer>? Matrix { get; init; }
+
+    /// <summary>What the leaf has to remark.</summary>
+    internal IReadOnlyList<Annotation> Annotations { get; init; } = [];
+
+    /// <summary>What the leaf spent.</summary>
+    internal QueryStatistics Statistics { get; init; } = new();
+
     /// <inheritdoc/>
     public void Dispose()
     {
+        foreach (var batch in Batches)
+        {
+            batch.Dispose();
+        }
+
+        States?.Dispose();
+        foreach (var samples in Matrix ?? [])
+        {
+            samples.Dispose();
+        }
     }
 }
 

@@ -1,0 +1,141 @@
+using Metrics.Model;
+using Metrics.PromQL.Aggregates;
+using Metrics.PromQL.Planning;
+
+namespace Metrics.PromQL.Execution;
+
+/// <summary>Groups of an aggregation: which group a series belongs to.</summary>
+internal sealed class Grouping
+{
+    private readonly GroupIndex index = new();
+    private readonly int[] groupOf;
+    private readonly bool[] dropName;
+
+    /// <summary>Groups series by the labels that the aggregation names.</summary>
+    public Grouping(AggregateNode node, IReadOnlyList<SeriesHeader> series)
+    {
+        var names = LabelSets.Sorted(node.Without ? [.. node.Grouping, Labels.MetricName] : node.Grouping);
+        var labels = new LabelSets();
+        groupOf = new int[series.Count];
+        for (var i = 0; i < groupOf.Length; i++)
+        {
+            groupOf[i] = index.Add(labels.Reduce(series[i].Labels, names, node.Without));
+        }
+
+        dropName = new bool[index.Groups.Count];
+        for (var i = 0; i < groupOf.Length; i++)
+        {
+            dropName[groupOf[i]] |= series[i].DropName;
+        }
+    }
+
+    /// <summary>The number of groups.</summary>
+    public int Count => dropName.Length;
+
+    /// <summary>The group of a series.</summary>
+    public int Of(int series) => groupOf[series];
+
+    /// <summary>The groups as series.</summary>
+    public SeriesHeader[] ToHeaders()
+    {
+        var headers = new SeriesHeader[dropName.Length];
+        for (var i = 0; i < headers.Length; i++)
+        {
+            headers[i] = new SeriesHeader(index.Groups[i], dropName[i]);
+        }
+
+        return headers;
+    }
+}
+
+/// <summary>Partial states with the groups they belong to.</summary>
+internal sealed record PartialAggregation(SeriesHeader[] Groups, StateColumns States);
+
+/// <summary>Runs aggregations that compute from series: batches in, states out; states of several parts in, results out.</summary>
+internal static class AggregateRun
+{
+    /// <summary>Consumes an operator, which it disposes, into states.</summary>
+    public static PartialAggregation Update(AggregateNode node, VectorOperator source, EvaluationContext context)
+    {
+        using (source)
+        {
+            var aggregate = Aggregate.For(node, context)!;
+            var grouping = new Grouping(node, source.Series);
+            var states = new StateColumns(grouping.Count, source.Steps, aggregate.NumberColumns);
+            var series = source.Series;
+            context.Budget.Take(states.Cells);
+            var next = 0;
+            while (source.Next() is { } batch)
+            {
+                using (batch)
+                {
+                    context.Cancellation.ThrowIfCancellationRequested();
+                    for (var i = 0; i < batch.Series; i++, next++)
+                    {
+                        var row = batch.Row(i);
+                        if (!row.IsEmpty)
+                        {
+                            aggregate.Update(states, grouping.Of(next), row, series[next].Labels);
+                        }
+                    }
+                }
+            }
+
+            context.Budget.Release(states.Cells);
+            return new PartialAggregation(grouping.ToHeaders(), states);
+        }
+    }
+
+    /// <summary>Merges states of several parts, which it disposes. The order of parts is the order of summation.</summary>
+    public static PartialAggregation Merge(AggregateNode node, IReadOnlyList<PartialAggregation> parts, EvaluationContext context)
+    {
+        if (parts.Count == 1)
+        {
+            return parts[0];
+        }
+
+        var aggregate = Aggregate.For(node, context)!;
+        var index = new GroupIndex();
+        var groupsOf = new int[parts.Count][];
+        for (var part = 0; part < parts.Count; part++)
+        {
+            groupsOf[part] = [.. parts[part].Groups.Select(g => index.Add(g.Labels.Encoded))];
+        }
+
+        var headers = index.Groups.ConvertAll(static l => new SeriesHeader(l, false)).ToArray();
+        var states = new StateColumns(headers.Length, node.Grid.Count, aggregate.NumberColumns);
+        for (var part = 0; part < parts.Count; part++)
+        {
+            for (var group = 0; group < groupsOf[part].Length; group++)
+            {
+                var into = groupsOf[part][group];
+                headers[into] = headers[into] with { DropName = headers[into].DropName | parts[part].Groups[group].DropName };
+                aggregate.Merge(states, into, parts[part].States, group);
+            }
+
+            parts[part].States.Dispose();
+        }
+
+        return new PartialAggregation(headers, states);
+    }
+
+    /// <summary>Turns states into results and disposes them.</summary>
+    public static VectorOperator Finish(AggregateNode node, PartialAggregation whole, EvaluationContext context)
+    {
+        var aggregate = Aggregate.For(node, context)!;
+        var batches = new List<StepBatch>();
+        for (var from = 0; from < whole.Groups.Length; from += VectorOperator.BatchSize)
+        {
+            var batch = new StepBatch(Math.Min(VectorOperator.BatchSize, whole.Groups.Length - from), node.Grid.Count);
+            for (var row = 0; row < batch.Series; row++)
+            {
+                aggregate.Finish(whole.States, from + row, batch.Row(row));
+            }
+
+            batches.Add(batch);
+        }
+
+        whole.States.Dispose();
+        return new RowsOperator(node.Grid.Count, whole.Groups, batches);
+    }
+}

@@ -1,0 +1,23 @@
+using Metrics.PromQL.Parsing;
+
+namespace Metrics.PromQL.Execution;
+
+/// <summary>What all operators of one evaluation share.</summary>
+internal sealed class EvaluationContext(EngineOptions options, QueryBudget budget, AnnotationSet annotations, CancellationToken cancellation)
+{
+    public EngineOptions Options { get; } = options;
+
+    public QueryBudget Budget { get; } = budget;
+
+    public AnnotationSet Annotations { get; } = annotations;
+
+    public CancellationToken Cancellation { get; } = cancellation;
+
+    /// <summary>The labels an operation leaves that changes the meaning of a series: at once, or marked to be dropped at the end.</summary>
+    public SeriesHeader DropName(SeriesHeader header, LabelSets labels) =>
+        Options.DelayedNameRemoval ? header with { DropName = true } : new SeriesHeader(labels.WithoutMetadata(header.Labels), true);
+
+    public void Warn(string message, PositionRange position) => Annotations.Warn(message, position);
+
+    public void Info(string message, PositionRange position) => Annotations.Info(message, position);
+}

@@ -1,0 +1,83 @@
+using System.Text;
+using Metrics.Model;
+
+namespace Metrics.PromQL.Execution;
+
+/// <summary>Label sets made from others by leaving labels out. Works on the canonical bytes; allocates only the result.</summary>
+/// <remarks>Not thread-safe: holds a buffer.</remarks>
+internal sealed class LabelSets
+{
+    private byte[] buffer = new byte[512];
+
+    /// <summary>The labels without <c>__name__</c>, <c>__type__</c> and <c>__unit__</c>: what an operation that changes the meaning leaves.</summary>
+    public Labels WithoutMetadata(Labels labels)
+    {
+        var length = 0;
+        Fit(labels);
+        foreach (var label in labels)
+        {
+            if (!IsMetadata(label.Name))
+            {
+                length += Put(label, length);
+            }
+        }
+
+        return length == labels.Encoded.Length ? labels : Labels.FromEncoded(buffer.AsSpan(0, length));
+    }
+
+    /// <summary>The canonical bytes of the labels whose names are listed, or are not when <paramref name="without"/>. Valid until the next call.</summary>
+    /// <param name="labels">The labels.</param>
+    /// <param name="sortedNames">Names, ascending by bytes.</param>
+    /// <param name="without">Whether the names are left out rather than kept.</param>
+    public ReadOnlySpan<byte> Reduce(Labels labels, byte[][] sortedNames, bool without)
+    {
+        var length = 0;
+        var next = 0;
+        Fit(labels);
+        foreach (var label in labels)
+        {
+            while (next < sortedNames.Length && label.Name.SequenceCompareTo(sortedNames[next]) > 0)
+            {
+                next++;
+            }
+
+            var listed = next < sortedNames.Length && label.Name.SequenceEqual(sortedNames[next]);
+            if (listed != without)
+            {
+                length += Put(label, length);
+            }
+        }
+
+        return buffer.AsSpan(0, length);
+    }
+
+    /// <summary>Names as sorted UTF-8, each once, for <see cref="Reduce"/>.</summary>
+    public static byte[][] Sorted(IEnumerable<string> names)
+    {
+        var sorted = names.Distinct(StringComparer.Ordinal).Select(Encoding.UTF8.GetBytes).ToArray();
+        Array.Sort(sorted, static (a, b) => a.AsSpan().SequenceCompareTo(b));
+        return sorted;
+    }
+
+    /// <summary>True for the labels that say what a metric is rather than where it comes from.</summary>
+    public static bool IsMetadata(ReadOnlySpan<byte> name) =>
+        name.Length >= 8 && name[0] == (byte)'_' && (name.SequenceEqual("__name__"u8) || name.SequenceEqual("__type__"u8) || name.SequenceEqual("__unit__"u8));
+
+    private void Fit(Labels labels)
+    {
+        if (buffer.Length < labels.Encoded.Length)
+        {
+            buffer = new byte[labels.Encoded.Length * 2];
+        }
+    }
+
+    private int Put(LabelView label, int at)
+    {
+        var written = Varint.Write(buffer.AsSpan(at), (ulong)label.Name.Length);
+        label.Name.CopyTo(buffer.AsSpan(at + written));
+        written += label.Name.Length;
+        written += Varint.Write(buffer.AsSpan(at + written), (ulong)label.Value.Length);
+        label.Value.CopyTo(buffer.AsSpan(at + written));
+        return written + label.Value.Length;
+    }
+}

@@ -1,0 +1,160 @@
+using Metrics.Model;
+using Metrics.PromQL.Execution;
+using Metrics.PromQL.Parsing;
+using Metrics.PromQL.Planning;
+
+namespace Metrics.PromQL;
+
+/// <summary>A leaf in this process: evaluates fragments over a series source.</summary>
+/// <remarks>One selection per fragment; its series are cut into runs that the machine's cores evaluate side by side.</remarks>
+public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQueryLeaf
+{
+    // Below this many series to a run, starting another costs more than it saves.
+    private const int SeriesPerRunMin = 512;
+
+    /// <inheritdoc/>
+    public async ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation)
+    {
+        var effective = options with
+        {
+            DelayedNameRemoval = fragment.DelayedNameRemoval,
+            DefaultSubqueryStepMs = fragment.DefaultSubqueryStepMs,
+            TypeAndUnitLabels = fragment.TypeAndUnitLabels,
+            UseStartTimestamps = fragment.UseStartTimestamps,
+        };
+        var plan = fragment.Plan ?? Replan(fragment, effective);
+        var (select, reach) = SelectorOf(plan);
+        using var set = await source.SelectAsync(new SeriesSelection(select.Matchers, reach, select.Hints), cancellation).ConfigureAwait(false);
+        var annotations = new AnnotationSet();
+        var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples));
+        var context = new EvaluationContext(effective, budget, annotations, cancellation);
+        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, set, context), cancellation).ConfigureAwait(false);
+        return new FragmentResult
+        {
+            Series = result.Series,
+            Batches = result.Batches,
+            States = result.States,
+            Matrix = result.Matrix,
+            Annotations = annotations.ToList(),
+            Statistics = new QueryStatistics { TotalQueryableSamples = budget.Looked, PeakSamples = budget.Peak },
+        };
+    }
+
+    private static PlanNode Replan(Fragment fragment, EngineOptions effective)
+    {
+        var expression = PromQLParser.Parse(fragment.Query, ParseOptions.All);
+        var plan = QueryPlan.Make(expression, fragment.Grid, fragment.LookbackMs, effective);
+        return plan.Fragments[fragment.Index].Body;
+    }
+
+    private static (SelectNode Select, TimeRange Reach) SelectorOf(PlanNode node)
+    {
+        switch (node)
+        {
+            case SelectNode select:
+                return (select, select.Reach);
+            case MatrixNode matrix:
+                return (matrix.Selector, matrix.Reach);
+        }
+
+        foreach (var child in node.Children)
+        {
+            if (Contains(child))
+            {
+                return SelectorOf(child);
+            }
+        }
+
+        throw new QueryException(QueryErrorKind.Internal, $"a fragment without selector: {PlanText.Of(node)}");
+    }
+
+    private static bool Contains(PlanNode node) => node is SelectNode or MatrixNode || node.Children.Any(Contains);
+
+    private static FragmentResult Evaluate(PlanNode plan, ISeriesSet set, EvaluationContext context)
+    {
+        var selected = SelectedSeries.Sorted(set);
+        if (plan is MatrixNode matrix)
+        {
+            return Samples(matrix, selected, context);
+        }
+
+        if (plan is AggregateNode picking && ShardCut.SelectsSeries(picking.Operator))
+        {
+            var operators = new LeafOperators(selected, context);
+            var parameter = operators.Scalar(picking.Parameter!);
+            return Rows(SelectionAggregate.Apply(picking, operators.Build(picking.Inner), parameter, isPartial: true, context), context);
+        }
+
+        var runs = selected.Split(Math.Clamp(selected.Count / SeriesPerRunMin, 1, Environment.ProcessorCount));
+        return plan is AggregateNode aggregate ? States(aggregate, runs, context) : Rows(plan, runs, context);
+    }
+
+    private static FragmentResult States(AggregateNode node, SelectedSeries[] runs, EvaluationContext context)
+    {
+        var parts = new PartialAggregation[runs.Length];
+        Each(runs, (run, i) => parts[i] = AggregateRun.Update(node, new LeafOperators(run, context).Build(node.Inner), context), context);
+        var whole = AggregateRun.Merge(node, parts, context);
+        return new FragmentResult { Series = whole.Groups, States = whole.States };
+    }
+
+    private static FragmentResult Rows(PlanNode plan, SelectedSeries[] runs, EvaluationContext context)
+    {
+        var parts = new Materialised[runs.Length];
+        Each(runs, (run, i) => parts[i] = Materialised.From(new LeafOperators(run, context).Build(plan), context), context);
+        var series = new List<SeriesHeader>();
+        var batches = new List<StepBatch>();
+        foreach (var part in parts)
+        {
+            series.AddRange(part.Series);
+            batches.AddRange(part.Detach());
+        }
+
+        return new FragmentResult { Series = series, Batches = batches };
+    }
+
+    private static FragmentResult Rows(VectorOperator source, EvaluationContext context)
+    {
+        var whole = Materialised.From(source, context);
+        return new FragmentResult { Series = whole.Series, Batches = whole.Detach() };
+    }
+
+    private static FragmentResult Samples(MatrixNode node, SelectedSeries selected, EvaluationContext context)
+    {
+        var reach = node.Reach;
+        var buffers = new SampleBuffer[selected.Count];
+        for (var i = 0; i < buffers.Length; i++)
+        {
+            context.Cancellation.ThrowIfCancellationRequested();
+            buffers[i] = new SampleBuffer();
+            selected.Read(i, buffers[i]);
+            buffers[i].RemoveStale();
+            while (buffers[i].Count > 0 && buffers[i].Times[^1] > reach.MaxMs)
+            {
+                buffers[i].Truncate(buffers[i].Count - 1);
+            }
+
+            context.Budget.Take(buffers[i].Count);
+            context.Budget.Look(buffers[i].Count);
+        }
+
+        return new FragmentResult { Series = selected.Headers, Matrix = buffers };
+    }
+
+    private static void Each(SelectedSeries[] runs, Action<SelectedSeries, int> body, EvaluationContext context)
+    {
+        if (runs.Length == 1)
+        {
+            body(runs[0], 0);
+            return;
+        }
+
+        try
+        {
+            Parallel.For(0, runs.Length, new ParallelOptions { CancellationToken = context.Cancellation }, i => body(runs[i], i));
+        }
+        catch (AggregateException e) when (e.InnerException is QueryException or OperationCanceledException)
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerException);
+        }
+    }
+}

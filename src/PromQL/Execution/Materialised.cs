@@ -1,0 +1,81 @@
+namespace Metrics.PromQL.Execution;
+
+/// <summary>A whole vector in memory: for operators that need all series at once.</summary>
+internal sealed class Materialised : IDisposable
+{
+    private readonly List<StepBatch> batches = [];
+    private readonly List<StepRow> rows = [];
+    private readonly QueryBudget budget;
+    private long samples;
+
+    private Materialised(int steps, IReadOnlyList<SeriesHeader> series, QueryBudget budget)
+    {
+        Steps = steps;
+        Series = series;
+        this.budget = budget;
+    }
+
+    /// <summary>The number of steps.</summary>
+    public int Steps { get; }
+
+    /// <summary>The series, one per row.</summary>
+    public IReadOnlyList<SeriesHeader> Series { get; }
+
+    /// <summary>The values, parallel to <see cref="Series"/>.</summary>
+    public IReadOnlyList<StepRow> Rows => rows;
+
+    /// <summary>The batches the rows lie in.</summary>
+    public IReadOnlyList<StepBatch> Batches => batches;
+
+    /// <summary>Pulls everything out of an operator, which it disposes.</summary>
+    public static Materialised From(VectorOperator source, EvaluationContext context)
+    {
+        using (source)
+        {
+            var whole = new Materialised(source.Steps, source.Series, context.Budget);
+            try
+            {
+                while (source.Next() is { } batch)
+                {
+                    context.Cancellation.ThrowIfCancellationRequested();
+                    whole.batches.Add(batch);
+                    var held = batch.CountPresent();
+                    whole.samples += held;
+                    context.Budget.Take(held);
+                    for (var row = 0; row < batch.Series; row++)
+                    {
+                        whole.rows.Add(batch.Row(row));
+                    }
+                }
+
+                return whole;
+            }
+            catch
+            {
+                whole.Dispose();
+                throw;
+            }
+        }
+    }
+
+    /// <summary>Hands the batches over to the caller, who disposes them, and forgets them.</summary>
+    public IReadOnlyList<StepBatch> Detach()
+    {
+        var taken = batches.ToArray();
+        batches.Clear();
+        return taken;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        budget.Release(samples);
+        samples = 0;
+        foreach (var batch in batches)
+        {
+            batch.Dispose();
+        }
+
+        batches.Clear();
+    }
+}

@@ -1,0 +1,37 @@
+namespace Metrics.PromQL.Execution;
+
+/// <summary>Counts the samples that a query holds and stops it where it holds too many. Thread-safe.</summary>
+internal sealed class QueryBudget(long maxSamples)
+{
+    private long held;
+    private long peak;
+    private long looked;
+
+    /// <summary>The most samples held at once so far.</summary>
+    public long Peak => Interlocked.Read(ref peak);
+
+    /// <summary>Samples looked at so far, per step.</summary>
+    public long Looked => Interlocked.Read(ref looked);
+
+    /// <summary>Takes room for samples.</summary>
+    /// <exception cref="QueryException">There is none left.</exception>
+    public void Take(long samples)
+    {
+        var now = Interlocked.Add(ref held, samples);
+        for (var old = Interlocked.Read(ref peak); now > old; old = Interlocked.Read(ref peak))
+        {
+            Interlocked.CompareExchange(ref peak, now, old);
+        }
+
+        if (now > maxSamples)
+        {
+            throw new QueryException(QueryErrorKind.Execution, "query processing would load too many samples into memory in query execution");
+        }
+    }
+
+    /// <summary>Gives room back.</summary>
+    public void Release(long samples) => Interlocked.Add(ref held, -samples);
+
+    /// <summary>Notes samples looked at.</summary>
+    public void Look(long samples) => Interlocked.Add(ref looked, samples);
+}

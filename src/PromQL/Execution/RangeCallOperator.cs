@@ -1,0 +1,106 @@
+using Metrics.Model;
+using Metrics.PromQL.Functions;
+using Metrics.PromQL.Planning;
+
+namespace Metrics.PromQL.Execution;
+
+/// <summary>A function over windows: decodes each series once and lets the function slide over it.</summary>
+internal sealed class RangeCallOperator : VectorOperator
+{
+    private readonly RangeCallNode node;
+    private readonly WindowSource source;
+    private readonly RangeFunction function;
+    private readonly IReadOnlyList<double[]> parameters;
+    private readonly EvaluationContext context;
+    private readonly RangeWindows windows;
+    private readonly SampleBuffer samples = new();
+    private readonly SeriesHeader[] series;
+    private int next;
+
+    /// <summary>Makes the operator; <paramref name="parameters"/> are the scalar arguments by step.</summary>
+    public RangeCallOperator(RangeCallNode node, WindowSource source, RangeFunction function, IReadOnlyList<double[]> parameters, EvaluationContext context)
+    {
+        this.node = node;
+        this.source = source;
+        this.function = function;
+        this.parameters = parameters;
+        this.context = context;
+        windows = source.Windows;
+        series = new SeriesHeader[source.Series.Count];
+        var labels = new LabelSets();
+        for (var i = 0; i < series.Length; i++)
+        {
+            var header = source.Series[i];
+            series[i] = function.KeepsMetricName && !header.DropName ? header : context.DropName(header, labels);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override int Steps => node.Grid.Count;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<SeriesHeader> Series => series;
+
+    /// <inheritdoc/>
+    public override StepBatch? Next()
+    {
+        if (next == series.Length)
+        {
+            return null;
+        }
+
+        var batch = new StepBatch(Math.Min(BatchSize, series.Length - next), Steps);
+        for (var row = 0; row < batch.Series; row++, next++)
+        {
+            context.Cancellation.ThrowIfCancellationRequested();
+            samples.Clear();
+            source.Read(samples);
+            if (samples.Count == 0)
+            {
+                continue;
+            }
+
+            var labels = source.Series[next].Labels;
+            function.Evaluate(samples, windows, new RangeContext(parameters, context.Annotations, node.Call, labels, context.Options), batch.Row(row));
+            context.Budget.Look(Looked());
+            if (node.Call.Function.Name is "rate" or "increase")
+            {
+                CounterName.Check(labels, batch.Row(row), node.Call.Arguments[0].Position, context);
+            }
+        }
+
+        return batch;
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        samples.Dispose();
+        source.Dispose();
+    }
+
+    private long Looked()
+    {
+        var times = samples.Times;
+        var from = 0;
+        var to = 0;
+        var total = 0L;
+        for (var step = 0; step < Steps; step++)
+        {
+            var end = windows.EndOf(step);
+            while (to < times.Length && times[to] <= end)
+            {
+                to++;
+            }
+
+            while (from < to && times[from] <= end - windows.RangeMs)
+            {
+                from++;
+            }
+
+            total += to - from;
+        }
+
+        return total;
+    }
+}

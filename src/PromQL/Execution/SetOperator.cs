@@ -1,0 +1,76 @@
+using Metrics.PromQL.Parsing;
+using Metrics.PromQL.Planning;
+
+namespace Metrics.PromQL.Execution;
+
+/// <summary><c>and</c>, <c>or</c>, <c>unless</c>: series stay as they are, at the steps where the other side has a match, or has none.</summary>
+internal static class SetOperator
+{
+    /// <summary>Computes the operation.</summary>
+    public static VectorOperator Apply(BinaryNode node, VectorOperator left, VectorOperator right, EvaluationContext context)
+    {
+        using var leftRows = Materialised.From(left, context);
+        using var rightRows = Materialised.From(right, context);
+        var results = new ResultRows(leftRows.Steps);
+        var groups = MatchGroups.Of(node.Matching!, leftRows.Series, rightRows.Series, new LabelSets());
+        var words = new ulong[(leftRows.Steps + 63) / 64];
+        foreach (var group in groups)
+        {
+            context.Cancellation.ThrowIfCancellationRequested();
+            var isOr = node.Operator == BinaryOperator.Or;
+            Union(isOr ? leftRows : rightRows, isOr ? group.Left : group.Right, words);
+            if (isOr)
+            {
+                Restrict(rightRows, group.Right, words, keepWhereSet: false);
+            }
+            else
+            {
+                Restrict(leftRows, group.Left, words, keepWhereSet: node.Operator == BinaryOperator.And);
+            }
+        }
+
+        Collect(leftRows, results);
+        if (node.Operator == BinaryOperator.Or)
+        {
+            Collect(rightRows, results);
+        }
+
+        return results.ToOperator();
+    }
+
+    private static void Union(Materialised side, List<int> members, ulong[] words)
+    {
+        Array.Clear(words);
+        foreach (var at in members)
+        {
+            var presence = side.Rows[at].Presence;
+            for (var word = 0; word < words.Length; word++)
+            {
+                words[word] |= presence[word];
+            }
+        }
+    }
+
+    private static void Restrict(Materialised side, List<int> members, ulong[] words, bool keepWhereSet)
+    {
+        foreach (var at in members)
+        {
+            var presence = side.Rows[at].Presence;
+            for (var word = 0; word < words.Length; word++)
+            {
+                presence[word] &= keepWhereSet ? words[word] : ~words[word];
+            }
+        }
+    }
+
+    private static void Collect(Materialised side, ResultRows results)
+    {
+        for (var i = 0; i < side.Rows.Count; i++)
+        {
+            if (!side.Rows[i].IsEmpty)
+            {
+                results.Add(side.Series[i], side.Rows[i]);
+            }
+        }
+    }
+}
