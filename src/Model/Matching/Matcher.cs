@@ -1,5 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
-using System.Text.RegularExpressions;
 
 namespace Metrics.Model;
 
@@ -20,13 +20,17 @@ public enum MatchType
 }
 
 /// <summary>A condition on one label's value. A label that a series lacks has the empty value.</summary>
+/// <remarks>
+/// Patterns are RE2's, match whole values, and <c>.</c> matches a line feed, too. Two differences from RE2 are known: <c>\b</c> and <c>\B</c> follow
+/// Unicode words, and scripts (<c>\p{Greek}</c>) are refused. Immutable and thread-safe.
+/// </remarks>
 public sealed class Matcher : IEquatable<Matcher>
 {
     private readonly byte[] valueBytes;
-    private readonly Regex? regex;
+    private readonly ValuePattern? pattern;
 
     /// <summary>Makes a matcher.</summary>
-    /// <exception cref="FormatException">The value is no valid regular expression.</exception>
+    /// <exception cref="FormatException">The value is no regular expression in RE2 syntax; the message is Go's.</exception>
     public Matcher(MatchType type, string name, string value)
     {
         Type = type;
@@ -36,14 +40,7 @@ public sealed class Matcher : IEquatable<Matcher>
         valueBytes = Encoding.UTF8.GetBytes(value);
         if (type is MatchType.Regex or MatchType.NotRegex)
         {
-            try
-            {
-                regex = new Regex($"^(?s:{value})$", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
-            }
-            catch (Exception e) when (e is ArgumentException or NotSupportedException)
-            {
-                throw new FormatException(e.Message, e);
-            }
+            pattern = ValuePattern.Compile(value);
         }
     }
 
@@ -67,9 +64,22 @@ public sealed class Matcher : IEquatable<Matcher>
     {
         MatchType.Equal => value.SequenceEqual(valueBytes),
         MatchType.NotEqual => !value.SequenceEqual(valueBytes),
-        MatchType.Regex => regex!.IsMatch(Encoding.UTF8.GetString(value)),
-        _ => !regex!.IsMatch(Encoding.UTF8.GetString(value)),
+        MatchType.Regex => pattern!.Matches(value),
+        _ => !pattern!.Matches(value),
     };
+
+    /// <summary>
+    /// The values that <c>=</c> or <c>=~</c> accepts, ascending by bytes and each once, when they are finitely many and few; then the matcher accepts
+    /// exactly these. False for other patterns and for the negative matchers.
+    /// </summary>
+    public bool TryGetSetMatches([NotNullWhen(true)] out IReadOnlyList<byte[]>? values)
+    {
+        values = Type switch { MatchType.Equal => [valueBytes], MatchType.Regex => pattern!.Set, _ => null };
+        return values is not null;
+    }
+
+    /// <summary>What every value that <c>=</c> or <c>=~</c> accepts begins with, UTF-8; empty when nothing is known, and for the negative matchers.</summary>
+    public ReadOnlySpan<byte> Prefix => Type switch { MatchType.Equal => valueBytes, MatchType.Regex => pattern!.Prefix, _ => default };
 
     /// <summary>True when all matchers hold for a label set.</summary>
     public static bool AllMatch(IReadOnlyList<Matcher> matchers, Labels labels)

@@ -5,8 +5,45 @@ namespace Metrics.PromQL.Parsing;
 /// <summary>Strings and characters as Go's fmt and strconv write and read them; Prometheus's messages and literals are made of these.</summary>
 internal static class GoText
 {
-    /// <summary><c>%q</c> of a string.</summary>
-    public static string Quote(string text) => Model.LabelsText.Quote(text);
+    // A byte that is no UTF-8 (written \xff) is kept as a lone low surrogate, U+DC00 + byte, which no text can hold otherwise.
+    private const int ByteBase = 0xDC00;
+
+    /// <summary><c>%q</c> of a string; bytes that are no UTF-8 come out as they were written.</summary>
+    public static string Quote(string text)
+    {
+        if (IsValid(text))
+        {
+            return Model.LabelsText.Quote(text);
+        }
+
+        var quoted = new StringBuilder("\"");
+        for (var i = 0; i < text.Length; i++)
+        {
+            var width = IsPair(text, i) ? 2 : 1;
+            quoted.Append(width == 1 && char.IsSurrogate(text[i]) ? $"\\x{text[i] - ByteBase:x2}" : Model.LabelsText.Quote(text.Substring(i, width))[1..^1]);
+            i += width - 1;
+        }
+
+        return quoted.Append('"').ToString();
+    }
+
+    /// <summary>False when a string literal held bytes that are no UTF-8.</summary>
+    public static bool IsValid(string text)
+    {
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (IsPair(text, i))
+            {
+                i++;
+            }
+            else if (char.IsSurrogate(text[i]))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     /// <summary><c>%q</c> of a character; a value that is none is shown as U+FFFD.</summary>
     public static string QuoteRune(int rune)
@@ -37,7 +74,7 @@ internal static class GoText
         return $"U+{rune:X4}{shown}";
     }
 
-    /// <summary>The value of a string literal with its quotes, which the lexer has checked. Bytes that are no UTF-8 become U+FFFD.</summary>
+    /// <summary>The value of a string literal with its quotes, which the lexer has checked. Bytes that are no UTF-8 become lone low surrogates.</summary>
     public static string Unquote(ReadOnlySpan<byte> literal)
     {
         var inner = literal[1..^1];
@@ -84,7 +121,30 @@ internal static class GoText
             }
         }
 
-        return Encoding.UTF8.GetString(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(bytes));
+        return Decode(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(bytes));
+    }
+
+    private static bool IsPair(string text, int index) => index + 1 < text.Length && char.IsSurrogatePair(text, index);
+
+    private static string Decode(ReadOnlySpan<byte> bytes)
+    {
+        var text = new StringBuilder(bytes.Length);
+        while (!bytes.IsEmpty)
+        {
+            if (Rune.DecodeFromUtf8(bytes, out var rune, out var width) == System.Buffers.OperationStatus.Done)
+            {
+                text.Append(rune);
+            }
+            else
+            {
+                width = 1;
+                text.Append((char)(ByteBase + bytes[0]));
+            }
+
+            bytes = bytes[width..];
+        }
+
+        return text.ToString();
     }
 
     private static int Number(ReadOnlySpan<byte> digits, int numberBase) => Convert.ToInt32(Encoding.ASCII.GetString(digits), numberBase);
