@@ -60,7 +60,7 @@ public sealed class KillTests(ITestOutputHelper log)
         private const int SeriesCount = 50;
         private const int StepMs = 100;
         private readonly long startMs = DateTimeOffset.UtcNow.AddHours(-3).ToUnixTimeMilliseconds();
-        private readonly byte[][] series = [.. Enumerable.Range(0, SeriesCount).Select(s => RemoteWriteBody.Labels(
+        private readonly Model.Labels[] series = [.. Enumerable.Range(0, SeriesCount).Select(s => RemoteWriteBody.Labels(
             ("__name__", "kill_test"), ("instance", $"host-{s}"), ("job", "sequence"), ("writer", $"{writer}")))];
 
         public int Acknowledged { get; private set; }

@@ -78,7 +78,7 @@ public class CommandLineTests
         options.Storage.ShardsPerTenant = 8;
         var storage = LocalCluster.StorageOf(options);
         Assert.Empty(storage.Validate());
-        Assert.Equal((Metrics.Cluster.FsyncPolicy.Always, TimeSpan.FromDays(9), 8), (storage.Fsync, storage.Retention!.Value, storage.ShardsPerTenant));
+        Assert.Equal((Metrics.Storage.FsyncPolicy.Always, TimeSpan.FromDays(9), 8), (storage.Fsync, storage.Retention!.Value, storage.ShardsPerTenant));
         Assert.Null(LocalCluster.StorageOf(new GatewayOptions()).Retention);
         Assert.Empty(LocalCluster.StorageOf(new GatewayOptions()).Validate());
     }

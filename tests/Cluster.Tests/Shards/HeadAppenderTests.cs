@@ -39,7 +39,7 @@ public sealed class HeadAppenderTests : IDisposable
     {
         Append((100, 1), (200, 2));
         Assert.Equal(0, appender.Record.SeriesCount);
-        Assert.Equal([200], appender.Times.ToArray());
+        Assert.Equal((1, 200), (appender.Record.SampleCount, appender.Record.NewestMs));
         Append((100, 1), (200, 2));
         Assert.Equal(0, appender.Record.SampleCount);
     }

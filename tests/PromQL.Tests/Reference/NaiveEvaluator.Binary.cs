@@ -1,5 +1,6 @@
 using Metrics.Model;
 using Metrics.PromQL.Parsing;
+using ValueType = Metrics.PromQL.Parsing.ValueType;
 
 namespace Metrics.PromQL.Tests.Reference;
 
@@ -10,7 +11,7 @@ internal sealed partial class NaiveEvaluator
     {
         var left = Evaluate(binary.Left, timeMs);
         var right = Evaluate(binary.Right, timeMs);
-        if (binary.Left.Type == Parsing.ValueType.Scalar && binary.Right.Type == Parsing.ValueType.Scalar)
+        if (binary.Left.Type == ValueType.Scalar && binary.Right.Type == ValueType.Scalar)
         {
             return Scalar(IsComparison(binary.Operator) ? (Compare(binary.Operator, left[0].Value, right[0].Value) ? 1 : 0) : Calculate(binary.Operator, left[0].Value, right[0].Value));
         }
@@ -31,7 +32,7 @@ internal sealed partial class NaiveEvaluator
 
     private static List<NaiveElement> VectorScalar(BinaryExpr binary, List<NaiveElement> left, List<NaiveElement> right)
     {
-        var vectorIsLeft = binary.Left.Type == Parsing.ValueType.Vector;
+        var vectorIsLeft = binary.Left.Type == ValueType.Vector;
         var vector = vectorIsLeft ? left : right;
         var scalar = (vectorIsLeft ? right : left)[0].Value;
         var result = new List<NaiveElement>();

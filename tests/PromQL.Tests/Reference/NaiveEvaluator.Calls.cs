@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Metrics.Model;
 using Metrics.PromQL.Parsing;
+using ValueType = Metrics.PromQL.Parsing.ValueType;
 
 namespace Metrics.PromQL.Tests.Reference;
 
@@ -35,7 +36,7 @@ internal sealed partial class NaiveEvaluator
                 return [.. Evaluate(call.Arguments[0], timeMs).Where(e => e.Histogram is not null).Select(e => new NaiveElement(DropName(e.Labels), e.Histogram!.Sum, null))];
         }
 
-        var matrixAt = call.Arguments.ToList().FindIndex(a => a.Type == Parsing.ValueType.Matrix);
+        var matrixAt = call.Arguments.ToList().FindIndex(a => a.Type == ValueType.Matrix);
         if (matrixAt >= 0)
         {
             return OverRange(call, matrixAt, timeMs);
