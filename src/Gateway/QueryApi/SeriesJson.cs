@@ -110,7 +110,7 @@ internal static class SeriesJson
     }
 
     private static void WriteHistogram(IBufferWriter<byte> to, long timeMs, FloatHistogram histogram) =>
-        PrometheusJson.WriteHistogramPoint(to, timeMs, histogram.Count, histogram.Sum, new HistogramBuckets(histogram));
+        PrometheusJson.WriteHistogramPoint(to, timeMs, histogram);
 
     private static async ValueTask FlushIfLargeAsync(PipeWriter to, CancellationToken cancellation)
     {

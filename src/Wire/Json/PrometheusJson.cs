@@ -102,15 +102,14 @@ public static class PrometheusJson
     }
 
     /// <summary>Writes a native histogram: <c>{"count":"3","sum":"4.5","buckets":[[0,"0.5","1","3"]]}</c>. Empty buckets are left out, and the list with them.</summary>
-    public static void WriteHistogram<TBuckets>(IBufferWriter<byte> output, double count, double sum, TBuckets buckets)
-        where TBuckets : IHistogramBuckets, allows ref struct
+    public static void WriteHistogram(IBufferWriter<byte> output, FloatHistogram histogram)
     {
         output.Write("{\"count\":"u8);
-        WriteValue(output, count);
+        WriteValue(output, histogram.Count);
         output.Write(",\"sum\":"u8);
-        WriteValue(output, sum);
+        WriteValue(output, histogram.Sum);
         var any = false;
-        while (buckets.TryNext(out var bucket))
+        foreach (var bucket in histogram.AllBuckets())
         {
             if (bucket.Count == 0)
             {
@@ -126,13 +125,12 @@ public static class PrometheusJson
     }
 
     /// <summary>Writes a histogram sample: <c>[1435781430.781,{...}]</c>.</summary>
-    public static void WriteHistogramPoint<TBuckets>(IBufferWriter<byte> output, long timestampMs, double count, double sum, TBuckets buckets)
-        where TBuckets : IHistogramBuckets, allows ref struct
+    public static void WriteHistogramPoint(IBufferWriter<byte> output, long timestampMs, FloatHistogram histogram)
     {
         output.Write("["u8);
         WriteTimestamp(output, timestampMs);
         output.Write(","u8);
-        WriteHistogram(output, count, sum, buckets);
+        WriteHistogram(output, histogram);
         output.Write("]"u8);
     }
 

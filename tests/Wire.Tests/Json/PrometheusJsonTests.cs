@@ -98,11 +98,22 @@ public class PrometheusJsonTests
     [Fact]
     public void Histograms_list_their_filled_buckets()
     {
-        var buckets = new Buckets(new(-1, -0.5, true, false, 1), new(-0.5, 0.5, true, true, 2), new(0.5, 1, false, true, 0), new(1, 2, false, true, 3));
+        var histogram = new FloatHistogram
+        {
+            Schema = 0,
+            ZeroThreshold = 0.5,
+            ZeroCount = 2,
+            Count = 6,
+            Sum = 4.5,
+            NegativeSpans = [new(0, 1)],
+            NegativeBuckets = [1],
+            PositiveSpans = [new(0, 2)],
+            PositiveBuckets = [0, 3],
+        };
         Assert.Equal(
             "[1,{\"count\":\"6\",\"sum\":\"4.5\",\"buckets\":[[1,\"-1\",\"-0.5\",\"1\"],[3,\"-0.5\",\"0.5\",\"2\"],[0,\"1\",\"2\",\"3\"]]}]",
-            Written(o => PrometheusJson.WriteHistogramPoint(o, 1000, 6, 4.5, buckets)));
-        Assert.Equal("{\"count\":\"0\",\"sum\":\"0\"}", Written(o => PrometheusJson.WriteHistogram(o, 0, 0, new Buckets())));
+            Written(o => PrometheusJson.WriteHistogramPoint(o, 1000, histogram)));
+        Assert.Equal("{\"count\":\"0\",\"sum\":\"0\"}", Written(o => PrometheusJson.WriteHistogram(o, new FloatHistogram())));
     }
 
     private static string Written(Action<IBufferWriter<byte>> write)
@@ -110,16 +121,5 @@ public class PrometheusJsonTests
         var output = new ArrayBufferWriter<byte>();
         write(output);
         return Encoding.UTF8.GetString(output.WrittenSpan);
-    }
-
-    private sealed class Buckets(params HistogramBucket[] buckets) : IHistogramBuckets
-    {
-        private int at;
-
-        public bool TryNext(out HistogramBucket bucket)
-        {
-            bucket = at < buckets.Length ? buckets[at] : default;
-            return at++ < buckets.Length;
-        }
     }
 }
