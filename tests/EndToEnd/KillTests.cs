@@ -46,7 +46,9 @@ public sealed class KillTests(ITestOutputHelper log)
             await writer.VerifyEverySampleAsync();
         }
 
-        log.WriteLine($"{Kills} kills, {writers.Sum(w => w.AcknowledgedSamples):N0} samples acknowledged in {writers.Sum(w => w.Requests):N0} requests, "
+        var blocks = Directory.GetFiles(directory.Sub("data"), "meta.json", SearchOption.AllDirectories).Length;
+        Assert.True(blocks > 0, "no block was cut under load");
+        log.WriteLine($"{Kills} kills, {blocks} blocks cut, {writers.Sum(w => w.AcknowledgedSamples):N0} samples acknowledged in {writers.Sum(w => w.Requests):N0} requests, "
             + $"restart to ready: median {restarts.Order().ElementAt(Kills / 2).TotalMilliseconds:F0} ms, worst {restarts.Max().TotalMilliseconds:F0} ms");
         Assert.All(writers, w => Assert.True(w.AcknowledgedSamples > 0, "a writer got nothing through"));
     }
@@ -58,8 +60,11 @@ public sealed class KillTests(ITestOutputHelper log)
     private sealed class SequenceWriter(MetricsServer server, int writer)
     {
         private const int SeriesCount = 50;
-        private const int StepMs = 100;
-        private readonly long startMs = DateTimeOffset.UtcNow.AddHours(-3).ToUnixTimeMilliseconds();
+
+        /// <summary>Coarse enough that the load spans many hours, so that blocks are cut, and the log truncated, while the process is killed.</summary>
+        private const int StepMs = 500;
+
+        private readonly long startMs = DateTimeOffset.UtcNow.AddDays(-3).ToUnixTimeMilliseconds();
         private readonly Model.Labels[] series = [.. Enumerable.Range(0, SeriesCount).Select(s => RemoteWriteBody.Labels(
             ("__name__", "kill_test"), ("instance", $"host-{s}"), ("job", "sequence"), ("writer", $"{writer}")))];
 
@@ -116,7 +121,7 @@ public sealed class KillTests(ITestOutputHelper log)
 
         public async Task VerifyEverySampleAsync()
         {
-            var answer = await server.GetAsync($"api/v1/query?query={Uri.EscapeDataString($"kill_test{{writer=\"{writer}\"}}[1d]")}&time={Until():F3}");
+            var answer = await server.GetAsync($"api/v1/query?query={Uri.EscapeDataString($"kill_test{{writer=\"{writer}\"}}[7d]")}&time={Until():F3}");
             var found = answer.GetProperty("data").GetProperty("result").EnumerateArray().ToList();
             Assert.Equal(SeriesCount, found.Count);
             foreach (var values in found.Select(s => s.GetProperty("values").EnumerateArray().ToList()))
@@ -134,7 +139,7 @@ public sealed class KillTests(ITestOutputHelper log)
 
         private async Task<Dictionary<string, double>> ValuesAsync(string function)
         {
-            var query = Uri.EscapeDataString($"{function}(kill_test{{writer=\"{writer}\"}}[1d])");
+            var query = Uri.EscapeDataString($"{function}(kill_test{{writer=\"{writer}\"}}[7d])");
             JsonElement answer = await server.GetAsync($"api/v1/query?query={query}&time={Until():F3}");
             return PrometheusApi.Points(answer).ToDictionary(p => p.Key, p => p.Value[0].Value, StringComparer.Ordinal);
         }

@@ -214,7 +214,9 @@ public sealed class InProcessCluster : ICluster
         try
         {
             await starting;
-            while (await timer.WaitForNextTickAsync(stopping.Token))
+
+            // At once after the replay: the head may have come back longer than it may be.
+            do
             {
                 foreach (var tenant in tenants.Values)
                 {
@@ -224,6 +226,7 @@ public sealed class InProcessCluster : ICluster
                     }
                 }
             }
+            while (await timer.WaitForNextTickAsync(stopping.Token));
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
