@@ -20,6 +20,14 @@ public static class HistogramBounds
 
     private const int TableBits = HighestSchema;
 
+    // The published table of 2^(i/256 - 1) is not rounded to nearest; by digit, 1 + how many units in the last place it lies below.
+    // Bounds are shown and compared as text, so that they must be the same doubles as everywhere else.
+    private const string PublishedBelowNearest =
+        "1111112111211111112311222222222211211121122211221122102211221122" +
+        "1111112222332132112111211112111111121011213311221222112121332222" +
+        "2121223322322122222222323233323311221121223321332233212232332232" +
+        "2243223233433343333333444455435422322333324422333243223333543344";
+
     // 2^(i/256 - 1); those of schema s < 8 are every 2^(8-s)-th.
     private static readonly double[] fractions = Fractions();
 
@@ -67,7 +75,8 @@ public static class HistogramBounds
         var value = 0.5m;
         for (var i = 0; i < table.Length; i++)
         {
-            table[i] = double.Parse(value.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+            var nearest = double.Parse(value.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+            table[i] = BitConverter.Int64BitsToDouble(BitConverter.DoubleToInt64Bits(nearest) - (PublishedBelowNearest[i] - '1'));
             value *= root;
         }
 
