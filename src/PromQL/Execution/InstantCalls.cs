@@ -23,9 +23,47 @@ internal static class InstantCalls
                 return operators.Unique(new RenamedOperator(operators.OpenSelector(select, SampleColumn.StartTime), context));
             case "sort" or "sort_desc" or "sort_by_label" or "sort_by_label_desc":
                 return SortCall.Apply(node, operators.Build(node.Arguments[0]), context);
+            case "label_replace":
+                return LabelCalls.Replace(node, operators.Build(node.Arguments[0]), context);
+            case "label_join":
+                return LabelCalls.Join(node, operators.Build(node.Arguments[0]), context);
+            case "histogram_quantile":
+                return HistogramCalls.Quantile(node, operators.Scalar(node.Arguments[0]), operators.Build(node.Arguments[1]), context);
+            case "histogram_quantiles":
+                return HistogramCalls.Quantiles(
+                    node, ((StringNode)node.Arguments[1]).Value, [.. node.Arguments.Skip(2).Select(operators.Scalar)], operators.Build(node.Arguments[0]), context);
+            case "histogram_fraction":
+                return HistogramCalls.Fraction(
+                    node, operators.Scalar(node.Arguments[0]), operators.Scalar(node.Arguments[1]), operators.Build(node.Arguments[2]), context);
+            case InfoSelection.Function:
+                return InfoCall.Apply(node, operators.Build(node.Arguments[0]), operators.Build(node.Arguments[1]), context);
             default:
-                throw new QueryException(QueryErrorKind.Internal, $"no implementation of function {node.Name}");
+                return Elementwise(node, operators, context);
         }
+    }
+
+    private static VectorOperator Elementwise(CallNode node, OperatorFactory operators, EvaluationContext context)
+    {
+        if (!FunctionKinds.IsElementwise(node.Name))
+        {
+            throw new QueryException(QueryErrorKind.Internal, $"no implementation of function {node.Name}");
+        }
+
+        // Functions of a date take the time of the step when they are given none.
+        var vector = node.Arguments.Count == 0 ? StepTimes(node) : operators.Build(node.Arguments[0]);
+        double[][] parameters = [.. node.Arguments.Skip(1).Select(operators.Scalar)];
+        return operators.Unique(new ElementOperator(node, vector, parameters, context));
+    }
+
+    private static RowsOperator StepTimes(CallNode node)
+    {
+        var times = new double[node.Grid.Count];
+        for (var step = 0; step < times.Length; step++)
+        {
+            times[step] = node.Grid.At(step) / 1000.0;
+        }
+
+        return Vector(node, times);
     }
 
     private static RowsOperator Vector(CallNode node, double[] values)

@@ -1,3 +1,4 @@
+using Metrics.PromQL.Functions;
 using Metrics.PromQL.Parsing;
 using Metrics.PromQL.Planning;
 using ValueType = Metrics.PromQL.Parsing.ValueType;
@@ -14,7 +15,7 @@ internal abstract class OperatorFactory(EvaluationContext context)
     {
         EmptyNode => RowsOperator.Empty(node.Grid.Count),
         FragmentNode fragment => OpenFragment(fragment),
-        SelectNode select => OpenSelector(select, SampleColumn.Value),
+        SelectNode select => OpenSelector(select, select.Hints.Function == InfoSelection.Function ? SampleColumn.Time : SampleColumn.Value),
         RangeCallNode call => Unique(BuildRangeCall(call)),
         NegateNode negate => Unique(new NegateOperator(Build(negate.Inner), Context)),
         BroadcastNode broadcast => new BroadcastOperator(Build(broadcast.Inner), broadcast.Grid.Count),
@@ -59,7 +60,7 @@ internal abstract class OperatorFactory(EvaluationContext context)
     private RangeCallOperator BuildRangeCall(RangeCallNode node)
     {
         var name = node.Call.Function.Name;
-        if (!FunctionRegistry.TryRange(name, out var function))
+        if (!RangeFunctions.TryGet(name, out var function))
         {
             throw new QueryException(QueryErrorKind.Internal, $"no implementation of function {name}");
         }

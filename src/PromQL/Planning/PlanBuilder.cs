@@ -87,6 +87,11 @@ internal sealed class PlanBuilder(TimeGrid query, EngineOptions options, long lo
             return new CallNode(call, [Any(Call(call with { Function = presence }, grid))], grid);
         }
 
+        if (call.Function.Name == InfoSelection.Function)
+        {
+            return new CallNode(call, [Build(bare[0], grid), Info(call, grid)], grid);
+        }
+
         var matrixAt = Array.FindIndex(bare, a => a.Type == ValueType.Matrix);
         if (matrixAt < 0)
         {
@@ -105,6 +110,13 @@ internal sealed class PlanBuilder(TimeGrid query, EngineOptions options, long lo
         }
 
         return new RangeCallNode(call, source, parameters, grid);
+    }
+
+    private SelectNode Info(CallExpr call, TimeGrid grid)
+    {
+        var (offsetMs, at) = InfoSelection.TimeOf(call.Arguments[0], d => DurationResolver.Resolve(d, mayBeNegative: true, query));
+        return new SelectNode(
+            InfoSelection.Of(call).Matchers, offsetMs, Resolve(at), RangeMode.None, lookbackMs, new SelectionHints(grid.StepMs, 0, InfoSelection.Function), grid, call.Position);
     }
 
     private static AggregateNode Any(PlanNode vector) => new(AggregateOperator.Group, vector, null, [], false, vector.Position);
