@@ -84,6 +84,9 @@ public sealed class SampleBuffer : IDisposable
         histograms[Count - 1] = histogram;
     }
 
+    /// <summary>Puts another histogram in the place of one.</summary>
+    public void Replace(int index, FloatHistogram histogram) => histograms![index] = histogram;
+
     /// <summary>Gives the last sample a start timestamp.</summary>
     public void SetStartTime(long startMs)
     {

@@ -1,5 +1,6 @@
 using System.Text;
 using Metrics.Model;
+using Metrics.PromQL.Parsing;
 using Metrics.PromQL.Planning;
 
 namespace Metrics.PromQL.Execution;
@@ -13,7 +14,7 @@ internal static class CountValuesAggregate
         if (label.Length == 0 || !IsWellFormed(label))
         {
             source.Dispose();
-            throw new QueryException(QueryErrorKind.Execution, $"invalid label name {LabelsText.Quote(label)}");
+            throw new QueryException(QueryErrorKind.Execution, $"invalid label name {GoText.Quote(label)}");
         }
 
         using var whole = Materialised.From(source, context);

@@ -28,6 +28,12 @@ internal static class HistogramArithmetic
             return null;
         }
 
+        if (subtract)
+        {
+            // A difference counts nothing.
+            result.CounterResetHint = CounterResetHint.Gauge;
+        }
+
         var operation = subtract ? "subtraction" : "addition";
         if (found.HasFlag(HistogramReconciliation.CounterResetCollision))
         {

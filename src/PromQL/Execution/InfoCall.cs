@@ -140,6 +140,11 @@ internal static class InfoCall
                 continue;
             }
 
+            if (info.Rows[row].Histogram(step) is not null)
+            {
+                throw new QueryException(QueryErrorKind.Execution, "info sample should be float");
+            }
+
             var labels = info.Series[row].Labels;
             if (!newest.TryGetValue(labels[Labels.MetricName], out var known))
             {

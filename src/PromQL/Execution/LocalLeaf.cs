@@ -28,7 +28,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
         var annotations = new AnnotationSet();
         var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples));
         var context = new EvaluationContext(effective, budget, annotations, cancellation);
-        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, set, context), cancellation).ConfigureAwait(false);
+        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, SelectedSeries.Sorted(set, select.Hints.StatisticsOnly), context), cancellation).ConfigureAwait(false);
         return new FragmentResult
         {
             Series = result.Series,
@@ -70,9 +70,8 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
 
     private static bool Contains(PlanNode node) => node is SelectNode or MatrixNode || node.Children.Any(Contains);
 
-    private static FragmentResult Evaluate(PlanNode plan, ISeriesSet set, EvaluationContext context)
+    private static FragmentResult Evaluate(PlanNode plan, SelectedSeries selected, EvaluationContext context)
     {
-        var selected = SelectedSeries.Sorted(set);
         if (plan is MatrixNode matrix)
         {
             return Samples(matrix, selected, context);

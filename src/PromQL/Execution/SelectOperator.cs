@@ -91,7 +91,8 @@ internal sealed class SelectOperator : VectorOperator
                 }
 
                 found += SampleSize.Of(histogram);
-                if (column == SampleColumn.Value)
+                // Info series are to be floats: who asked for their times is told where one is not.
+                if (column == SampleColumn.Value || node.Hints.Function == InfoSelection.Function)
                 {
                     row.Set(step, histogram);
                     continue;

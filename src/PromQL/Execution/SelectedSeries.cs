@@ -8,12 +8,14 @@ internal sealed class SelectedSeries
     private readonly ISeriesSet set;
     private readonly int[] order;
     private readonly int first;
+    private readonly bool statisticsOnly;
 
-    private SelectedSeries(ISeriesSet set, int[] order, int first, SeriesHeader[] headers)
+    private SelectedSeries(ISeriesSet set, int[] order, int first, SeriesHeader[] headers, bool statisticsOnly)
     {
         this.set = set;
         this.order = order;
         this.first = first;
+        this.statisticsOnly = statisticsOnly;
         Headers = headers;
     }
 
@@ -24,10 +26,17 @@ internal sealed class SelectedSeries
     public IReadOnlyList<SeriesHeader> Headers { get; }
 
     /// <summary>Appends the samples of a series.</summary>
-    public void Read(int index, SampleBuffer into) => set.Read(order[first + index], into);
+    public void Read(int index, SampleBuffer into)
+    {
+        set.Read(order[first + index], into);
+        if (statisticsOnly && into.HasHistograms)
+        {
+            HistogramStatistics.Reduce(into);
+        }
+    }
 
     /// <summary>All series, sorted by labels so that results do not depend on how a source happens to order them.</summary>
-    public static SelectedSeries Sorted(ISeriesSet set)
+    public static SelectedSeries Sorted(ISeriesSet set, bool statisticsOnly = false)
     {
         var labels = new Labels[set.Count];
         var indexes = new int[set.Count];
@@ -44,7 +53,7 @@ internal sealed class SelectedSeries
             headers[i] = new SeriesHeader(labels[i], false);
         }
 
-        return new SelectedSeries(set, indexes, 0, headers);
+        return new SelectedSeries(set, indexes, 0, headers, statisticsOnly);
     }
 
     /// <summary>Cuts the series into runs of nearly equal length.</summary>
@@ -55,7 +64,7 @@ internal sealed class SelectedSeries
         {
             var from = (int)((long)Count * i / parts);
             var to = (int)((long)Count * (i + 1) / parts);
-            runs[i] = new SelectedSeries(set, order, first + from, [.. Headers.Skip(from).Take(to - from)]);
+            runs[i] = new SelectedSeries(set, order, first + from, [.. Headers.Skip(from).Take(to - from)], statisticsOnly);
         }
 
         return runs;

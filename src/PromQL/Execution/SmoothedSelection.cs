@@ -45,11 +45,60 @@ internal static class SmoothedSelection
                 var share = (double)(time - times[next - 1]) / (times[next] - times[next - 1]);
                 row.Set(step, values[next - 1] + ((values[next] - values[next - 1]) * share));
             }
-            else if (next > from && kinds == 1)
+            else if (next > from && next < to)
             {
-                row.Set(step, values[next - 1]);
+                if (Between(histograms[next - 1]!, times[next - 1], histograms[next]!, times[next], time, labels, node, context) is { } between)
+                {
+                    row.Set(step, between);
+                }
+            }
+            else if (next > from)
+            {
+                if (kinds == 1)
+                {
+                    row.Set(step, values[next - 1]);
+                }
+                else
+                {
+                    // What was known of a reset was known of the sample, not of its repetition.
+                    row.Set(step, histograms[next - 1]!.WithHint(CounterResetHint.Unknown));
+                }
             }
         }
+    }
+
+    /// <summary>The histogram on the line between two; after a reset, on the line from nothing.</summary>
+    private static FloatHistogram? Between(
+        FloatHistogram left, long leftMs, FloatHistogram right, long rightMs, long timeMs, Labels labels, SelectNode node, EvaluationContext context)
+    {
+        if (!left.IsCompatibleWith(right))
+        {
+            context.Warn(
+                $"vector contains a mix of histograms with exponential and custom buckets schemas for metric name {LabelsText.Quote(labels[Labels.MetricName])}", node.Position);
+            return null;
+        }
+
+        var share = (double)(timeMs - leftMs) / (rightMs - leftMs);
+        var isCounter = left.CounterResetHint != CounterResetHint.Gauge || right.CounterResetHint != CounterResetHint.Gauge;
+        var result = right.Copy();
+        if (isCounter && right.DetectReset(left))
+        {
+            return result.Multiply(share);
+        }
+
+        result.TrySubtract(left, out var found);
+        if (found.HasFlag(HistogramReconciliation.CustomBounds))
+        {
+            context.Info("mismatched custom buckets were reconciled during subtraction", node.Position);
+        }
+
+        result.Multiply(share).TryAdd(left, out found);
+        if (found.HasFlag(HistogramReconciliation.CustomBounds))
+        {
+            context.Info("mismatched custom buckets were reconciled during addition", node.Position);
+        }
+
+        return result;
     }
 
     private static int Kinds(ReadOnlySpan<FloatHistogram?> histograms, int from, int to)

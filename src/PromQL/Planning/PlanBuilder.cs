@@ -9,6 +9,10 @@ namespace Metrics.PromQL.Planning;
 /// <param name="lookbackMs">How far instant selectors look back.</param>
 internal sealed class PlanBuilder(TimeGrid query, EngineOptions options, long lookbackMs)
 {
+    // Calls around the part being planned: those that need but count and sum of histograms, and those that need them whole.
+    private int statisticsCalls;
+    private int wholeCalls;
+
     /// <summary>Plans a whole query.</summary>
     /// <exception cref="QueryException">A duration resolves to something that is none.</exception>
     public PlanNode Build(Expr expression) => Build(expression, query);
@@ -32,7 +36,11 @@ internal sealed class PlanBuilder(TimeGrid query, EngineOptions options, long lo
             case MatrixSelector matrix:
                 return Matrix(matrix, grid, null);
             case SubqueryExpr subquery:
-                return Subquery(subquery, grid);
+                // A reset of one bucket does not show in the count, and the samples of a subquery are too far apart to tell resets as they are read.
+                wholeCalls++;
+                var planned = Subquery(subquery, grid);
+                wholeCalls--;
+                return planned;
             case UnaryExpr unary:
                 var operand = Build(unary.Operand, grid);
                 return unary.IsMinus ? new NegateNode(operand, unary.Position) : operand;
@@ -45,10 +53,20 @@ internal sealed class PlanBuilder(TimeGrid query, EngineOptions options, long lo
                     aggregate.Without,
                     aggregate.Position);
             case BinaryExpr binary:
-                return new BinaryNode(
-                    binary.Operator, Build(binary.Left, grid), Build(binary.Right, grid), binary.Matching, binary.ReturnBool, grid, binary.Position);
+                var trims = binary.Operator is BinaryOperator.TrimLower or BinaryOperator.TrimUpper ? 1 : 0;
+                wholeCalls += trims;
+                var (left, right) = (Build(binary.Left, grid), Build(binary.Right, grid));
+                wholeCalls -= trims;
+                return new BinaryNode(binary.Operator, left, right, binary.Matching, binary.ReturnBool, grid, binary.Position);
             case CallExpr call:
-                return Call(call, grid);
+                var statistics = call.Function.Name is "histogram_count" or "histogram_sum" or "histogram_avg" ? 1 : 0;
+                var whole = call.Function.Name is "histogram_quantile" or "histogram_quantiles" or "histogram_fraction" ? 1 : 0;
+                statisticsCalls += statistics;
+                wholeCalls += whole;
+                var node = Call(call, grid);
+                statisticsCalls -= statistics;
+                wholeCalls -= whole;
+                return node;
             default:
                 throw new QueryException(QueryErrorKind.Internal, $"unhandled expression of type: {expression.GetType().Name}");
         }
@@ -153,7 +171,7 @@ internal sealed class PlanBuilder(TimeGrid query, EngineOptions options, long lo
         Resolve(selector.At),
         selector.Mode,
         lookbackMs,
-        hints,
+        hints with { StatisticsOnly = statisticsCalls > 0 && wholeCalls == 0 },
         grid,
         selector.Position);
 

@@ -58,7 +58,7 @@ internal sealed class ShardCut(EngineOptions options)
     private FragmentNode Cut(PlanNode body)
     {
         // Equal selectors are read once. Only bare ones: they have nothing to remark, so no remark loses its position.
-        var key = body is SelectNode { Mode: RangeMode.None, Hints.Function: not InfoSelection.Function } ? PlanText.KeyOf(body) : null;
+        var key = body is SelectNode { Mode: RangeMode.None, Hints: { Function: not InfoSelection.Function, StatisticsOnly: false } } ? PlanText.KeyOf(body) : null;
         if (key is not null && selectors.TryGetValue(key, out var known))
         {
             return known;

@@ -22,7 +22,9 @@ public sealed record SeriesSelection(IReadOnlyList<Matcher> Matchers, TimeRange 
 /// <param name="RangeMs">The window of the range function; 0 for an instant selector.</param>
 /// <param name="Function">The function around the selector, or null.</param>
 /// <param name="Projection">The labels that the result depends on, or null for all.</param>
-public sealed record SelectionHints(long StepMs = 0, long RangeMs = 0, string? Function = null, LabelProjection? Projection = null);
+/// <param name="StatisticsOnly">True when of native histograms only count and sum matter.</param>
+public sealed record SelectionHints(
+    long StepMs = 0, long RangeMs = 0, string? Function = null, LabelProjection? Projection = null, bool StatisticsOnly = false);
 
 /// <summary>The labels that a result depends on: only those named, or all but those named.</summary>
 public sealed record LabelProjection(IReadOnlyList<string> Names, bool Without);
