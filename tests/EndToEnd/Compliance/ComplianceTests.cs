@@ -45,7 +45,8 @@ public sealed class ComplianceTests(ITestOutputHelper log)
             await AcceptAsync(WriteAsync(ours.Http, prometheus, body));
         }
 
-        var end = (startMs / 1000) + (DemoData.Steps * DemoData.StepMs / 1000);
+        // Five seconds off the steps of the subqueries: Prometheus 3 leaves the point at the very start of a window out, 2.42 has it in (docs/promql.md).
+        var end = (startMs / 1000) + (DemoData.Steps * DemoData.StepMs / 1000) + 5;
         var differences = new List<string>();
         foreach (var (query, shouldFail) in queries)
         {
