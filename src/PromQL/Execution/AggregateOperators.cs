@@ -119,23 +119,31 @@ internal static class AggregateRun
         return new PartialAggregation(headers, states);
     }
 
-    /// <summary>Turns states into results and disposes them.</summary>
+    /// <summary>Turns states into results, in the order of the groups' labels, and disposes them. So nothing that looks at the order depends on how series are spread.</summary>
     public static VectorOperator Finish(AggregateNode node, PartialAggregation whole, EvaluationContext context)
     {
         var aggregate = Aggregate.For(node, context)!;
-        var batches = new List<StepBatch>();
-        for (var from = 0; from < whole.Groups.Length; from += VectorOperator.BatchSize)
+        var groups = (SeriesHeader[])whole.Groups.Clone();
+        var order = new int[groups.Length];
+        for (var i = 0; i < order.Length; i++)
         {
-            var batch = new StepBatch(Math.Min(VectorOperator.BatchSize, whole.Groups.Length - from), node.Grid.Count);
+            order[i] = i;
+        }
+
+        Array.Sort(groups, order, Comparer<SeriesHeader>.Create(static (a, b) => a.Labels.CompareTo(b.Labels)));
+        var batches = new List<StepBatch>();
+        for (var from = 0; from < groups.Length; from += VectorOperator.BatchSize)
+        {
+            var batch = new StepBatch(Math.Min(VectorOperator.BatchSize, groups.Length - from), node.Grid.Count);
             for (var row = 0; row < batch.Series; row++)
             {
-                aggregate.Finish(whole.States, from + row, batch.Row(row));
+                aggregate.Finish(whole.States, order[from + row], batch.Row(row));
             }
 
             batches.Add(batch);
         }
 
         whole.States.Dispose();
-        return new RowsOperator(node.Grid.Count, whole.Groups, batches);
+        return new RowsOperator(node.Grid.Count, groups, batches);
     }
 }

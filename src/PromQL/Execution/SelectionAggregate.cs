@@ -1,3 +1,4 @@
+using Metrics.Model;
 using Metrics.PromQL.Aggregates;
 using Metrics.PromQL.Parsing;
 using Metrics.PromQL.Planning;
@@ -22,7 +23,7 @@ internal static class SelectionAggregate
 
         var grouping = new Grouping(node, whole.Series);
         var members = new List<int>[grouping.Count];
-        for (var i = 0; i < whole.Series.Count; i++)
+        foreach (var i in ByLabels(whole))
         {
             (members[grouping.Of(i)] ??= []).Add(i);
         }
@@ -50,6 +51,20 @@ internal static class SelectionAggregate
         }
 
         return Collect(whole, keep, ranked);
+    }
+
+    /// <summary>Which series is picked when several could be goes by labels, whatever the order in which operators below give them.</summary>
+    private static int[] ByLabels(Materialised whole)
+    {
+        var order = new int[whole.Series.Count];
+        var labels = new Labels[order.Length];
+        for (var i = 0; i < order.Length; i++)
+        {
+            (order[i], labels[i]) = (i, whole.Series[i].Labels);
+        }
+
+        Array.Sort(labels, order);
+        return order;
     }
 
     private static int Bounded(double k, Materialised whole) => (int)Math.Min((long)k, whole.Series.Count);

@@ -1,6 +1,7 @@
 using Metrics.Model;
 using Metrics.PromQL.Functions;
 using Metrics.PromQL.Parsing;
+using ValueType = Metrics.PromQL.Parsing.ValueType;
 using Xunit;
 
 namespace Metrics.PromQL.Tests.Functions;
@@ -49,7 +50,7 @@ internal sealed class RangeFunctionRun
         Assert.True(RangeFunctions.TryGet(name, out var function));
         var position = new PositionRange(0, 1);
         var call = new CallExpr(
-            new FunctionSignature(name, [], 0, Parsing.ValueType.Vector, false), [new NumberLiteral(0, false, position)], position);
+            new FunctionSignature(name, [], 0, ValueType.Vector, false), [new NumberLiteral(0, false, position)], position);
         double[][] columns = [.. parameters.Select(value => Enumerable.Repeat(value, grid.Count).ToArray())];
         var batch = new StepBatch(1, grid.Count);
         function.Evaluate(

@@ -42,7 +42,7 @@ internal sealed partial class NaiveEvaluator
             {
                 if ((binary.Operator == BinaryOperator.Mul) || (binary.Operator == BinaryOperator.Div && vectorIsLeft))
                 {
-                    var scaled = binary.Operator == BinaryOperator.Mul ? element.Histogram.Copy().Multiply(scalar) : element.Histogram.Copy().Divide(scalar);
+                    var scaled = binary.Operator == BinaryOperator.Mul ? element.Histogram.Copy().Multiply(scalar).Compact(0) : element.Histogram.Copy().Divide(scalar).Compact(0);
                     result.Add(new(DropName(element.Labels), double.NaN, scaled));
                 }
 
@@ -117,6 +117,12 @@ internal sealed partial class NaiveEvaluator
 
     private static NaiveElement? Compute(BinaryExpr binary, NaiveElement l, NaiveElement r)
     {
+        if (l.Histogram is { } a && r.Histogram is { } b && binary.Operator is (BinaryOperator.Eql or BinaryOperator.Neq))
+        {
+            var keep = a.HasSameDataAs(b) == (binary.Operator == BinaryOperator.Eql);
+            return binary.ReturnBool ? new(Labels.Empty, keep ? 1 : 0, null) : keep ? l : null;
+        }
+
         if (l.Histogram is not null || r.Histogram is not null)
         {
             return ComputeHistograms(binary, l, r);
@@ -133,11 +139,11 @@ internal sealed partial class NaiveEvaluator
 
     private static NaiveElement? ComputeHistograms(BinaryExpr binary, NaiveElement l, NaiveElement r) => (binary.Operator, l.Histogram, r.Histogram) switch
     {
-        (BinaryOperator.Add, { } a, { } b) => new(Labels.Empty, double.NaN, a.Copy().Add(b)),
-        (BinaryOperator.Sub, { } a, { } b) => new(Labels.Empty, double.NaN, a.Copy().Subtract(b)),
-        (BinaryOperator.Mul, { } a, null) => new(Labels.Empty, double.NaN, a.Copy().Multiply(r.Value)),
-        (BinaryOperator.Mul, null, { } b) => new(Labels.Empty, double.NaN, b.Copy().Multiply(l.Value)),
-        (BinaryOperator.Div, { } a, null) => new(Labels.Empty, double.NaN, a.Copy().Divide(r.Value)),
+        (BinaryOperator.Add, { } a, { } b) => new(Labels.Empty, double.NaN, a.Copy().Add(b).Compact(0)),
+        (BinaryOperator.Sub, { } a, { } b) => new(Labels.Empty, double.NaN, a.Copy().Subtract(b).Compact(0)),
+        (BinaryOperator.Mul, { } a, null) => new(Labels.Empty, double.NaN, a.Copy().Multiply(r.Value).Compact(0)),
+        (BinaryOperator.Mul, null, { } b) => new(Labels.Empty, double.NaN, b.Copy().Multiply(l.Value).Compact(0)),
+        (BinaryOperator.Div, { } a, null) => new(Labels.Empty, double.NaN, a.Copy().Divide(r.Value).Compact(0)),
         _ => null,
     };
 

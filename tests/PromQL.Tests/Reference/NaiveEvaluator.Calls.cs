@@ -51,14 +51,12 @@ internal sealed partial class NaiveEvaluator
     private static double Element(string function, double v, double[] p) => function switch
     {
         "abs" => Math.Abs(v),
-        "ceil" => Math.Ceiling(v),
-        "floor" => Math.Floor(v),
         "exp" => Math.Exp(v),
         "ln" => Math.Log(v),
         "log2" => Math.Log2(v),
         "log10" => Math.Log10(v),
         "sqrt" => Math.Sqrt(v),
-        "sgn" => double.IsNaN(v) ? v : v > 0 ? 1 : v < 0 ? -1 : v,
+        "rad" => v * Math.PI / 180,
         "clamp_min" => double.IsNaN(v) || double.IsNaN(p[0]) ? double.NaN : Math.Max(v, p[0]),
         "clamp_max" => double.IsNaN(v) || double.IsNaN(p[0]) ? double.NaN : Math.Min(v, p[0]),
         _ => throw new NotSupportedException($"the naive evaluator has no {function}"),
@@ -269,6 +267,20 @@ internal sealed partial class NaiveEvaluator
         return (slope, (sumY / n) - (slope * sumX / n));
     }
 
+    private static bool IsReset(NaiveSample before, NaiveSample now) => (before.Histogram, now.Histogram) switch
+    {
+        (null, null) => now.Value < before.Value,
+        ({ } b, { } n) => n.DetectReset(b),
+        _ => true,
+    };
+
+    private static bool IsChange(NaiveSample before, NaiveSample now) => (before.Histogram, now.Histogram) switch
+    {
+        (null, null) => now.Value != before.Value && !(double.IsNaN(now.Value) && double.IsNaN(before.Value)),
+        ({ } b, { } n) => !n.HasSameDataAs(b),
+        _ => true,
+    };
+
     private static NaiveElement? HistogramWindow(string function, List<NaiveSample> w, long startMs, long endMs)
     {
         if (function is "count_over_time" or "present_over_time")
@@ -282,7 +294,12 @@ internal sealed partial class NaiveEvaluator
             return new(Labels.Empty, chosen.Value, chosen.Histogram);
         }
 
-        if (!w.TrueForAll(s => s.Histogram is not null) || (w.Count < 2 && function is "rate" or "increase"))
+        if (function is "resets" or "changes")
+        {
+            return new(Labels.Empty, w.Zip(w.Skip(1)).Count(p => function == "resets" ? IsReset(p.First, p.Second) : IsChange(p.First, p.Second)), null);
+        }
+
+        if (!w.TrueForAll(s => s.Histogram is not null) || (w.Count < 2 && function is "rate" or "increase" or "delta" or "irate" or "idelta"))
         {
             return null; // Mixed windows and lone samples have no result.
         }
@@ -294,6 +311,12 @@ internal sealed partial class NaiveEvaluator
                 return new(Labels.Empty, double.NaN, histograms.Skip(1).Aggregate(histograms[0].Copy(), (a, b) => a.Add(b)));
             case "avg_over_time":
                 return new(Labels.Empty, double.NaN, histograms.Skip(1).Aggregate(histograms[0].Copy(), (a, b) => a.Add(b)).Divide(histograms.Count));
+            case "irate" or "idelta":
+                var (last, before) = (histograms[^1], histograms[^2]);
+                var step = function == "irate" && last.DetectReset(before) ? last.Copy() : last.Copy().Subtract(before);
+                return new(Labels.Empty, double.NaN, function == "irate" ? step.Divide((w[^1].TimeMs - w[^2].TimeMs) / 1000.0) : step);
+            case "delta":
+                return new(Labels.Empty, double.NaN, histograms[^1].Copy().Subtract(histograms[0]).Multiply(Stretch(w, startMs, endMs, null, isRate: false)));
             case "rate" or "increase":
                 var difference = histograms[^1].Copy().Subtract(histograms[0]);
                 for (var i = 1; i < histograms.Count; i++)

@@ -127,7 +127,7 @@ internal sealed partial class NaiveEvaluator(IReadOnlyList<NaiveSeries> data, Ti
         var groups = Evaluate(aggregate.Inner, timeMs).GroupBy(e => GroupLabels(e.Labels, aggregate));
         foreach (var group in groups)
         {
-            // Elements in label order: it decides ties and which series limitk keeps.
+            // By labels: they decide ties, and which series limitk keeps.
             var members = group.OrderBy(e => e.Labels).ToList();
             var floats = members.Where(e => e.Histogram is null).Select(e => e.Value).ToList();
             var histograms = members.Where(e => e.Histogram is not null).Select(e => e.Histogram!).ToList();
@@ -137,7 +137,7 @@ internal sealed partial class NaiveEvaluator(IReadOnlyList<NaiveSeries> data, Ti
                     break; // Mixed: no result, a warning.
                 case AggregateOperator.Sum or AggregateOperator.Avg when histograms.Count > 0:
                     var sum = histograms.Skip(1).Aggregate(histograms[0].Copy(), (a, b) => a.Add(b));
-                    result.Add(new(group.Key, double.NaN, aggregate.Operator == AggregateOperator.Sum ? sum : sum.Divide(histograms.Count)));
+                    result.Add(new(group.Key, double.NaN, (aggregate.Operator == AggregateOperator.Sum ? sum : sum.Divide(histograms.Count)).Compact(0)));
                     break;
                 case AggregateOperator.Sum:
                     result.Add(new(group.Key, ExactSum(floats), null));
@@ -167,10 +167,7 @@ internal sealed partial class NaiveEvaluator(IReadOnlyList<NaiveSeries> data, Ti
                     result.Add(new(group.Key, Quantile(ScalarOf(aggregate.Parameter!, timeMs), floats), null));
                     break;
                 case AggregateOperator.Topk or AggregateOperator.Bottomk:
-                    var sign = aggregate.Operator == AggregateOperator.Topk ? -1 : 1;
-                    result.AddRange(members.Where(e => e.Histogram is null)
-                        .OrderBy(e => double.IsNaN(e.Value) ? double.PositiveInfinity : sign * e.Value).ThenBy(e => double.IsNaN(e.Value))
-                        .Take((int)ScalarOf(aggregate.Parameter!, timeMs)));
+                    result.AddRange(Best((int)ScalarOf(aggregate.Parameter!, timeMs), [.. members.Where(e => e.Histogram is null)], aggregate.Operator == AggregateOperator.Topk));
                     break;
                 case AggregateOperator.Limitk:
                     result.AddRange(members.Take((int)ScalarOf(aggregate.Parameter!, timeMs)));
@@ -183,6 +180,46 @@ internal sealed partial class NaiveEvaluator(IReadOnlyList<NaiveSeries> data, Ti
         }
 
         return result;
+    }
+
+    /// <summary>
+    /// The k best. Which of several equal ones make it is the one thing that is not obvious: those that survive in a heap with the worst at its root, as Go keeps it, when all
+    /// that are worse than the k-th are left out beforehand.
+    /// </summary>
+    private static List<NaiveElement> Best(int k, List<NaiveElement> members, bool isTop)
+    {
+        bool Worse(NaiveElement a, NaiveElement b) => double.IsNaN(a.Value) ? !double.IsNaN(b.Value) : !double.IsNaN(b.Value) && (isTop ? a.Value < b.Value : a.Value > b.Value);
+        var ranked = members.OrderBy(e => double.IsNaN(e.Value)).ThenBy(e => isTop ? -e.Value : e.Value).ToList();
+        var heap = new List<NaiveElement>();
+        foreach (var member in members.Where(m => ranked.Count <= k || !Worse(m, ranked[k - 1])))
+        {
+            int at;
+            if (heap.Count < k)
+            {
+                heap.Add(member);
+                for (at = heap.Count - 1; at > 0 && Worse(heap[at], heap[(at - 1) / 2]); at = (at - 1) / 2)
+                {
+                    (heap[at], heap[(at - 1) / 2]) = (heap[(at - 1) / 2], heap[at]);
+                }
+            }
+            else if (Worse(heap[0], member))
+            {
+                heap[0] = member;
+                for (at = 0; (2 * at) + 1 < heap.Count;)
+                {
+                    var child = (2 * at) + 2 < heap.Count && Worse(heap[(2 * at) + 2], heap[(2 * at) + 1]) ? (2 * at) + 2 : (2 * at) + 1;
+                    if (!Worse(heap[child], heap[at]))
+                    {
+                        break;
+                    }
+
+                    (heap[at], heap[child]) = (heap[child], heap[at]);
+                    at = child;
+                }
+            }
+        }
+
+        return heap;
     }
 
     private static Labels GroupLabels(Labels labels, AggregateExpr aggregate)

@@ -3,6 +3,7 @@ using Metrics.Model;
 namespace Metrics.PromQL.Tests.Reference;
 
 /// <summary>Random well-typed queries over the series of <see cref="DataGenerator"/>, from a seed.</summary>
+/// <remarks>No function that makes much of little, such as <c>ceil</c>: the last bit of a sum depends on the order of addition.</remarks>
 internal sealed class QueryGenerator(Random random)
 {
     private static readonly string[] Names = ["requests_total", "temperature", "latency_bucket", "durations"];
@@ -21,7 +22,7 @@ internal sealed class QueryGenerator(Random random)
             0 or 1 => Selector(),
             2 or 3 => RangeCall(depth),
             4 or 5 => Aggregate(depth),
-            6 => $"{Pick("abs", "ceil", "floor", "sqrt", "sgn", "timestamp", "exp", "ln")}({Vector(depth - 1)})",
+            6 => $"{Pick("abs", "sqrt", "timestamp", "exp", "ln", "rad")}({Vector(depth - 1)})",
             7 => $"({Vector(depth - 1)} {Operator()} {Number()})",
             8 => Join(depth),
             _ => random.Next(3) == 0 ? $"-({Vector(depth - 1)})" : $"histogram_quantile({Pick("0.5", "0.9", "-1", "1")}, sum by (le{Maybe(", job")}) (rate(latency_bucket[{Duration()}])))",
@@ -34,7 +35,7 @@ internal sealed class QueryGenerator(Random random)
 
     private string Duration() => Pick("30s", "1m", "90s", "2m", "5m", "10m");
 
-    private string Number() => Pick("0", "1", "2.5", "-3", "1e6", "NaN", "Inf", "0.1");
+    private string Number() => Pick("0", "1", "2.71", "-3.3", "1e6", "NaN", "Inf", "0.1");
 
     private string Operator() => Pick("+", "-", "*", "/", "%", "==", "!=", ">", "<", ">=", "<=", "> bool", "== bool");
 
