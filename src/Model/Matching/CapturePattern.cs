@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -6,29 +5,16 @@ namespace Metrics.Model;
 
 /// <summary>A regular expression in RE2 syntax whose groups are wanted: matches whole values, and fills templates as Go's <c>Regexp.Expand</c> does.</summary>
 /// <remarks>
-/// <see cref="ValuePattern"/> only tells whether a value matches, and forgets groups. Here the pattern is rewritten for .NET's linear-time engine, whose preferences among
-/// several matches are the same (leftmost, first alternative). Groups are numbered in order, named or not, which .NET does otherwise; so names are kept here.
+/// <see cref="ValuePattern"/> only tells whether a value matches, and forgets groups. Here they are kept, and numbered in order whether named or not, which .NET does
+/// otherwise. The preferences among several matches are RE2's: leftmost, first alternative. Matching takes time linear in the value. Immutable and thread-safe.
+/// <c>(?U)</c>, which swaps greedy and lazy, has no effect.
 /// </remarks>
 public sealed class CapturePattern
 {
-    private const string AnyRune = "(?:[\\uD800-\\uDBFF][\\uDC00-\\uDFFF]|.)";
     private readonly Regex regex;
-    private readonly Dictionary<string, int> names = new(StringComparer.Ordinal);
-    private int groups;
+    private readonly List<string> names = [];
 
-    private CapturePattern(string pattern)
-    {
-        // Throws what RE2 would refuse, so that the rewriting below sees only sound patterns.
-        RegexParser.Parse(pattern);
-        try
-        {
-            regex = new Regex($"\\A(?s:{Rewrite(pattern)})\\z", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
-        }
-        catch (Exception e) when (e is ArgumentException or NotSupportedException)
-        {
-            throw new FormatException($"error parsing regexp: not supported: `{pattern}`", e);
-        }
-    }
+    private CapturePattern(string pattern) => regex = ValuePattern.ToRegex(RegexParser.Parse(pattern, names), pattern);
 
     /// <summary>Compiles a pattern.</summary>
     /// <exception cref="FormatException">It is not in the syntax.</exception>
@@ -46,190 +32,68 @@ public sealed class CapturePattern
         }
 
         var text = new StringBuilder();
-        for (var i = 0; i < template.Length; i++)
+        var at = 0;
+        while (at < template.Length)
         {
-            if (template[i] != '$' || i + 1 == template.Length)
+            if (template[at] != '$')
             {
-                text.Append(template[i]);
-                continue;
+                text.Append(template[at++]);
             }
-
-            if (template[i + 1] == '$')
+            else if (at + 1 < template.Length && template[at + 1] == '$')
             {
                 text.Append('$');
-                i++;
-                continue;
+                at += 2;
             }
-
-            var braced = template[i + 1] == '{';
-            var start = i + (braced ? 2 : 1);
-            var end = start;
-            while (end < template.Length && (char.IsLetterOrDigit(template[end]) || template[end] == '_'))
+            else if (TryName(template, at + 1, out var name, out var end))
             {
-                end++;
+                text.Append(GroupOf(name, match));
+                at = end;
             }
-
-            if (end == start || (braced && (end == template.Length || template[end] != '}')))
+            else
             {
-                text.Append('$');
-                continue;
-            }
-
-            text.Append(Group(template[start..end], match));
-            i = braced ? end : end - 1;
-        }
-
-        return text.ToString();
-    }
-
-    private string Group(string name, Match match)
-    {
-        var isNumber = int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && (name.Length == 1 || name[0] != '0');
-        return isNumber ? match.Groups[number].Value : names.TryGetValue(name, out number) ? match.Groups[number].Value : "";
-    }
-
-    private string Rewrite(string pattern)
-    {
-        var text = new StringBuilder();
-        var inClass = false;
-        for (var i = 0; i < pattern.Length; i++)
-        {
-            var c = pattern[i];
-            switch (c)
-            {
-                case '\\':
-                    i = RewriteEscape(pattern, i + 1, inClass, text);
-                    break;
-                case '[' when !inClass:
-                    inClass = true;
-                    text.Append('[');
-                    if (i + 1 < pattern.Length && pattern[i + 1] == '^')
-                    {
-                        text.Append('^');
-                        i++;
-                    }
-
-                    // A bracket right at the beginning is itself.
-                    if (i + 1 < pattern.Length && pattern[i + 1] == ']')
-                    {
-                        text.Append("\\]");
-                        i++;
-                    }
-
-                    break;
-                case '[' when pattern.IndexOf(":]", i, StringComparison.Ordinal) is > 0 and var close && pattern[i + 1] == ':':
-                    text.Append(PosixClass(pattern[(i + 2)..close]));
-                    i = close + 1;
-                    break;
-                case '[':
-                    text.Append("\\[");
-                    break;
-                case ']' when inClass:
-                    inClass = false;
-                    text.Append(']');
-                    break;
-                case '(' when !inClass:
-                    i = RewriteGroup(pattern, i, text);
-                    break;
-                case '.' when !inClass:
-                    text.Append(AnyRune);
-                    break;
-                case '$' when !inClass:
-                    // Without (?m) the very end of the text; .NET would also take the place before a last newline.
-                    text.Append(pattern.Contains("(?m", StringComparison.Ordinal) ? "$" : "\\z");
-                    break;
-                default:
-                    text.Append(c);
-                    break;
+                text.Append(template[at++]);
             }
         }
 
         return text.ToString();
     }
 
-    private int RewriteGroup(string pattern, int at, StringBuilder text)
+    private static bool TryName(string template, int at, out string name, out int end)
     {
-        var named = pattern.AsSpan(at).StartsWith("(?P<") ? 4 : pattern.AsSpan(at).StartsWith("(?<") ? 3 : 0;
-        if (named > 0)
+        var isBraced = at < template.Length && template[at] == '{';
+        var from = isBraced ? at + 1 : at;
+        end = from;
+        while (end < template.Length && Rune.TryGetRuneAt(template, end, out var rune) && (Rune.IsLetter(rune) || Rune.IsDigit(rune) || rune.Value == '_'))
         {
-            var end = pattern.IndexOf('>', at);
-            names[pattern[(at + named)..end]] = ++groups;
-            text.Append('(');
-            return end;
+            end += rune.Utf16SequenceLength;
         }
 
-        if (!pattern.AsSpan(at).StartsWith("(?"))
+        name = template[from..end];
+        if (isBraced && (end >= template.Length || template[end++] != '}'))
         {
-            groups++;
+            return false;
         }
 
-        text.Append('(');
-        return at;
+        return name.Length > 0;
     }
 
-    private static int RewriteEscape(string pattern, int at, bool inClass, StringBuilder text)
+    private ReadOnlySpan<char> GroupOf(string name, Match match)
     {
-        var c = pattern[at];
-        switch (c)
+        if (name.AsSpan().ContainsAnyExceptInRange('0', '9'))
         {
-            case 'Q' when !inClass:
-                var end = pattern.IndexOf("\\E", at, StringComparison.Ordinal);
-                text.Append(Regex.Escape(end < 0 ? pattern[(at + 1)..] : pattern[(at + 1)..end]));
-                return end < 0 ? pattern.Length : end + 1;
-            case 'd' or 'w' or 's':
-                var set = Perl(c);
-                text.Append(inClass ? set : $"[{set}]");
-                return at;
-            case 'D' or 'W' or 'S':
-                text.Append(inClass ? NotPerl(c) : $"[^{Perl(char.ToLowerInvariant(c))}]");
-                return at;
-            case 'x' when at + 1 < pattern.Length && pattern[at + 1] == '{':
-                var close = pattern.IndexOf('}', at);
-                text.Append(Regex.Escape(char.ConvertFromUtf32(int.Parse(pattern.AsSpan(at + 2, close - at - 2), NumberStyles.HexNumber, CultureInfo.InvariantCulture))));
-                return close;
-            case 'p' or 'P' when at + 1 < pattern.Length && pattern[at + 1] != '{':
-                text.Append('\\').Append(c).Append('{').Append(pattern[at + 1]).Append('}');
-                return at + 1;
-            case >= '0' and <= '7':
-                var digits = at;
-                while (digits < pattern.Length && digits < at + 3 && pattern[digits] is >= '0' and <= '7')
+            // Of several groups with one name the first that took part.
+            for (var i = 0; i < names.Count; i++)
+            {
+                if (names[i] == name && match.Groups[i + 1].Success)
                 {
-                    digits++;
+                    return match.Groups[i + 1].ValueSpan;
                 }
+            }
 
-                text.Append(CultureInfo.InvariantCulture, $"\\x{Convert.ToInt32(pattern[at..digits], 8) & 0xff:x2}");
-                return digits - 1;
-            default:
-                text.Append('\\').Append(c);
-                return at;
+            return default;
         }
+
+        // 01 is no number, and no group can be called so.
+        return (name.Length == 1 || name[0] != '0') && int.TryParse(name, out var number) && number <= names.Count ? match.Groups[number].ValueSpan : default;
     }
-
-    private static string Perl(char kind) => kind switch { 'd' => "0-9", 'w' => "0-9A-Za-z_", _ => "\\t\\n\\f\\r " };
-
-    private static string NotPerl(char kind) => kind switch
-    {
-        'D' => "\\0-/:-\\uFFFF",
-        'W' => "\\0-/:-@\\[-^`{-\\uFFFF",
-        _ => "\\0-\\x08\\x0b\\x0e-\\x1f!-\\uFFFF",
-    };
-
-    private static string PosixClass(string name) => name switch
-    {
-        "alnum" => "0-9A-Za-z",
-        "alpha" => "A-Za-z",
-        "ascii" => "\\0-\\x7f",
-        "blank" => "\\t ",
-        "cntrl" => "\\0-\\x1f\\x7f",
-        "digit" => "0-9",
-        "graph" => "!-~",
-        "lower" => "a-z",
-        "print" => " -~",
-        "punct" => "!-/:-@\\[-`{-~",
-        "space" => "\\t\\n\\v\\f\\r ",
-        "upper" => "A-Z",
-        "word" => "0-9A-Za-z_",
-        "xdigit" => "0-9A-Fa-f",
-        _ => throw new FormatException($"error parsing regexp: invalid character class range: `[:{name}:]`"),
-    };
 }

@@ -21,8 +21,11 @@ internal abstract record RegexNode
     /// <summary>One of several.</summary>
     public sealed record Alternate(IReadOnlyList<RegexNode> Choices) : RegexNode;
 
-    /// <summary>Again and again; <paramref name="Max"/> is -1 for no end.</summary>
-    public sealed record Repeat(RegexNode Body, int Min, int Max) : RegexNode;
+    /// <summary>Again and again; <paramref name="Max"/> is -1 for no end. Of several matches the longest, or the shortest when <paramref name="IsLazy"/>.</summary>
+    public sealed record Repeat(RegexNode Body, int Min, int Max, bool IsLazy = false) : RegexNode;
+
+    /// <summary>A group whose text is looked at; numbered from 1. Only in patterns parsed for their groups.</summary>
+    public sealed record Capture(int Number, RegexNode Body) : RegexNode;
 
     /// <summary>True for <c>.*</c> (0) and <c>.+</c> (1) over every code point.</summary>
     public bool IsAnyRun(out int min)

@@ -13,11 +13,13 @@ internal sealed class RegexParser
     private readonly int[] runes;
     private int at;
     private int depth;
+    private readonly List<string>? captures;
     private Flags flags = new(FoldCase: false, DotAll: true, MultiLine: false);
 
-    private RegexParser(string source)
+    private RegexParser(string source, List<string>? captures)
     {
         this.source = source;
+        this.captures = captures;
         runes = [.. source.EnumerateRunes().Select(r => r.Value)];
     }
 
@@ -27,7 +29,16 @@ internal sealed class RegexParser
     /// <exception cref="FormatException">The pattern is not in the syntax; Go's text.</exception>
     public static RegexNode Parse(string pattern)
     {
-        var parser = new RegexParser(pattern);
+        return Parse(pattern, null);
+    }
+
+    /// <summary>Parses a whole pattern, keeping its capturing groups.</summary>
+    /// <param name="pattern">The pattern.</param>
+    /// <param name="captures">Takes the names of the groups, in their order; empty for those without. When null, groups are not kept.</param>
+    /// <exception cref="FormatException">The pattern is not in the syntax; Go's text.</exception>
+    public static RegexNode Parse(string pattern, List<string>? captures)
+    {
+        var parser = new RegexParser(pattern, captures);
         var node = parser.ParseAlternate();
         return parser.at == parser.runes.Length ? node : throw Error("unexpected )", pattern);
     }
@@ -96,8 +107,9 @@ internal sealed class RegexParser
                 throw Error("invalid repeat count", Text(from, at));
             }
 
-            // Laziness has no meaning when all that counts is whether it matches.
-            if (at < runes.Length && runes[at] == '?')
+            // Laziness has a meaning only where captures are looked at.
+            var isLazy = at < runes.Length && runes[at] == '?';
+            if (isLazy)
             {
                 at++;
             }
@@ -108,7 +120,7 @@ internal sealed class RegexParser
             }
 
             operatorAt = from;
-            atom = new RegexNode.Repeat(atom, min, max);
+            atom = new RegexNode.Repeat(atom, min, max, isLazy && captures is not null);
             if (Copies(atom) > MaxRepeat)
             {
                 throw Error("invalid repeat count", Text(from, at));
@@ -122,6 +134,7 @@ internal sealed class RegexParser
     private static long Copies(RegexNode node) => node switch
     {
         RegexNode.Repeat repeat => Math.Max(1, Math.Max(repeat.Min, repeat.Max)) * Copies(repeat.Body),
+        RegexNode.Capture capture => Copies(capture.Body),
         RegexNode.Concat concat => concat.Parts.Max(Copies),
         RegexNode.Alternate alternate => alternate.Choices.Max(Copies),
         _ => 1,
@@ -200,17 +213,31 @@ internal sealed class RegexParser
     {
         var start = at - 1;
         var outer = flags;
+        var name = "";
+        var isCapturing = true;
         if (at < runes.Length && runes[at] == '?')
         {
             at++;
             if (LooksAt("P<") || (LooksAt("<") && !LooksAt("<=") && !LooksAt("<!")))
             {
-                ParseGroupName(start);
+                name = ParseGroupName(start);
             }
             else if (!ParseFlags(start))
             {
                 return null;
             }
+            else
+            {
+                isCapturing = false;
+            }
+        }
+
+        // Groups are numbered by where they open.
+        var number = 0;
+        if (isCapturing && captures is not null)
+        {
+            captures.Add(name);
+            number = captures.Count;
         }
 
         var inner = ParseAlternate();
@@ -221,10 +248,10 @@ internal sealed class RegexParser
         }
 
         at++;
-        return inner;
+        return number > 0 ? new RegexNode.Capture(number, inner) : inner;
     }
 
-    private void ParseGroupName(int start)
+    private string ParseGroupName(int start)
     {
         at += runes[at] == 'P' ? 2 : 1;
         var from = at;
@@ -244,6 +271,8 @@ internal sealed class RegexParser
         {
             throw Error("invalid named capture", Text(start, at));
         }
+
+        return name;
     }
 
     /// <summary>Flags after <c>(?</c>; true when a group follows (<c>:</c>), false when they hold for the rest of this one.</summary>

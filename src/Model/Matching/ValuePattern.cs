@@ -108,7 +108,9 @@ internal sealed class ValuePattern
         }
     }
 
-    private static Regex ToRegex(RegexNode node, string source)
+    /// <summary>The regex over a whole text that a node stands for; captures are numbered groups.</summary>
+    /// <exception cref="FormatException">The pattern is too large.</exception>
+    internal static Regex ToRegex(RegexNode node, string source)
     {
         var pattern = new StringBuilder("\\A(?:");
         Append(pattern, node);
@@ -156,7 +158,12 @@ internal sealed class ValuePattern
             case RegexNode.Repeat repeat:
                 pattern.Append("(?:");
                 Append(pattern, repeat.Body);
-                pattern.Append("){").Append(repeat.Min).Append(',').Append(repeat.Max < 0 ? "" : repeat.Max.ToString()).Append('}');
+                pattern.Append("){").Append(repeat.Min).Append(',').Append(repeat.Max < 0 ? "" : repeat.Max.ToString()).Append(repeat.IsLazy ? "}?" : "}");
+                break;
+            case RegexNode.Capture capture:
+                pattern.Append("(?<").Append(capture.Number).Append('>');
+                Append(pattern, capture.Body);
+                pattern.Append(')');
                 break;
         }
     }

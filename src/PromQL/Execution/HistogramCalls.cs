@@ -53,12 +53,13 @@ internal sealed class HistogramCalls
 
         return Run(node, node.Call.Arguments[0], source, context, (calls, rows) =>
         {
-            foreach (var column in quantiles)
+            for (var i = 0; i < quantiles.Count; i++)
             {
                 // A parameter may change from step to step, and with it the label.
-                foreach (var value in column.Distinct())
+                foreach (var value in quantiles[i].Distinct())
                 {
-                    calls.Quantile(column, value, label, rows);
+                    // What the first quantile has said of the buckets the others need not repeat.
+                    calls.Quantile(quantiles[i], value, label, rows, isRepeated: i > 0);
                 }
             }
         });
@@ -99,7 +100,7 @@ internal sealed class HistogramCalls
         }
     }
 
-    private void Quantile(double[] quantiles, double? only, string? label, ResultRows rows)
+    private void Quantile(double[] quantiles, double? only, string? label, ResultRows rows, bool isRepeated = false)
     {
         var text = only is { } value ? OpenMetrics(value) : null;
         Compute(
@@ -109,7 +110,7 @@ internal sealed class HistogramCalls
             (buckets, step, name) =>
             {
                 var quantile = buckets.Quantile(quantiles[step], out var lifted);
-                if (lifted.Any)
+                if (lifted.Any && !isRepeated)
                 {
                     var timeMs = node.Grid.At(step);
                     forced[name] = forced.TryGetValue(name, out var known) ? known.And(lifted, timeMs) : new(lifted, timeMs, timeMs, 1);

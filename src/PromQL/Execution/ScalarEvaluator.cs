@@ -1,3 +1,4 @@
+using Metrics.PromQL.Functions;
 using Metrics.PromQL.Planning;
 
 namespace Metrics.PromQL.Execution;
@@ -46,7 +47,7 @@ internal static class ScalarEvaluator
                 var other = Evaluate(call.Arguments[1], operators);
                 for (var step = 0; step < values.Length; step++)
                 {
-                    values[step] = call.Name == "min_of" ? Math.Min(values[step], other[step]) : Math.Max(values[step], other[step]);
+                    values[step] = call.Name == "min_of" ? Extremes.Min(values[step], other[step]) : Extremes.Max(values[step], other[step]);
                 }
 
                 break;

@@ -119,7 +119,7 @@ internal static class ElementFunctions
             }
             else
             {
-                values[step] = Math.Max(min, Math.Min(max, values[step]));
+                values[step] = Extremes.Max(min, Extremes.Min(max, values[step]));
             }
         }
     }

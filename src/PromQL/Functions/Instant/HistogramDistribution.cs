@@ -111,10 +111,12 @@ internal static class HistogramDistribution
         var within = upwards ? rank - (count - bucket.Count) : count - rank;
         if (double.IsNaN(histogram.Sum))
         {
+            // Counting on moves the bucket that is interpolated in, too: so does Prometheus, and answers are to be equal.
             var all = count;
             while (buckets.MoveNext())
             {
-                all += buckets.Current.Count;
+                bucket = buckets.Current;
+                all += bucket.Count;
             }
 
             remark = all < histogram.Count ? DistributionRemark.SkewedByNaN : DistributionRemark.None;
