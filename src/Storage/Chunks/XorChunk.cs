@@ -102,7 +102,7 @@ internal ref struct XorReader(ReadOnlySpan<byte> chunk)
     {
         if (index > 1)
         {
-            delta += ReadDeltaOfDelta();
+            delta = unchecked(delta + ReadDeltaOfDelta());
         }
         else
         {
@@ -116,12 +116,13 @@ internal ref struct XorReader(ReadOnlySpan<byte> chunk)
         }
 
         // Times of damaged bytes are caught here, once per sample: everything above relies on their growing.
-        if (delta <= 0)
+        var next = unchecked(TimeMs + delta);
+        if (next <= TimeMs || delta <= 0)
         {
             Throw($"time {TimeMs} is followed by a step of {delta}");
         }
 
-        TimeMs += delta;
+        TimeMs = next;
         ReadValue();
     }
 
