@@ -34,7 +34,7 @@ internal sealed partial class RunningProgram : IDisposable
 
     public static RunningProgram Start(string file, params string[] arguments)
     {
-        var start = new ProcessStartInfo(file, arguments) 
+        var start = new ProcessStartInfo(file, arguments)
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,

@@ -1,8 +1,8 @@
 using Metrics.Model;
 using Metrics.PromQL.Functions;
 using Metrics.PromQL.Parsing;
-using ValueType = Metrics.PromQL.Parsing.ValueType;
 using Xunit;
+using ValueType = Metrics.PromQL.Parsing.ValueType;
 
 namespace Metrics.PromQL.Tests.Functions;
 
