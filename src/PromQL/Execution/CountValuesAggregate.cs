@@ -34,7 +34,7 @@ internal static class CountValuesAggregate
                     continue;
                 }
 
-                var text = row.Histogram(step) is { } histogram ? HistogramArithmetic.TextOf(histogram) : GoNumbers.Plain(row.Values[step]);
+                var text = row.Histogram(step) is { } histogram ? HistogramArithmetic.TextOf(histogram) : GoNumber.Plain(row.Values[step]);
                 if (!known.TryGetValue((i, text), out var labels))
                 {
                     labels = Labels.FromEncoded(sets.Reduce(builder.Reset(whole.Series[i].Labels).Set(label, text).ToLabels(), names, node.Without));

@@ -1,3 +1,4 @@
+using Metrics.Model;
 using Metrics.PromQL.Planning;
 
 namespace Metrics.PromQL.Execution;
@@ -91,12 +92,12 @@ internal static class QuantileAggregate
 
         if (max > 1)
         {
-            context.Warn($"quantile value should be between 0 and 1, got {GoNumbers.General(max)}", node.Parameter!.Position);
+            context.Warn($"quantile value should be between 0 and 1, got {ShortestNumber.Of(max)}", node.Parameter!.Position);
         }
 
         if (min < 0)
         {
-            context.Warn($"quantile value should be between 0 and 1, got {GoNumbers.General(min)}", node.Parameter!.Position);
+            context.Warn($"quantile value should be between 0 and 1, got {ShortestNumber.Of(min)}", node.Parameter!.Position);
         }
     }
 }

@@ -200,12 +200,12 @@ internal static class SelectionAggregate
 
             if (max > 1)
             {
-                context.Warn($"ratio value should be between -1 and 1, got {GoNumbers.General(max)}, capping to 1", node.Parameter!.Position);
+                context.Warn($"ratio value should be between -1 and 1, got {ShortestNumber.Of(max)}, capping to 1", node.Parameter!.Position);
             }
 
             if (min < -1)
             {
-                context.Warn($"ratio value should be between -1 and 1, got {GoNumbers.General(min)}, capping to -1", node.Parameter!.Position);
+                context.Warn($"ratio value should be between -1 and 1, got {ShortestNumber.Of(min)}, capping to -1", node.Parameter!.Position);
             }
 
             return true;
@@ -223,12 +223,12 @@ internal static class SelectionAggregate
 
         if (min <= long.MinValue)
         {
-            throw new QueryException(QueryErrorKind.Execution, $"Scalar value {GoNumbers.General(min)} underflows int64");
+            throw new QueryException(QueryErrorKind.Execution, $"Scalar value {ShortestNumber.Of(min)} underflows int64");
         }
 
         if (max >= long.MaxValue)
         {
-            throw new QueryException(QueryErrorKind.Execution, $"Scalar value {GoNumbers.General(max)} overflows int64");
+            throw new QueryException(QueryErrorKind.Execution, $"Scalar value {ShortestNumber.Of(max)} overflows int64");
         }
 
         return true;

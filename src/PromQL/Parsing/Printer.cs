@@ -159,18 +159,18 @@ public static class Printer
 
         if (matching.FillLeft is { } both && matching.FillRight is { } same && both == same)
         {
-            text.Append(" fill (").Append(GoNumber.General(both)).Append(')');
+            text.Append(" fill (").Append(ShortestNumber.Of(both)).Append(')');
             return;
         }
 
         if (matching.FillLeft is { } left)
         {
-            text.Append(" fill_left (").Append(GoNumber.General(left)).Append(')');
+            text.Append(" fill_left (").Append(ShortestNumber.Of(left)).Append(')');
         }
 
         if (matching.FillRight is { } right)
         {
-            text.Append(" fill_right (").Append(GoNumber.General(right)).Append(')');
+            text.Append(" fill_right (").Append(ShortestNumber.Of(right)).Append(')');
         }
     }
 

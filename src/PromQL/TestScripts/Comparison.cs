@@ -1,5 +1,4 @@
 using Metrics.Model;
-using Metrics.PromQL.Parsing;
 
 namespace Metrics.PromQL.TestScripts;
 
@@ -51,11 +50,11 @@ internal static class Comparison
     {
         if (histogram is null)
         {
-            return StaleMarker.Is(value) ? "stale" : GoNumber.General(value);
+            return StaleMarker.Is(value) ? "stale" : ShortestNumber.Of(value);
         }
 
-        var text = $"{{{{schema:{histogram.Schema} count:{GoNumber.General(histogram.Count)} sum:{GoNumber.General(histogram.Sum)}"
-            + $" z_bucket:{GoNumber.General(histogram.ZeroCount)} z_bucket_w:{GoNumber.General(histogram.ZeroThreshold)} hint:{histogram.CounterResetHint}";
+        var text = $"{{{{schema:{histogram.Schema} count:{ShortestNumber.Of(histogram.Count)} sum:{ShortestNumber.Of(histogram.Sum)}"
+            + $" z_bucket:{ShortestNumber.Of(histogram.ZeroCount)} z_bucket_w:{ShortestNumber.Of(histogram.ZeroThreshold)} hint:{histogram.CounterResetHint}";
         if (histogram.CustomValues.Length > 0)
         {
             text += $" custom_values:[{string.Join(' ', histogram.CustomValues)}]";
@@ -65,7 +64,7 @@ internal static class Comparison
         return text + $" n_buckets:{Show(BucketMap.Of(histogram.NegativeSpans, histogram.NegativeBuckets))}}}}}";
     }
 
-    private static string Show(SortedDictionary<int, double> buckets) => $"[{string.Join(' ', buckets.Select(b => $"{b.Key}={GoNumber.General(b.Value)}"))}]";
+    private static string Show(SortedDictionary<int, double> buckets) => $"[{string.Join(' ', buckets.Select(b => $"{b.Key}={ShortestNumber.Of(b.Value)}"))}]";
 
     private static bool AreClose(SortedDictionary<int, double> want, SortedDictionary<int, double> got)
     {

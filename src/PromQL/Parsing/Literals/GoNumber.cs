@@ -80,25 +80,6 @@ internal static class GoNumber
             : $"{sign}{digits[..exponent]}.{digits[exponent..]}";
     }
 
-    /// <summary><c>%v</c> of a float: shortest digits, with an exponent below 1e-4 and from 1e21.</summary>
-    public static string General(double value)
-    {
-        if (!double.IsFinite(value))
-        {
-            return NotFinite(value);
-        }
-
-        var (sign, digits, exponent) = Shortest(value);
-        if (value == 0 || exponent is > -4 and <= 21)
-        {
-            return Plain(value);
-        }
-
-        var rest = digits.Length > 1 ? "." + digits[1..] : "";
-        var power = exponent - 1;
-        return $"{sign}{digits[0]}{rest}e{(power < 0 ? '-' : '+')}{Math.Abs(power):00}";
-    }
-
     /// <summary><c>%.nf</c> of a finite float.</summary>
     public static string Fixed(double value, int decimals) => value.ToString("F" + decimals, CultureInfo.InvariantCulture);
 

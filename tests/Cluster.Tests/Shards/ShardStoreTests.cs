@@ -1,0 +1,276 @@
+using Metrics.Model;
+using Metrics.Storage;
+using MatchType = Metrics.Model.MatchType;
+
+namespace Metrics.Cluster.Tests;
+
+/// <summary>The store of a shard on a real disk: what it acknowledged is there once, whatever was cut, dropped, copied as a crash would leave it, or opened again.</summary>
+public sealed class ShardStoreTests : IDisposable
+{
+    private const long RangeMs = 60_000;
+    private readonly string root = Directory.CreateTempSubdirectory("shard-store").FullName;
+    private readonly List<string> reports = [];
+    private readonly Clock clock = new();
+
+    public void Dispose() => Directory.Delete(root, recursive: true);
+
+    /// <summary>Random writes, upkeep, clean and unclean restarts, against a dictionary.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task EveryAcknowledgedSampleIsThereOnceAfterWhateverHappens(int seed)
+    {
+        var random = new Random(seed);
+        var model = new SortedDictionary<(string, long), double>();
+        var (folder, life) = (Folder(0), 0);
+        var store = Open(folder);
+        long now = 1_000_000;
+        for (var round = 0; round < 2000; round++)
+        {
+            now += 1 + random.Next(400);
+            var samples = Enumerable.Range(0, random.Next(1, 6)).Select(_ => ($"s{random.Next(30)}", now, (double)random.Next(5))).DistinctBy(s => s.Item1).ToList();
+            Assert.Equal(samples.Count, await AppendAsync(store, samples));
+            foreach (var (name, time, value) in samples)
+            {
+                model[(name, time)] = value;
+            }
+
+            switch (random.Next(60))
+            {
+                case 0:
+                    store.Maintain(clock.GetUtcNow(), CancellationToken.None);
+                    break;
+                case 1:
+                    await store.DisposeAsync();
+                    store = Open(folder);
+                    break;
+                case 2:
+                    // As a kill would leave it: what the kernel has, while the process is still at work.
+                    folder = CrashImage(folder, Folder(++life));
+                    await store.DisposeAsync();
+                    store = Open(folder);
+                    break;
+            }
+        }
+
+        Assert.Equal(model, Read(store));
+        Assert.True(store.Statistics.Blocks > 3);
+        Assert.True(store.Statistics.HeadMaxTimeMs - store.Statistics.HeadMinTimeMs < 5 * RangeMs);
+        await store.DisposeAsync();
+        Assert.Empty(reports);
+    }
+
+    /// <summary>A writer, upkeep and a copying crash at the same time: each copy holds all that was acknowledged before it began, and nothing that was not sent.</summary>
+    [Fact]
+    public async Task ACrashDuringACutLosesNothing()
+    {
+        var folder = Folder(0);
+        await using var store = Open(folder);
+        var acknowledged = 0L;
+        using var stop = new CancellationTokenSource();
+        var writer = Task.Run(async () =>
+        {
+            for (var k = 0L; !stop.IsCancellationRequested && k < 200_000; k++)
+            {
+                await AppendAsync(store, [("a", 1000 * k, k), ("b", 1000 * k, -k)]);
+                Volatile.Write(ref acknowledged, k + 1);
+            }
+        });
+        var upkeep = Task.Run(() =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                store.Maintain(clock.GetUtcNow(), CancellationToken.None);
+            }
+        });
+
+        for (var image = 1; image <= 6; image++)
+        {
+            var reached = Volatile.Read(ref acknowledged);
+            SpinWait.SpinUntil(() => Volatile.Read(ref acknowledged) > reached + 500 || writer.IsCompleted, TimeSpan.FromSeconds(20));
+            var before = Volatile.Read(ref acknowledged);
+            var copy = CrashImage(folder, Folder(image));
+            await using var opened = Open(copy);
+            var found = Read(opened);
+            var count = found.Count / 2;
+            Assert.True(count >= before, $"{before} acknowledged, {count} there");
+            Assert.Equal(Enumerable.Range(0, count).Select(k => (("a", 1000L * k), (double)k)), found.Take(count).Select(f => (f.Key, f.Value)));
+        }
+
+        await stop.CancelAsync();
+        await Task.WhenAll(writer, upkeep);
+    }
+
+    [Fact]
+    public async Task AnIdleHeadIsCutAndItsMemoryAndLogAreLetGo()
+    {
+        var folder = Folder(0);
+        await using (var store = Open(folder))
+        {
+            await AppendAsync(store, [("a", 1000, 1), ("b", 2000, 2)]);
+            store.Maintain(clock.GetUtcNow(), CancellationToken.None);
+            Assert.Equal(0, store.Statistics.Blocks);
+            clock.Advance(TimeSpan.FromHours(2));
+            store.Maintain(clock.GetUtcNow(), CancellationToken.None);
+            Assert.Equal((1, 0L, 0L), (store.Statistics.Blocks, store.Statistics.HeadChunks, store.Statistics.HeadSeries));
+            Assert.True(store.Statistics.LogBytes < 100);
+            Assert.Equal(2, Read(store).Count);
+        }
+
+        await using var again = Open(folder);
+        Assert.Equal(2, Read(again).Count);
+        Assert.Equal(1, await AppendAsync(again, [("a", 3000, 3)]));
+        Assert.Equal(3, Read(again).Count);
+    }
+
+    [Fact]
+    public async Task WhatIsOlderThanABlockIsTooOld()
+    {
+        await using var store = Open(Folder(0));
+        await AppendAsync(store, [("a", 0, 1)]);
+        await AppendAsync(store, [("a", 2 * RangeMs, 1)]);
+        store.Maintain(clock.GetUtcNow(), CancellationToken.None);
+        var batch = Batch([("b", 10, 1), ("b", 2 * RangeMs, 1)]);
+        var result = store.Append(batch, long.MaxValue, out var position);
+        await store.CommitAsync(position);
+        Assert.Equal((1, RejectReason.TooOld), (result.Accepted, Assert.Single(result.Rejections).Reason));
+    }
+
+    [Fact]
+    public async Task RetentionDropsBlocksThatAreWhollyOlder()
+    {
+        await using var store = ShardStore.Open(Folder(0), Options(TimeSpan.FromMilliseconds(3 * RangeMs)), clock, new ReplayMeter(), reports.Add, CancellationToken.None);
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        for (var i = 10; i >= 0; i--)
+        {
+            await AppendAsync(store, [("a", now - (i * RangeMs), i)]);
+        }
+
+        store.Maintain(clock.GetUtcNow(), CancellationToken.None);
+        var oldest = Read(store).First().Key.Time;
+        Assert.InRange(oldest, now - (4 * RangeMs), now - (2 * RangeMs));
+        Assert.Contains(Read(store).Keys, k => k.Time == now - (2 * RangeMs));
+    }
+
+    private static StorageOptions Options(TimeSpan? retention = null) => new()
+    {
+        DataDirectory = "unused",
+        BlockRange = TimeSpan.FromMilliseconds(RangeMs),
+        Retention = retention,
+    };
+
+    private static SampleBatch Batch(List<(string Name, long Time, double Value)> samples)
+    {
+        var batch = new SampleBatch();
+        foreach (var (name, time, value) in samples)
+        {
+            var labels = Labels.Of(("__name__", name));
+            batch.Add(SampleBatch.NewSeriesFlag | (uint)batch.AddSeries(labels.Encoded, labels.Hash), time, value);
+        }
+
+        return batch;
+    }
+
+    private static async Task<int> AppendAsync(ShardStore store, List<(string Name, long Time, double Value)> samples)
+    {
+        var result = store.Append(Batch(samples), long.MaxValue, out var position);
+        await store.CommitAsync(position);
+        return result.Accepted;
+    }
+
+    private static SortedDictionary<(string Name, long Time), double> Read(ShardStore store)
+    {
+        var sets = new List<ISeriesSet>();
+        store.Select([new Matcher(MatchType.Regex, "__name__", ".+")], TimeRange.All, sets, CancellationToken.None);
+        var found = new SortedDictionary<(string, long), double>();
+        using var samples = new SampleBuffer();
+        foreach (var set in sets)
+        {
+            for (var i = 0; i < set.Count; i++)
+            {
+                samples.Clear();
+                set.Read(i, samples);
+                for (var s = 0; s < samples.Count; s++)
+                {
+                    // A sample that is being cut may be seen in head and block, and is then the same.
+                    var key = (set.LabelsOf(i)["__name__"], samples.Times[s]);
+                    Assert.True(!found.TryGetValue(key, out var seen) || seen == samples.Values[s]);
+                    found[key] = samples.Values[s];
+                }
+            }
+
+            set.Dispose();
+        }
+
+        return found;
+    }
+
+    /// <summary>
+    /// Copies a folder at work: the log, then the blocks, so that nothing can fall between the two. A kill leaves one instant; so the log is copied again when segments came or went
+    /// while it was read.
+    /// </summary>
+    private static string CrashImage(string from, string to)
+    {
+        string[] before, after;
+        do
+        {
+            before = Names(Path.Combine(from, "log"));
+            foreach (var name in before)
+            {
+                Copy(Path.Combine(from, "log", name), Path.Combine(to, "log", name));
+            }
+
+            after = Names(Path.Combine(from, "log"));
+            Names(Path.Combine(to, "log")).Except(after).ToList().ForEach(n => File.Delete(Path.Combine(to, "log", n)));
+        }
+        while (!before.SequenceEqual(after));
+
+        var blocks = Path.Combine(from, "blocks");
+        foreach (var path in Directory.Exists(blocks) ? Directory.GetFiles(blocks, "*", SearchOption.AllDirectories) : [])
+        {
+            if (path.Contains(BlockWriter.UnfinishedSuffix, StringComparison.Ordinal))
+            {
+                continue; // Swept when the folder is opened, and locked while it is written; the log still has its samples.
+            }
+
+            Copy(path, Path.Combine(to, Path.GetRelativePath(from, path)));
+        }
+
+        return to;
+    }
+
+    private static string[] Names(string folder) => [.. Directory.GetFiles(folder).Select(p => Path.GetFileName(p)).Order(StringComparer.Ordinal)];
+
+    private static void Copy(string source, string target)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+        try
+        {
+            using var read = new FileStream(source, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var write = File.Create(target);
+            read.CopyTo(write);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            // Dropped, or renamed, since it was listed: a segment that is seen when the listings are compared, or a block that was not finished.
+        }
+    }
+
+    private string Folder(int life) => Directory.CreateDirectory(Path.Combine(root, $"life-{life}")).FullName;
+
+    private ShardStore Open(string folder) => ShardStore.Open(folder, Options(), clock, new ReplayMeter(), reports.Add, CancellationToken.None);
+
+    private sealed class Clock : TimeProvider
+    {
+        private TimeSpan passed;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch.AddYears(50) + passed;
+
+        public override long GetTimestamp() => passed.Ticks;
+
+        public void Advance(TimeSpan by) => passed += by;
+    }
+}
