@@ -22,7 +22,7 @@ internal static class ColumnArithmetic
             words[word] = leftWords[word] & rightWords[word];
         }
 
-        if (BinaryText.IsComparison(op))
+        if (OperatorKinds.IsComparison(op))
         {
             Compare(op, returnBool, a, b, result, words);
         }

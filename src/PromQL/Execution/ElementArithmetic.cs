@@ -24,7 +24,7 @@ internal static class ElementArithmetic
                     break;
                 }
 
-                return BinaryText.IsComparison(op)
+                return OperatorKinds.IsComparison(op)
                     ? new Outcome(true, ScalarArithmetic.Compare(op, left.Value, right.Value), left)
                     : Result(ScalarArithmetic.Compute(op, left.Value, right.Value));
             case (null, { } histogram):
@@ -61,7 +61,7 @@ internal static class ElementArithmetic
                 break;
         }
 
-        var text = BinaryText.Of(op);
+        var text = Printer.NameOf(op);
         context.Info($"incompatible sample types encountered for binary operator \"{text}\": {Kind(left)} {text} {Kind(right)}", position);
         return default;
     }

@@ -87,7 +87,7 @@ internal abstract class OperatorFactory(EvaluationContext context)
             return Unique(new ScalarBinaryOperator(node, Build(node.Left), Scalar(node.Right), scalarIsLeft: false, Context));
         }
 
-        return BinaryText.IsSet(node.Operator)
+        return OperatorKinds.IsSet(node.Operator)
             ? SetOperator.Apply(node, Build(node.Left), Build(node.Right), Context)
             : VectorBinaryOperator.Apply(node, Build(node.Left), Build(node.Right), Context);
     }

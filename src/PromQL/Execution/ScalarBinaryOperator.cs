@@ -22,7 +22,7 @@ internal sealed class ScalarBinaryOperator : VectorOperator
         this.scalar = scalar;
         this.scalarIsLeft = scalarIsLeft;
         this.context = context;
-        series = node.ReturnBool || BinaryText.ChangesMeaning(node.Operator) ? HeaderMap.DropNames(inner.Series, context) : inner.Series;
+        series = node.ReturnBool || OperatorKinds.ChangesMeaning(node.Operator) ? HeaderMap.DropNames(inner.Series, context) : inner.Series;
     }
 
     /// <inheritdoc/>
@@ -47,7 +47,7 @@ internal sealed class ScalarBinaryOperator : VectorOperator
             {
                 Mixed(values);
             }
-            else if (BinaryText.IsComparison(node.Operator))
+            else if (OperatorKinds.IsComparison(node.Operator))
             {
                 Filter(values);
             }
@@ -155,7 +155,7 @@ internal sealed class ScalarBinaryOperator : VectorOperator
             {
                 row.Clear(step);
             }
-            else if (BinaryText.IsComparison(node.Operator))
+            else if (OperatorKinds.IsComparison(node.Operator))
             {
                 // A comparison keeps the vector's own sample, whichever side it is on.
             }

@@ -245,7 +245,7 @@ internal sealed class VectorBinaryOperator
         var manyLabels = manyAt >= 0 ? many.Series[manyAt].Labels : MatchLabels(one.Series[oneAt].Labels);
         var oneLabels = oneAt >= 0 ? one.Series[oneAt].Labels : MatchLabels(manyLabels);
         var result = manyLabels;
-        if (BinaryText.ChangesMeaning(node.Operator) || (node.ReturnBool && !context.Options.DelayedNameRemoval))
+        if (OperatorKinds.ChangesMeaning(node.Operator) || (node.ReturnBool && !context.Options.DelayedNameRemoval))
         {
             result = labels.WithoutMetadata(result);
         }

@@ -65,7 +65,7 @@ internal static class PlanText
             case BinaryNode binary:
                 text.Append('(');
                 Write(text, binary.Left, node.Grid);
-                text.Append(' ').Append(BinaryText.Of(binary.Operator)).Append(binary.ReturnBool ? " bool " : " ");
+                text.Append(' ').Append(Printer.NameOf(binary.Operator)).Append(binary.ReturnBool ? " bool " : " ");
                 WriteMatching(text, binary.Matching);
                 Write(text, binary.Right, node.Grid);
                 text.Append(')');

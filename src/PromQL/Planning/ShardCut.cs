@@ -161,7 +161,7 @@ internal sealed class ShardCut(EngineOptions options)
             return false;
         }
 
-        dropsNames = (binary.ReturnBool || BinaryText.ChangesMeaning(binary.Operator)) && !NamesArePinned(vector);
+        dropsNames = (binary.ReturnBool || OperatorKinds.ChangesMeaning(binary.Operator)) && !NamesArePinned(vector);
         return true;
     }
 
