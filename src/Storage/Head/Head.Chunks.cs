@@ -151,6 +151,7 @@ public sealed unsafe partial class Head
             Data = (nint)data,
             Length = length,
             Count = series.OpenCount,
+            Encoding = ChunkEncoding.Xor,
             MinMs = series.OpenMinMs,
             MaxMs = series.Appender.LastTimeMs,
         };

@@ -9,6 +9,7 @@ internal struct SealedChunk
     public nint Data;
     public int Length;
     public int Count;
+    public ChunkEncoding Encoding;
     public long MinMs;
     public long MaxMs;
 
