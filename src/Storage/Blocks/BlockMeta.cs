@@ -31,6 +31,9 @@ public sealed record BlockMeta
     /// <summary>What Thanos adds; null when absent.</summary>
     public ThanosMeta? Thanos { get; init; }
 
+    /// <summary>What we add; null when absent. Other programs ignore it.</summary>
+    public MetricsMeta? Metrics { get; init; }
+
     /// <summary>Reads the file of a block directory.</summary>
     /// <exception cref="InvalidDataException">The file is missing or damaged; the message names it.</exception>
     public static BlockMeta Read(string directory)
@@ -138,6 +141,21 @@ public sealed record ThanosMeta
 /// <summary>How far samples were reduced.</summary>
 /// <param name="Resolution">Milliseconds a sample; 0 for raw samples.</param>
 public sealed record ThanosDownsample(long Resolution);
+
+/// <summary>The section that this program adds to <c>meta.json</c>.</summary>
+public sealed record MetricsMeta
+{
+    /// <summary>The hash range whose series the block holds, as <see cref="Model.HashRange"/> writes it; null when it was not made for one.</summary>
+    public string? HashRange { get; init; }
+
+    /// <summary>How much of the shard's log is in blocks once this one is; null for a block that says nothing about it.</summary>
+    public LogCut? Cut { get; init; }
+}
+
+/// <summary>Samples before a time that stand in records before a number are in blocks; late ones in later records are not.</summary>
+/// <param name="EndMs">The time, Unix milliseconds, exclusive.</param>
+/// <param name="FirstRecord">The first record of the log that is not covered.</param>
+public readonly record struct LogCut(long EndMs, long FirstRecord);
 
 /// <summary>A file of a block.</summary>
 /// <param name="RelPath">Its path inside the block.</param>

@@ -17,6 +17,9 @@ public sealed record BlockDescription
     /// <summary>The <c>thanos</c> section; null leaves it out. Its files are filled in.</summary>
     public ThanosMeta? Thanos { get; init; }
 
+    /// <summary>Our own section; null leaves it out.</summary>
+    public MetricsMeta? Metrics { get; init; }
+
     /// <summary>A segment is closed before it exceeds this; Prometheus's limit is the default.</summary>
     public long SegmentBytes { get; init; } = 512L * 1024 * 1024;
 }
@@ -184,6 +187,7 @@ public sealed class BlockWriter : IDisposable
         },
         Compaction = description.Compaction with { Sources = description.Compaction.Sources ?? [Ulid.ToString()] },
         Thanos = description.Thanos is { } thanos ? thanos with { Files = ListFiles() } : null,
+        Metrics = description.Metrics,
     };
 
     private List<ThanosFile> ListFiles()
