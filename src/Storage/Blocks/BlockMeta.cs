@@ -63,11 +63,14 @@ public sealed record BlockMeta
     /// <summary>The file's bytes.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, BlockMetaJson.Default.BlockMeta);
 
-    internal sealed class UlidConverter : JsonConverter<Ulid>
+    /// <summary>A block name as JSON text.</summary>
+    public sealed class UlidConverter : JsonConverter<Ulid>
     {
+        /// <inheritdoc/>
         public override Ulid Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
             Storage.Ulid.TryParse(reader.GetString(), out var ulid) ? ulid : throw new JsonException("ulid is not a ULID");
 
+        /// <inheritdoc/>
         public override void Write(Utf8JsonWriter writer, Ulid value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
     }
 }
@@ -155,7 +158,8 @@ public sealed record MetricsMeta
 /// <summary>Samples before a time that stand in records before a number are in blocks; late ones in later records are not.</summary>
 /// <param name="EndMs">The time, Unix milliseconds, exclusive.</param>
 /// <param name="FirstRecord">The first record of the log that is not covered.</param>
-public readonly record struct LogCut(long EndMs, long FirstRecord);
+/// <param name="Log">Which log: record numbers of another one mean nothing.</param>
+public readonly record struct LogCut(long EndMs, long FirstRecord, string Log);
 
 /// <summary>A file of a block.</summary>
 /// <param name="RelPath">Its path inside the block.</param>

@@ -1,3 +1,4 @@
+using Metrics.Model;
 using System.Buffers.Binary;
 
 namespace Metrics.Storage;
@@ -140,11 +141,11 @@ public sealed class BlockWriter : IDisposable
         index.Dispose();
         WriteDurably(Tombstones.FileName, Tombstones.None.ToBytes());
         var meta = Describe(from, end);
-        DirectorySync.Flush(Path.Combine(unfinished, ChunkSegments.DirectoryName));
+        DurableFile.FlushFolder(Path.Combine(unfinished, ChunkSegments.DirectoryName));
         WriteDurably(BlockMeta.FileName, meta.ToJson());
-        DirectorySync.Flush(unfinished);
+        DurableFile.FlushFolder(unfinished);
         Directory.Move(unfinished, Path.Combine(parent, Ulid.ToString()));
-        DirectorySync.Flush(parent);
+        DurableFile.FlushFolder(parent);
         return meta;
     }
 
