@@ -34,9 +34,10 @@ internal static class S3Failure
     /// <summary>What to do about it.</summary>
     public static S3FailureKind Judge(Exception e) => e switch
     {
-        // The SDK throws these without a status: no connection, a broken one, an answer it can't parse, no credentials.
-        AmazonServiceException { StatusCode: default(HttpStatusCode) } => S3FailureKind.Unclear,
-        AmazonServiceException service => Judge(service.StatusCode, service.ErrorCode),
+        AmazonServiceException { StatusCode: not default(HttpStatusCode) } service => Judge(service.StatusCode, service.ErrorCode),
+        // A certificate that is not trusted now will not be trusted in a second.
+        _ when Chain(e).OfType<AuthenticationException>().Any() => S3FailureKind.Refused,
+        // No connection, a broken one, an answer that can't be parsed, no credentials at the moment.
         _ => S3FailureKind.Unclear,
     };
 
@@ -49,13 +50,16 @@ internal static class S3Failure
             return $"{(int)service.StatusCode}{code}: {OneLine(service.Message)}";
         }
 
-        var deepest = e;
-        while (deepest.InnerException is { } inner)
-        {
-            deepest = inner;
-        }
-
+        var deepest = Chain(e).Last();
         return deepest == e || deepest.Message == e.Message ? OneLine(e.Message) : $"{OneLine(e.Message)} ({OneLine(deepest.Message)})";
+    }
+
+    private static IEnumerable<Exception> Chain(Exception? e)
+    {
+        for (; e is not null; e = e.InnerException)
+        {
+            yield return e;
+        }
     }
 
     private static S3FailureKind Judge(HttpStatusCode status, string? code) => ((int)status, code) switch
