@@ -111,7 +111,7 @@ public sealed class CrashTests : IDisposable
         Assert.False(Directory.Exists(Path.Combine(bucket, "shards", "all", "uploads")), $"after '{step}' in operation {during}: notes of uploads stay");
         Assert.Empty(Directory.GetDirectories(Path.Combine(folder, "shard", ShardArchive.PendingFolder)));
         Assert.False(Directory.Exists(Path.Combine(folder, "shard", ShardArchive.CompactingFolder)) && Directory.EnumerateFileSystemEntries(Path.Combine(folder, "shard", ShardArchive.CompactingFolder)).Any());
-        Assert.Empty(Directory.GetFiles(Path.Combine(folder, "bucket", ".tmp")));
+        Assert.Empty(Directory.GetFiles(Path.Combine(folder, "bucket"), "*.tmp", SearchOption.AllDirectories));
     }
 
     private static bool Equal(SortedDictionary<(string, long), double> left, SortedDictionary<(string, long), double> right) => left.Count == right.Count && !left.Except(right).Any();
