@@ -10,6 +10,9 @@ namespace Metrics.Storage;
 /// </remarks>
 public sealed class BlockReader : IDisposable
 {
+    /// <summary>The index's name inside a block.</summary>
+    public const string IndexFileName = "index";
+
     private readonly ChunkSegments segments;
     private int references = 1;
     private int disposed;
@@ -52,7 +55,7 @@ public sealed class BlockReader : IDisposable
         }
 
         var tombstones = Tombstones.Read(directory);
-        var indexPath = Path.Combine(directory, "index");
+        var indexPath = Path.Combine(directory, IndexFileName);
         if (!File.Exists(indexPath))
         {
             throw new InvalidDataException($"{indexPath}: offset 0: the file is missing");
@@ -171,20 +174,7 @@ public sealed class BlockReader : IDisposable
         var data = segments.Read(chunk.Reference, out var encoding);
         try
         {
-            switch (encoding)
-            {
-                case ChunkEncoding.Xor:
-                    XorChunk.Decode(data, range, into);
-                    break;
-                case ChunkEncoding.Histogram:
-                    HistogramChunk.Decode(data, range, into);
-                    break;
-                case ChunkEncoding.FloatHistogram:
-                    FloatHistogramChunk.Decode(data, range, into);
-                    break;
-                default:
-                    throw new InvalidDataException($"chunk encoding {(byte)encoding} is not known");
-            }
+            ChunkDecoding.Decode(encoding, data, range, into);
         }
         catch (InvalidDataException e)
         {
