@@ -23,17 +23,22 @@ public sealed class SeriesWalk : IDisposable
     public SeriesWalk(IReadOnlyList<BlockReader> blocks, IReadOnlyList<IReadOnlyList<Matcher>> selections, TimeRange range)
     {
         this.range = range;
-        foreach (var block in blocks)
+        try
         {
-            if (block.Range.Overlaps(range))
+            foreach (var block in blocks)
             {
-                cursors.Add(new Cursor(block, cursors.Count, selections));
+                if (block.Range.Overlaps(range))
+                {
+                    cursors.Add(new Cursor(block, cursors.Count, selections));
+                }
             }
-        }
 
-        foreach (var cursor in cursors)
+            cursors.ForEach(Advance);
+        }
+        catch
         {
-            Advance(cursor);
+            Dispose();
+            throw;
         }
     }
 
@@ -73,6 +78,69 @@ public sealed class SeriesWalk : IDisposable
         samples.Dispose();
         spare.Dispose();
         next.Dispose();
+    }
+
+    /// <summary>The references, ascending, of the series for which all matchers of at least one list hold; no list means all.</summary>
+    internal static PostingsBuffer Select(IPostingsSource index, IReadOnlyList<IReadOnlyList<Matcher>> selections)
+    {
+        var found = new PostingsBuffer();
+        try
+        {
+            if (selections.Count == 0)
+            {
+                index.AddAll(found);
+            }
+
+            foreach (var matchers in selections)
+            {
+                PostingsSelection.Select(index, matchers, found);
+            }
+
+            if (selections.Count > 1)
+            {
+                found.Writable.Sort();
+                found.Truncate(Distinct(found.Writable));
+            }
+
+            return found;
+        }
+        catch
+        {
+            found.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Appends a sample of one buffer to another.</summary>
+    internal static void Copy(SampleBuffer from, int at, SampleBuffer into)
+    {
+        if (from.HasHistograms && from.Histograms[at] is { } histogram)
+        {
+            into.Add(from.Times[at], histogram);
+        }
+        else
+        {
+            into.Add(from.Times[at], from.Values[at]);
+        }
+
+        if (!from.StartTimes.IsEmpty && from.StartTimes[at] != 0)
+        {
+            into.SetStartTime(from.StartTimes[at]);
+        }
+    }
+
+    private static int Distinct(Span<uint> ascending)
+    {
+        var kept = 0;
+        foreach (var item in ascending)
+        {
+            if (kept == 0 || ascending[kept - 1] != item)
+            {
+                ascending[kept++] = item;
+            }
+        }
+
+        return kept;
     }
 
     private void Advance(Cursor cursor)
@@ -140,27 +208,10 @@ public sealed class SeriesWalk : IDisposable
         (samples, spare) = (spare, samples);
     }
 
-    private static void Copy(SampleBuffer from, int at, SampleBuffer into)
-    {
-        if (from.HasHistograms && from.Histograms[at] is { } histogram)
-        {
-            into.Add(from.Times[at], histogram);
-        }
-        else
-        {
-            into.Add(from.Times[at], from.Values[at]);
-        }
-
-        if (!from.StartTimes.IsEmpty && from.StartTimes[at] != 0)
-        {
-            into.SetStartTime(from.StartTimes[at]);
-        }
-    }
-
     // The series of one block, in order.
     private sealed class Cursor : IDisposable
     {
-        private readonly PostingsBuffer references = new();
+        private readonly PostingsBuffer references;
         private readonly IDisposable held;
         private readonly int position;
         private int at;
@@ -172,11 +223,11 @@ public sealed class SeriesWalk : IDisposable
             held = block.Hold();
             try
             {
-                Select(selections);
+                references = Select(block.Index, selections);
             }
             catch
             {
-                Dispose();
+                held.Dispose();
                 throw;
             }
         }
@@ -209,32 +260,6 @@ public sealed class SeriesWalk : IDisposable
         {
             references.Dispose();
             held.Dispose();
-        }
-
-        private void Select(IReadOnlyList<IReadOnlyList<Matcher>> selections)
-        {
-            if (selections.Count == 0)
-            {
-                Block.Index.AddAll(references);
-                return;
-            }
-
-            if (selections.Count == 1)
-            {
-                PostingsSelection.Select(Block.Index, selections[0], references);
-                return;
-            }
-
-            using var all = new PostingsBuffer();
-            foreach (var matchers in selections)
-            {
-                PostingsSelection.Select(Block.Index, matchers, all);
-            }
-
-            foreach (var reference in new SortedSet<uint>(all.Items.ToArray()))
-            {
-                references.Add(reference);
-            }
         }
     }
 }
