@@ -31,6 +31,9 @@ public sealed record BlockMeta
     /// <summary>What Thanos adds; null when absent.</summary>
     public ThanosMeta? Thanos { get; init; }
 
+    /// <summary>What <see cref="BlockWriter"/> adds against damage; null in blocks of other programs, which drop it when they write the file anew.</summary>
+    public BlockSeal? Metrics { get; init; }
+
     /// <summary>Reads the file of a block directory.</summary>
     /// <exception cref="InvalidDataException">The file is missing or damaged; the message names it.</exception>
     public static BlockMeta Read(string directory)
@@ -45,7 +48,12 @@ public sealed record BlockMeta
                 throw new InvalidDataException($"{path}: offset 0: block version is {meta.Version}, only 1 is read");
             }
 
-            return meta;
+            if (meta.Metrics is { } seal && seal.Checksum != meta.Checksum())
+            {
+                throw new InvalidDataException($"{path}: offset 0: checksum of the description is {meta.Checksum():x8}, but {seal.Checksum:x8} is stored");
+            }
+
+            return meta.WithoutNulls(path);
         }
         catch (JsonException e)
         {
@@ -59,6 +67,40 @@ public sealed record BlockMeta
 
     /// <summary>The file's bytes.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, BlockMetaJson.Default.BlockMeta);
+
+    /// <summary>This description with a seal whose checksum holds for it.</summary>
+    public BlockMeta Sealed(BlockSeal seal)
+    {
+        var open = this with { Metrics = seal with { Checksum = 0 } };
+        return open with { Metrics = open.Metrics with { Checksum = open.Checksum() } };
+    }
+
+    // JSON's null, which Go writes for what is empty, is not the absence of a key.
+    private BlockMeta WithoutNulls(string path)
+    {
+        if (Metrics is { } seal && (seal.Files is null || seal.Files.Any(f => f?.Path is null)))
+        {
+            throw new InvalidDataException($"{path}: offset 0: the seal lacks files");
+        }
+
+        return this with
+        {
+            Stats = Stats ?? new(),
+            Compaction = Compaction ?? new(),
+            Thanos = Thanos is { } thanos
+                ? thanos with
+                {
+                    Labels = thanos.Labels ?? new Dictionary<string, string>(StringComparer.Ordinal),
+                    Downsample = thanos.Downsample ?? new(0),
+                    Source = thanos.Source ?? "",
+                    Files = thanos.Files?.Where(f => f is not null).ToList(),
+                }
+                : null,
+        };
+    }
+
+    // Over what the file says, however it is laid out, with a checksum of 0.
+    private uint Checksum() => Crc32C.Of((this with { Metrics = Metrics! with { Checksum = 0 } }).ToJson());
 
     internal sealed class UlidConverter : JsonConverter<Ulid>
     {
@@ -143,6 +185,18 @@ public sealed record ThanosDownsample(long Resolution);
 /// <param name="RelPath">Its path inside the block.</param>
 /// <param name="SizeBytes">Its size; null for <c>meta.json</c> itself.</param>
 public sealed record ThanosFile([property: JsonPropertyName("rel_path")] string RelPath, [property: JsonPropertyName("size_bytes")] long? SizeBytes);
+
+/// <summary>Says how the files of a block were when it was finished, so that one that came from elsewhere is told from its own.</summary>
+/// <param name="Checksum">CRC-32C over what <c>meta.json</c> says.</param>
+/// <param name="IndexTables">CRC-32C over the index's table of contents and the checksums of its symbols and postings offsets; costs nothing to check on opening.</param>
+/// <param name="Files">Index, chunk segments and tombstones.</param>
+public sealed record BlockSeal(uint Checksum, uint IndexTables, IReadOnlyList<SealedFile> Files);
+
+/// <summary>A file under a seal.</summary>
+/// <param name="Path">Its path inside the block.</param>
+/// <param name="Bytes">Its size.</param>
+/// <param name="Crc32C">CRC-32C over all its bytes.</param>
+public sealed record SealedFile(string Path, long Bytes, uint Crc32C);
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,

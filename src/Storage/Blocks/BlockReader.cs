@@ -54,6 +54,11 @@ public sealed class BlockReader : IDisposable
             throw new InvalidDataException($"{Path.Combine(directory, BlockMeta.FileName)}: offset 0: the block covers {meta.MinTime} to {meta.MaxTime}");
         }
 
+        if (Ulid.TryParse(Path.GetFileName(Path.TrimEndingDirectorySeparator(directory)), out var name) && name != meta.Ulid)
+        {
+            throw new InvalidDataException($"{Path.Combine(directory, BlockMeta.FileName)}: offset 0: it describes block {meta.Ulid}, but lies in the directory of {name}");
+        }
+
         var tombstones = Tombstones.Read(directory);
         var indexPath = Path.Combine(directory, IndexFileName);
         if (!File.Exists(indexPath))
@@ -61,9 +66,12 @@ public sealed class BlockReader : IDisposable
             throw new InvalidDataException($"{indexPath}: offset 0: the file is missing");
         }
 
-        var index = new IndexReader(new MappedFile(indexPath));
+        var file = new MappedFile(indexPath);
+        var index = new IndexReader(file);
         try
         {
+            FileSeals.CheckLengths(directory, meta.Metrics);
+            FileSeals.CheckIndex(file, meta.Metrics);
             return new BlockReader(directory, meta, index, ChunkSegments.Open(directory), tombstones);
         }
         catch
@@ -174,11 +182,27 @@ public sealed class BlockReader : IDisposable
         var data = segments.Read(chunk.Reference, out var encoding);
         try
         {
+            var start = into.Count;
             ChunkDecoding.Decode(encoding, data, range, into);
+            CheckTimes(chunk, range, into, start);
         }
         catch (InvalidDataException e)
         {
             throw new InvalidDataException($"{segments.Describe(chunk.Reference)}: {e.Message}", e);
+        }
+    }
+
+    // A chunk that starts or ends elsewhere than the index says is another's, or the index is.
+    private static void CheckTimes(ChunkMeta chunk, TimeRange range, SampleBuffer decoded, int start)
+    {
+        if (decoded.Count == start)
+        {
+            return;
+        }
+
+        if (decoded.Times[start] < chunk.MinMs || decoded.Times[^1] > chunk.MaxMs)
+        {
+            throw new InvalidDataException($"the chunk has samples from {decoded.Times[start]} to {decoded.Times[^1]} in {range.MinMs} to {range.MaxMs}, but the index says {chunk.MinMs} to {chunk.MaxMs}");
         }
     }
 

@@ -138,6 +138,7 @@ public sealed class BlockWriter : IDisposable
         WriteDurably(Tombstones.FileName, Tombstones.None.ToBytes());
         var meta = Describe(from, end);
         DirectorySync.Flush(Path.Combine(unfinished, ChunkSegments.DirectoryName));
+        meta = meta.Sealed(FileSeals.Make(unfinished));
         WriteDurably(BlockMeta.FileName, meta.ToJson());
         DirectorySync.Flush(unfinished);
         Directory.Move(unfinished, Path.Combine(parent, Ulid.ToString()));

@@ -66,7 +66,7 @@ internal sealed class IndexVerifier(IBlockFile file, DefectList defects) : IDisp
         }
 
         CheckEnd(IndexFormat.HeaderBytes, toc.Symbols, "the head");
-        CheckEnd(SectionEnd(toc.Symbols, "the symbol table"), toc.Series, "the symbol table");
+        CheckPadding(SectionEnd(toc.Symbols, "the symbol table"), toc.Series);
         CheckEnd(SectionEnd(toc.PostingsTable, "the postings offset table"), file.Length - IndexFormat.TocBytes, "the postings offset table");
     }
 
@@ -125,7 +125,7 @@ internal sealed class IndexVerifier(IBlockFile file, DefectList defects) : IDisp
 
             var reference = all.Items[i];
             var at = (long)reference * IndexFormat.SeriesAlignment;
-            CheckPadding(end, at, IndexFormat.SeriesAlignment);
+            CheckPadding(end, at);
             try
             {
                 var body = IndexSections.ReadSeries(file, reference, out var bodyAt);
@@ -152,15 +152,15 @@ internal sealed class IndexVerifier(IBlockFile file, DefectList defects) : IDisp
 
         if (!defects.IsFull)
         {
-            CheckPadding(end, toc.LabelIndices, IndexFormat.SeriesAlignment);
+            CheckPadding(end, toc.LabelIndices);
         }
 
         return whole && !defects.IsFull;
     }
 
-    private void CheckPadding(long end, long next, int alignment)
+    private void CheckPadding(long end, long next)
     {
-        if (next < end || next - end >= alignment)
+        if (next < end || next - end >= IndexFormat.SeriesAlignment)
         {
             defects.Add(file.Name, Math.Min(end, next), $"the next series should start right after {end}, but starts at {next}");
             return;
@@ -168,7 +168,7 @@ internal sealed class IndexVerifier(IBlockFile file, DefectList defects) : IDisp
 
         if (file.Range(end, (int)(next - end)).ContainsAnyExcept((byte)0))
         {
-            defects.Add(file.Name, end, "the bytes between two series are not zero");
+            defects.Add(file.Name, end, "the bytes before a series are not zero");
         }
     }
 
