@@ -61,6 +61,14 @@ internal sealed class FakeShard(FakeCluster cluster, ShardId id) : IShard
 
     public ShardStatistics Statistics => new(series.Count, series.Count, appended, appended * 16, 0, 0, 0);
 
+    public ValueTask FlushAsync(CancellationToken cancellation) => default;
+
+    public ValueTask DeleteAsync(LabelQuery query, CancellationToken cancellation) => default;
+
+    public ValueTask CleanDeletedAsync(CancellationToken cancellation) => default;
+
+    public ValueTask SnapshotAsync(string folder, bool skipHead, CancellationToken cancellation) => default;
+
     public IReadOnlyList<string> Samples
     {
         get

@@ -16,6 +16,9 @@ internal sealed class DataDirectory : IDisposable
     /// <summary>The folder.</summary>
     public string Path { get; }
 
+    /// <summary>Where blocks lie when there is no other object storage.</summary>
+    public string Bucket => System.IO.Path.Combine(Path, "bucket");
+
     private string Tenants => System.IO.Path.Combine(Path, "tenants");
 
     /// <summary>Makes the folder if need be and takes its lock, which the operating system drops when the process ends in whatever way.</summary>

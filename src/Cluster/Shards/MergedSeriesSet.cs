@@ -119,7 +119,7 @@ internal sealed class MergedSeriesSet : ISeriesSet
         using var right = new SampleBuffer(into.Count - middle);
         for (var i = start; i < into.Count; i++)
         {
-            Copy(into, i, i < middle ? left : right);
+            (i < middle ? left : right).AddFrom(into, i);
         }
 
         into.Truncate(start);
@@ -130,29 +130,12 @@ internal sealed class MergedSeriesSet : ISeriesSet
             if (r == right.Count || (l < left.Count && left.Times[l] <= right.Times[r]))
             {
                 r += r < right.Count && left.Times[l] == right.Times[r] ? 1 : 0;
-                Copy(left, l++, into);
+                into.AddFrom(left, l++);
             }
             else
             {
-                Copy(right, r++, into);
+                into.AddFrom(right, r++);
             }
-        }
-    }
-
-    private static void Copy(SampleBuffer from, int at, SampleBuffer into)
-    {
-        if (from.HasHistograms && from.Histograms[at] is { } histogram)
-        {
-            into.Add(from.Times[at], histogram);
-        }
-        else
-        {
-            into.Add(from.Times[at], from.Values[at]);
-        }
-
-        if (!from.StartTimes.IsEmpty && from.StartTimes[at] != 0)
-        {
-            into.SetStartTime(from.StartTimes[at]);
         }
     }
 

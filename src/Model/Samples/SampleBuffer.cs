@@ -99,6 +99,24 @@ public sealed class SampleBuffer : IDisposable
         startTimes[Count - 1] = startMs;
     }
 
+    /// <summary>Appends one sample of another buffer, whatever its kind.</summary>
+    public void AddFrom(SampleBuffer other, int index)
+    {
+        if (other.histograms is { } from && from[index] is { } histogram)
+        {
+            Add(other.times[index], histogram);
+        }
+        else
+        {
+            Add(other.times[index], other.values[index]);
+        }
+
+        if (other.startTimes is { } starts && starts[index] != 0)
+        {
+            SetStartTime(starts[index]);
+        }
+    }
+
     /// <summary>Columns with room for <paramref name="count"/> more samples, for decoders that write in bulk; follow with <see cref="Advance"/>.</summary>
     public void Reserve(int count, out Span<long> timeColumn, out Span<double> valueColumn)
     {

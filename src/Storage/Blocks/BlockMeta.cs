@@ -31,8 +31,8 @@ public sealed record BlockMeta
     /// <summary>What Thanos adds; null when absent.</summary>
     public ThanosMeta? Thanos { get; init; }
 
-    /// <summary>What <see cref="BlockWriter"/> adds against damage; null in blocks of other programs, which drop it when they write the file anew.</summary>
-    public BlockSeal? Metrics { get; init; }
+    /// <summary>What we add; null when absent. Other programs ignore it.</summary>
+    public MetricsMeta? Metrics { get; init; }
 
     /// <summary>Reads the file of a block directory.</summary>
     /// <exception cref="InvalidDataException">The file is missing or damaged; the message names it.</exception>
@@ -41,16 +41,17 @@ public sealed record BlockMeta
         var path = Path.Combine(directory, FileName);
         try
         {
-            var meta = JsonSerializer.Deserialize(File.ReadAllBytes(path), BlockMetaJson.Default.BlockMeta)
+            var json = File.ReadAllBytes(path);
+            var meta = JsonSerializer.Deserialize(json, BlockMetaJson.Default.BlockMeta)
                 ?? throw new InvalidDataException($"{path}: offset 0: null is not a block's description");
             if (meta.Version != 1)
             {
                 throw new InvalidDataException($"{path}: offset 0: block version is {meta.Version}, only 1 is read");
             }
 
-            if (meta.Metrics is { } seal && seal.Checksum != meta.Checksum())
+            if (meta.Metrics?.Seal is not null)
             {
-                throw new InvalidDataException($"{path}: offset 0: checksum of the description is {meta.Checksum():x8}, but {seal.Checksum:x8} is stored");
+                BlockSeal.CheckChecksum(json, path);
             }
 
             return meta.WithoutNulls(path);
@@ -65,20 +66,23 @@ public sealed record BlockMeta
         }
     }
 
-    /// <summary>The file's bytes.</summary>
-    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, BlockMetaJson.Default.BlockMeta);
-
-    /// <summary>This description with a seal whose checksum holds for it.</summary>
-    public BlockMeta Sealed(BlockSeal seal)
+    /// <summary>The file's bytes; a seal gets the checksum that holds for them.</summary>
+    public byte[] ToJson()
     {
-        var open = this with { Metrics = seal with { Checksum = 0 } };
-        return open with { Metrics = open.Metrics with { Checksum = open.Checksum() } };
+        if (Metrics?.Seal is not { } seal)
+        {
+            return JsonSerializer.SerializeToUtf8Bytes(this, BlockMetaJson.Default.BlockMeta);
+        }
+
+        var json = JsonSerializer.SerializeToUtf8Bytes(this with { Metrics = Metrics with { Seal = seal with { MetaChecksum = BlockSeal.NoChecksum } } }, BlockMetaJson.Default.BlockMeta);
+        BlockSeal.WriteChecksum(json);
+        return json;
     }
 
     // JSON's null, which Go writes for what is empty, is not the absence of a key.
     private BlockMeta WithoutNulls(string path)
     {
-        if (Metrics is { } seal && (seal.Files is null || seal.Files.Any(f => f?.Path is null)))
+        if (Metrics?.Seal is { } seal && (seal.Files is null || seal.Files.Any(f => f?.Path is null)))
         {
             throw new InvalidDataException($"{path}: offset 0: the seal lacks files");
         }
@@ -99,14 +103,14 @@ public sealed record BlockMeta
         };
     }
 
-    // Over what the file says, however it is laid out, with a checksum of 0.
-    private uint Checksum() => Crc32C.Of((this with { Metrics = Metrics! with { Checksum = 0 } }).ToJson());
-
-    internal sealed class UlidConverter : JsonConverter<Ulid>
+    /// <summary>A block name as JSON text.</summary>
+    public sealed class UlidConverter : JsonConverter<Ulid>
     {
+        /// <inheritdoc/>
         public override Ulid Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
             Storage.Ulid.TryParse(reader.GetString(), out var ulid) ? ulid : throw new JsonException("ulid is not a ULID");
 
+        /// <inheritdoc/>
         public override void Write(Utf8JsonWriter writer, Ulid value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
     }
 }
@@ -181,22 +185,29 @@ public sealed record ThanosMeta
 /// <param name="Resolution">Milliseconds a sample; 0 for raw samples.</param>
 public sealed record ThanosDownsample(long Resolution);
 
+/// <summary>The section that this program adds to <c>meta.json</c>.</summary>
+public sealed record MetricsMeta
+{
+    /// <summary>The hash range whose series the block holds, as <see cref="Model.HashRange"/> writes it; null when it was not made for one.</summary>
+    public string? HashRange { get; init; }
+
+    /// <summary>How much of the shard's log is in blocks once this one is; null for a block that says nothing about it.</summary>
+    public LogCut? Cut { get; init; }
+
+    /// <summary>How the files were when the block was finished; null in blocks of other programs, which drop it when they write the file anew.</summary>
+    public BlockSeal? Seal { get; init; }
+}
+
+/// <summary>Samples before a time that stand in records before a number are in blocks; late ones in later records are not.</summary>
+/// <param name="EndMs">The time, Unix milliseconds, exclusive.</param>
+/// <param name="FirstRecord">The first record of the log that is not covered.</param>
+/// <param name="Log">Which log: record numbers of another one mean nothing.</param>
+public readonly record struct LogCut(long EndMs, long FirstRecord, string Log);
+
 /// <summary>A file of a block.</summary>
 /// <param name="RelPath">Its path inside the block.</param>
 /// <param name="SizeBytes">Its size; null for <c>meta.json</c> itself.</param>
 public sealed record ThanosFile([property: JsonPropertyName("rel_path")] string RelPath, [property: JsonPropertyName("size_bytes")] long? SizeBytes);
-
-/// <summary>Says how the files of a block were when it was finished, so that one that came from elsewhere is told from its own.</summary>
-/// <param name="Checksum">CRC-32C over what <c>meta.json</c> says.</param>
-/// <param name="IndexTables">CRC-32C over the index's table of contents and the checksums of its symbols and postings offsets; costs nothing to check on opening.</param>
-/// <param name="Files">Index, chunk segments and tombstones.</param>
-public sealed record BlockSeal(uint Checksum, uint IndexTables, IReadOnlyList<SealedFile> Files);
-
-/// <summary>A file under a seal.</summary>
-/// <param name="Path">Its path inside the block.</param>
-/// <param name="Bytes">Its size.</param>
-/// <param name="Crc32C">CRC-32C over all its bytes.</param>
-public sealed record SealedFile(string Path, long Bytes, uint Crc32C);
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,

@@ -70,8 +70,8 @@ public sealed class BlockReader : IDisposable
         var index = new IndexReader(file);
         try
         {
-            FileSeals.CheckLengths(directory, meta.Metrics);
-            FileSeals.CheckIndex(file, meta.Metrics);
+            FileSeals.CheckOnOpening(directory, meta.Metrics?.Seal);
+            FileSeals.CheckIndex(file, meta.Metrics?.Seal);
             return new BlockReader(directory, meta, index, ChunkSegments.Open(directory), tombstones);
         }
         catch

@@ -1,3 +1,4 @@
+using Metrics.Model;
 using System.Buffers.Binary;
 
 namespace Metrics.Storage;
@@ -16,6 +17,9 @@ public sealed record BlockDescription
 
     /// <summary>The <c>thanos</c> section; null leaves it out. Its files are filled in.</summary>
     public ThanosMeta? Thanos { get; init; }
+
+    /// <summary>Our own section; null leaves it out.</summary>
+    public MetricsMeta? Metrics { get; init; }
 
     /// <summary>A segment is closed before it exceeds this; Prometheus's limit is the default.</summary>
     public long SegmentBytes { get; init; } = 512L * 1024 * 1024;
@@ -137,12 +141,12 @@ public sealed class BlockWriter : IDisposable
         index.Dispose();
         WriteDurably(Tombstones.FileName, Tombstones.None.ToBytes());
         var meta = Describe(from, end);
-        DirectorySync.Flush(Path.Combine(unfinished, ChunkSegments.DirectoryName));
-        meta = meta.Sealed(FileSeals.Make(unfinished));
+        DurableFile.FlushFolder(Path.Combine(unfinished, ChunkSegments.DirectoryName));
+        meta = FileSeals.Sealed(meta, unfinished);
         WriteDurably(BlockMeta.FileName, meta.ToJson());
-        DirectorySync.Flush(unfinished);
+        DurableFile.FlushFolder(unfinished);
         Directory.Move(unfinished, Path.Combine(parent, Ulid.ToString()));
-        DirectorySync.Flush(parent);
+        DurableFile.FlushFolder(parent);
         return meta;
     }
 
@@ -185,6 +189,7 @@ public sealed class BlockWriter : IDisposable
         },
         Compaction = description.Compaction with { Sources = description.Compaction.Sources ?? [Ulid.ToString()] },
         Thanos = description.Thanos is { } thanos ? thanos with { Files = ListFiles() } : null,
+        Metrics = description.Metrics,
     };
 
     private List<ThanosFile> ListFiles()

@@ -8,8 +8,11 @@ internal static class FileSeals
 {
     private const int BufferBytes = 1 << 20;
 
+    /// <summary>A description with the seal of the directory's files.</summary>
+    public static BlockMeta Sealed(BlockMeta meta, string directory) => meta with { Metrics = (meta.Metrics ?? new()) with { Seal = Make(directory) } };
+
     /// <summary>Seals index, chunk segments and tombstones of a directory. Who writes tombstones later seals anew.</summary>
-    public static BlockSeal Make(string directory)
+    private static BlockSeal Make(string directory)
     {
         var seals = new List<SealedFile> { Seal(directory, BlockReader.IndexFileName) };
         foreach (var segment in Directory.EnumerateFiles(Path.Combine(directory, ChunkSegments.DirectoryName)).Order(StringComparer.Ordinal))
@@ -23,7 +26,7 @@ internal static class FileSeals
         }
 
         using var index = new MappedFile(Path.Combine(directory, BlockReader.IndexFileName));
-        return new BlockSeal(0, IndexTables(index), seals);
+        return new BlockSeal(IndexTables(index), seals);
     }
 
     /// <summary>Checks that an index that was opened without complaint is the block's own.</summary>
@@ -36,11 +39,11 @@ internal static class FileSeals
         }
     }
 
-    /// <summary>Checks that index and chunk segments are there and as long as they were; costs no reading. Tombstones may have been added since.</summary>
+    /// <summary>Checks that the files are there and as long as they were, and that the deletions are the block's own; reads nothing else.</summary>
     /// <exception cref="InvalidDataException">One is not.</exception>
-    public static void CheckLengths(string directory, BlockSeal? seal)
+    public static void CheckOnOpening(string directory, BlockSeal? seal)
     {
-        foreach (var sealedFile in seal?.Files.Where(f => f.Path != Tombstones.FileName) ?? [])
+        foreach (var sealedFile in seal?.Files ?? [])
         {
             var file = new FileInfo(Path.Combine(directory, sealedFile.Path));
             if (!file.Exists)
@@ -51,6 +54,11 @@ internal static class FileSeals
             if (file.Length != sealedFile.Bytes)
             {
                 BlockDamage.Throw(file.FullName, Math.Min(file.Length, sealedFile.Bytes), $"the file has {file.Length} bytes, but had {sealedFile.Bytes} when the block was finished");
+            }
+
+            if (sealedFile.Path == Tombstones.FileName && Seal(directory, sealedFile.Path) != sealedFile)
+            {
+                BlockDamage.Throw(file.FullName, 0, "the file is not the one that the block was finished with");
             }
         }
     }

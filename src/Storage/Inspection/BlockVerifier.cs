@@ -20,7 +20,7 @@ public static class BlockVerifier
         var meta = ReadMeta(directory, defects);
         var tombstones = ReadTombstones(directory, defects);
         var range = meta is null ? TimeRange.All : new TimeRange(meta.MinTime, meta.MaxTime - 1);
-        FileSeals.CheckContents(directory, meta?.Metrics, defects);
+        FileSeals.CheckContents(directory, meta?.Metrics?.Seal, defects);
         using var chunks = ChunkVerifier.Open(directory, range, defects);
         var indexPath = Path.Combine(directory, BlockReader.IndexFileName);
         if (!File.Exists(indexPath))

@@ -43,6 +43,14 @@ internal sealed class FakeShard(ShardId id) : IShard
 
     public ShardStatistics Statistics => default;
 
+    public ValueTask FlushAsync(CancellationToken cancellation) => default;
+
+    public ValueTask DeleteAsync(LabelQuery query, CancellationToken cancellation) => default;
+
+    public ValueTask CleanDeletedAsync(CancellationToken cancellation) => default;
+
+    public ValueTask SnapshotAsync(string folder, bool skipHead, CancellationToken cancellation) => default;
+
     public async ValueTask<AppendResult> AppendAsync(SampleBatch batch, CancellationToken cancellation)
     {
         if (IsDown)

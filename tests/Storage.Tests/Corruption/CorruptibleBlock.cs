@@ -166,6 +166,6 @@ internal sealed class CorruptibleBlock : IDisposable
         var meta = BlockMeta.Read(Path);
         var files = meta.Thanos!.Files!.Select(f => f.RelPath == Tombstones.FileName ? f with { SizeBytes = tombstones.ToBytes().Length } : f).ToList();
         meta = meta with { Stats = meta.Stats with { NumTombstones = 2 }, Thanos = meta.Thanos with { Files = files } };
-        File.WriteAllBytes(FileOf(BlockMeta.FileName), meta.Sealed(FileSeals.Make(Path)).ToJson());
+        File.WriteAllBytes(FileOf(BlockMeta.FileName), FileSeals.Sealed(meta, Path).ToJson());
     }
 }

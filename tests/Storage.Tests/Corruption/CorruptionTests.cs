@@ -34,8 +34,8 @@ public class CorruptionTests(ITestOutputHelper log)
     }
 
     /// <summary>
-    /// The format gives meta.json no checksum: without a seal a changed number is as good as the right one, and with one a changed space or the name
-    /// of the seal itself is found by nobody and harms nobody.
+    /// The format gives meta.json no checksum: without a seal a changed number is as good as the right one, and with one a change of
+    /// the seal's own name takes the seal away, which harms nobody.
     /// </summary>
     [Theory]
     [MemberData(nameof(FilesWithAndWithoutSeal))]

@@ -20,7 +20,7 @@ public class SwappedSectionTests
         using var other = new CorruptibleBlock(prefix, value, fromMs: fromMs);
         foreach (var file in CorruptibleBlock.Files)
         {
-            Replace(block, file, other.Original[file], $"{file} of another block", mustBeRight: file is "index" or BlockMeta.FileName || (file != Tombstones.FileName && fromMs == FarMs));
+            Replace(block, file, other.Original[file], $"{file} of another block", mustBeRight: !file.StartsWith("chunks/", StringComparison.Ordinal) || fromMs == FarMs);
         }
     }
 
@@ -75,7 +75,7 @@ public class SwappedSectionTests
         }
     }
 
-    // A chunk or a deletion is told from another block's by its time. When that agrees, too, only the seal over whole files tells, which verify reads.
+    // A chunk is told from another block's by its time. When that agrees, too, only the seal over whole files tells, which verify reads.
     private static void Replace(CorruptibleBlock block, string file, byte[] content, string what, bool mustBeRight = true)
     {
         if (!content.AsSpan().SequenceEqual(block.Original[file]))
