@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Metrics.Cluster;
 using Metrics.Model;
 using Metrics.PromQL.Parsing;
 
@@ -8,13 +9,14 @@ namespace Metrics.Gateway.Cli.Tsdb;
 internal static class TsdbCommands
 {
     /// <summary>Builds the commands.</summary>
-    public static Command Build(TextWriter output, TextWriter error) => new("tsdb", "Works with blocks on disk, without a server.")
+    public static Command Build(ClusterOpener open, TextWriter output, TextWriter error) => new("tsdb", "Works with blocks on disk, without a server.")
     {
         VerifyCommand.Build(output, error),
         ListCommand.Build(output, error),
         InspectCommand.Build(output, error),
         DumpCommand.Build(output, error),
         ExportCommand.Build(output, error),
+        ImportCommand.Build(open, output, error),
     };
 
     /// <summary>The argument that says where blocks are.</summary>
@@ -67,16 +69,29 @@ internal static class TsdbCommands
         {
             return work();
         }
-        catch (CommandException e)
+        catch (Exception e) when (e is CommandException or InvalidDataException)
         {
-            error.WriteLine($"metrics: {e.Message}");
-            return e.Code;
+            return Tell(error, e);
         }
-        catch (InvalidDataException e)
+    }
+
+    /// <summary>As <see cref="Run"/>, for work that waits.</summary>
+    internal static async Task<int> RunAsync(TextWriter error, Func<Task<int>> work)
+    {
+        try
         {
-            error.WriteLine($"metrics: {e.Message}");
-            return ExitCode.Failure;
+            return await work();
         }
+        catch (Exception e) when (e is CommandException or InvalidDataException or ShardUnavailableException)
+        {
+            return Tell(error, e);
+        }
+    }
+
+    private static int Tell(TextWriter error, Exception problem)
+    {
+        error.WriteLine($"metrics: {problem.Message}");
+        return (problem as CommandException)?.Code ?? ExitCode.Failure;
     }
 }
 
