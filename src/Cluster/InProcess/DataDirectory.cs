@@ -42,6 +42,10 @@ internal sealed class DataDirectory : IDisposable
     /// <summary>Where a tenant's files lie.</summary>
     public string FolderOf(TenantId tenant) => System.IO.Path.Combine(Tenants, tenant.Value);
 
+    /// <summary>Where a shard's files lie below a data directory.</summary>
+    public static string FolderOf(string dataDirectory, ShardId shard) =>
+        System.IO.Path.Combine(System.IO.Path.GetFullPath(dataDirectory), "tenants", shard.Tenant.Value, "shards", shard.Range.ToString());
+
     /// <summary>Tenants that were made: those whose shard map was written.</summary>
     public IEnumerable<TenantId> ExistingTenants()
     {

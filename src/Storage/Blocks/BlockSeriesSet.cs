@@ -65,7 +65,7 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range) : ISeri
         {
             foreach (var chunk in own)
             {
-                block.Decode(chunk, Within(chunk), into);
+                block.Decode(chunk, range, into);
             }
         }
         else
@@ -83,9 +83,6 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range) : ISeri
         }
     }
 
-    // The index says which times a chunk has; a sample elsewhere would break the order of the whole series.
-    private TimeRange Within(ChunkMeta chunk) => new(Math.Max(range.MinMs, chunk.MinMs), Math.Min(range.MaxMs, chunk.MaxMs));
-
     private void ReadMerged(ReadOnlySpan<ChunkMeta> own, ReadOnlySpan<TimeRange> deleted, SampleBuffer into)
     {
         var merged = new SampleBuffer();
@@ -96,7 +93,7 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range) : ISeri
             foreach (var chunk in own)
             {
                 next.Clear();
-                block.Decode(chunk, Within(chunk), next);
+                block.Decode(chunk, range, next);
                 both.Clear();
 
                 // Of two samples at one instant the one of the chunk that stands first in the index stays.

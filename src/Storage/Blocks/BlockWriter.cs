@@ -145,6 +145,7 @@ public sealed class BlockWriter : IDisposable
         WriteDurably(Tombstones.FileName, Tombstones.None.ToBytes());
         var meta = Describe(from, end);
         DurableFile.FlushFolder(Path.Combine(unfinished, ChunkSegments.DirectoryName));
+        meta = FileSeals.Sealed(meta, unfinished);
         WriteDurably(BlockMeta.FileName, meta.ToJson());
         DurableFile.FlushFolder(unfinished);
         Directory.Move(unfinished, Path.Combine(parent, Ulid.ToString()));
