@@ -143,7 +143,7 @@ public sealed class CephServer : IAsyncLifetime
         memstore device bytes = 1073741824
         [client.rgw]
         rgw data = {folder.Sub("rgw")}
-        rgw frontends = beast endpoint=127.0.0.1:{Port}
+        rgw frontends = beast endpoint=127.0.0.1:{Port} tcp_nodelay=1
         rgw thread pool size = 64
         rgw crypt require ssl = false
         rgw crypt s3 kms backend = testing
