@@ -101,7 +101,7 @@ internal sealed class FakeShard(FakeCluster cluster, ShardId id) : IShard
             for (var i = 0; i < batch.Count; i++)
             {
                 var at = (batch.Series[i] & SampleBatch.NewSeriesFlag) != 0 ? newRefs[batch.Series[i] & ~SampleBatch.NewSeriesFlag] : batch.Series[i];
-                samples.Add($"{series[(int)at - 1]} {batch.Times[i]} {batch.Values[i]}");
+                samples.Add($"{series[(int)at - 1]} {batch.Times[i]} {(batch.HasHistograms ? batch.Histograms[i] : null)?.ToString() ?? batch.Values[i].ToString()}");
             }
 
             appended += batch.Count;
@@ -111,6 +111,7 @@ internal sealed class FakeShard(FakeCluster cluster, ShardId id) : IShard
                 Incarnation = 1,
                 NewSeriesRefs = newRefs,
                 Accepted = batch.Count - cluster.Rejections.Sum(r => r.Count),
+                AcceptedHistograms = batch.HasHistograms ? batch.Histograms.ToArray().Count(h => h is not null) : 0,
                 Rejections = cluster.Rejections,
             });
         }

@@ -9,7 +9,7 @@ using Metrics.Model;
 
 namespace Metrics.Gateway.RemoteWrite;
 
-/// <summary>Takes remote writes (1.0). What is cheapest to refuse is refused first: readiness, tenant, media type, size, memory; only then the body is read.</summary>
+/// <summary>Takes remote writes (1.0 and 2.0). What is cheapest to refuse is refused first: readiness, tenant, media type, size, memory; only then the body is read.</summary>
 /// <remarks>
 /// 204 when every sample is durable; 400 when some were refused for good (the rest is stored) or the body is no message; 413 and 415 as named;
 /// 503 with Retry-After when the sender should come back, which is safe since appending a known sample is a no-op. 500 is a bug.
@@ -57,23 +57,20 @@ internal sealed partial class RemoteWriteEndpoint(
             throw new WriteRefusal(status, error);
         }
 
-        WriteMediaType.Check(context.Request.Headers);
+        var protocol = WriteMediaType.Of(context.Request.Headers);
         using var body = new WriteBody(budget, options);
         await body.ReadAsync(context.Request, context.RequestAborted);
         body.Decompress();
 
         // Not tied to the client's presence: a half-appended request is what retries are for, but finishing it is cheaper.
-        var (outcome, series) = await appender.AppendAsync(tenant, body.Message, CancellationToken.None);
+        var (outcome, series) = await appender.AppendAsync(tenant, protocol, body.Message, CancellationToken.None);
         instruments.OnWritten(tenant, series, outcome.Accepted, body.SentBytes);
         await AnswerAsync(context, tenant, outcome);
     }
 
     private Task AnswerAsync(HttpContext context, TenantId tenant, WriteOutcome outcome)
     {
-        var headers = context.Response.Headers;
-        headers["X-Prometheus-Remote-Write-Samples-Written"] = (outcome.Accepted - outcome.AcceptedHistograms).ToString(CultureInfo.InvariantCulture);
-        headers["X-Prometheus-Remote-Write-Histograms-Written"] = outcome.AcceptedHistograms.ToString(CultureInfo.InvariantCulture);
-        headers["X-Prometheus-Remote-Write-Exemplars-Written"] = "0";
+        SetWritten(context.Response.Headers, outcome.Accepted - outcome.AcceptedHistograms, outcome.AcceptedHistograms);
         if (outcome.Rejections.Count == 0)
         {
             context.Response.StatusCode = StatusCodes.Status204NoContent;
@@ -88,8 +85,17 @@ internal sealed partial class RemoteWriteEndpoint(
         return PlainText.AnswerAsync(context, StatusCodes.Status400BadRequest, RejectionText.Of(outcome.Rejections, outcome.Accepted));
     }
 
+    private static void SetWritten(IHeaderDictionary headers, int samples, int histograms)
+    {
+        headers["X-Prometheus-Remote-Write-Samples-Written"] = samples.ToString(CultureInfo.InvariantCulture);
+        headers["X-Prometheus-Remote-Write-Histograms-Written"] = histograms.ToString(CultureInfo.InvariantCulture);
+        headers["X-Prometheus-Remote-Write-Exemplars-Written"] = "0";
+    }
+
     private Task RefuseAsync(HttpContext context, int status, string message)
     {
+        // Remote write 2.0 wants them with every answer: without them a sender takes us for a receiver of 1.0 that ignored what it did not know.
+        SetWritten(context.Response.Headers, 0, 0);
         if (status == StatusCodes.Status503ServiceUnavailable)
         {
             context.Response.Headers.RetryAfter = retryAfter;

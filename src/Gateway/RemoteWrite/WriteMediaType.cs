@@ -8,16 +8,17 @@ internal static class WriteMediaType
     private const string V1 = "prometheus.WriteRequest";
     private const string V2 = "io.prometheus.write.v2.Request";
 
-    /// <summary>Checks the headers; an absent one means remote write 1.0, as old senders take for granted.</summary>
+    /// <summary>The protocol that the headers name; an absent one means remote write 1.0, as old senders take for granted.</summary>
     /// <exception cref="WriteRefusal">415: another message or compression.</exception>
-    public static void Check(IHeaderDictionary headers)
+    public static WriteProtocol Of(IHeaderDictionary headers)
     {
+        var protocol = WriteProtocol.V1;
         var contentType = headers.ContentType.ToString();
 
         // Fast path: what Prometheus sends.
         if (contentType is not ("application/x-protobuf" or ""))
         {
-            CheckContentType(contentType);
+            protocol = OfContentType(contentType);
         }
 
         var encoding = headers.ContentEncoding.ToString();
@@ -25,9 +26,11 @@ internal static class WriteMediaType
         {
             throw Unsupported($"{encoding} encoding (compression) is not accepted by this server; only snappy (block format) is acceptable");
         }
+
+        return protocol;
     }
 
-    private static void CheckContentType(string contentType)
+    private static WriteProtocol OfContentType(string contentType)
     {
         if (!MediaTypeHeaderValue.TryParse(contentType, out var media) || !media.MediaType.Equals("application/x-protobuf", StringComparison.OrdinalIgnoreCase))
         {
@@ -35,16 +38,23 @@ internal static class WriteMediaType
         }
 
         var proto = media.Parameters.FirstOrDefault(p => p.Name.Equals("proto", StringComparison.OrdinalIgnoreCase))?.GetUnescapedValue().Value;
-        if (proto == V2)
+        return proto switch
         {
-            throw Unsupported($"{V2} (remote write 2.0) is not accepted by this server; only {V1} (remote write 1.0) is acceptable");
-        }
-
-        if (proto is not (null or V1))
-        {
-            throw Unsupported($"{proto} protobuf message is not accepted by this server; only {V1} is acceptable");
-        }
+            null or V1 => WriteProtocol.V1,
+            V2 => WriteProtocol.V2,
+            _ => throw Unsupported($"{proto} protobuf message is not accepted by this server; only {V1} and {V2} are acceptable"),
+        };
     }
 
     private static WriteRefusal Unsupported(string message) => new(StatusCodes.Status415UnsupportedMediaType, message);
+}
+
+/// <summary>The message of a write.</summary>
+internal enum WriteProtocol
+{
+    /// <summary>Remote write 1.0.</summary>
+    V1,
+
+    /// <summary>Remote write 2.0.</summary>
+    V2,
 }

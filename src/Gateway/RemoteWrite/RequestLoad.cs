@@ -1,0 +1,59 @@
+using Metrics.Cluster;
+using Metrics.Gateway.Configuration;
+using Metrics.Model;
+using Metrics.Wire;
+
+namespace Metrics.Gateway.RemoteWrite;
+
+/// <summary>What one write request has asked for so far, held against the limits: a small body may stand for much.</summary>
+internal sealed class RequestLoad(RemoteWriteOptions options)
+{
+    /// <summary>A bucket's difference may come as one byte, and is eight in memory and in the log, whose records have a limit.</summary>
+    private const long MaxBucketBytes = 64 * 1024 * 1024;
+
+    private long samples;
+    private long bucketBytes;
+    private long labelBytes;
+
+    /// <summary>Counts samples.</summary>
+    /// <exception cref="WriteRefusal">Too many.</exception>
+    public void AddSamples(int count)
+    {
+        samples += count;
+        if (samples > options.MaxSamples)
+        {
+            throw new WriteRefusal(StatusCodes.Status413PayloadTooLarge, $"too many samples in one request: limit {options.MaxSamples}");
+        }
+    }
+
+    /// <summary>Counts bytes of labels that the body names by number.</summary>
+    /// <exception cref="WriteRefusal">Too many.</exception>
+    public void AddLabels(int bytes)
+    {
+        labelBytes += bytes;
+        if (labelBytes > options.MaxDecompressed.Bytes)
+        {
+            throw WriteRefusal.TooLarge("the labels of one request, written out,", labelBytes, options.MaxDecompressed);
+        }
+    }
+
+    /// <summary>Adds a native histogram to the series at hand, or counts it as refused.</summary>
+    /// <exception cref="WriteRefusal">The request has too many buckets.</exception>
+    public void AddHistogram(HistogramSample sample, BatchPartitioner<RemoteWriteLabels> partitioner)
+    {
+        if (sample.FindDefect() is { } defect)
+        {
+            partitioner.Reject(RejectReason.InvalidHistogram, 1, $"{defect}; timestamp: {sample.TimestampMs}");
+            return;
+        }
+
+        var histogram = sample.ToFloatHistogram();
+        bucketBytes += sizeof(double) * (long)(histogram.PositiveBuckets.Length + histogram.NegativeBuckets.Length + histogram.CustomValues.Length);
+        if (bucketBytes > MaxBucketBytes)
+        {
+            throw new WriteRefusal(StatusCodes.Status413PayloadTooLarge, $"too many buckets in the native histograms of one request: limit {MaxBucketBytes / sizeof(double)}");
+        }
+
+        partitioner.Add(sample.TimestampMs, histogram);
+    }
+}

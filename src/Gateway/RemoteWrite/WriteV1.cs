@@ -1,0 +1,87 @@
+using System.Text;
+using Metrics.Cluster;
+using Metrics.Wire;
+
+namespace Metrics.Gateway.RemoteWrite;
+
+/// <summary>Walks a remote write 1.0 message into the shards' batches.</summary>
+internal static class WriteV1
+{
+    /// <summary>Reads the message; gives the number of its series.</summary>
+    /// <exception cref="FormatException">It is malformed.</exception>
+    /// <exception cref="WriteRefusal">It asks for too much.</exception>
+    public static int Read(ReadOnlySpan<byte> message, BatchPartitioner<RemoteWriteLabels> partitioner, IMetricMetadata metadata, RequestLoad load)
+    {
+        var reader = new WriteRequestReader(message);
+        var series = 0;
+        for (var part = reader.Read(); part != WriteRequestPart.End; part = reader.Read())
+        {
+            if (part == WriteRequestPart.Metadata)
+            {
+                WriteMetadata.Note(reader.GetMetadata(), metadata);
+                continue;
+            }
+
+            series++;
+            Add(reader.GetSeries(), partitioner, load);
+        }
+
+        return series;
+    }
+
+    private static void Add(TimeSeriesView view, BatchPartitioner<RemoteWriteLabels> partitioner, RequestLoad load)
+    {
+        load.AddSamples(view.SampleCount + view.HistogramCount);
+        if (!view.HasContiguousLabels)
+        {
+            throw new WireFormatException(WireError.BadTag, 0, "the labels of a series are interleaved with other fields");
+        }
+
+        if (view.SampleCount + view.HistogramCount == 0)
+        {
+            return;
+        }
+
+        partitioner.BeginSeries(view.RawLabels);
+        foreach (var sample in view.Samples)
+        {
+            partitioner.Add(sample.TimestampMs, sample.Value);
+        }
+
+        if (view.HistogramCount > 0)
+        {
+            foreach (var sample in view.Histograms)
+            {
+                load.AddHistogram(sample, partitioner);
+            }
+        }
+    }
+}
+
+/// <summary>Notes what senders say of metric families.</summary>
+internal static class WriteMetadata
+{
+    /// <summary>Notes an entry that names its family.</summary>
+    public static void Note(MetadataView view, IMetricMetadata metadata) => Note(view.FamilyName, view, metadata);
+
+    /// <summary>Notes an entry under a family's name.</summary>
+    public static void Note(ReadOnlySpan<byte> family, MetadataView view, IMetricMetadata metadata)
+    {
+        if (!family.IsEmpty)
+        {
+            metadata.Put(Encoding.UTF8.GetString(family), new MetricMetadata(TypeText(view.Type), Encoding.UTF8.GetString(view.Help), Encoding.UTF8.GetString(view.Unit)));
+        }
+    }
+
+    private static string TypeText(MetricType type) => type switch
+    {
+        MetricType.Counter => "counter",
+        MetricType.Gauge => "gauge",
+        MetricType.Histogram => "histogram",
+        MetricType.GaugeHistogram => "gaugehistogram",
+        MetricType.Summary => "summary",
+        MetricType.Info => "info",
+        MetricType.StateSet => "stateset",
+        _ => "unknown",
+    };
+}
