@@ -86,7 +86,10 @@ internal static class S3Connection
         var options = new SslClientAuthenticationOptions();
         if (tls.ServerName.Length > 0)
         {
-            options.TargetHost = tls.ServerName;
+            // The handler sets TargetHost to the endpoint's name whatever we say, so the name is compared here, and only the name.
+            options.RemoteCertificateValidationCallback = (_, shown, _, errors) =>
+                (errors & ~SslPolicyErrors.RemoteCertificateNameMismatch) == SslPolicyErrors.None
+                && shown is X509Certificate2 certificate && certificate.MatchesHostname(tls.ServerName);
         }
 
         if (tls.CaFile.Length > 0)
