@@ -214,7 +214,8 @@ public sealed unsafe partial class Head
         return outcome;
     }
 
-    private bool WindowReaches(long timeMs) => Options.OutOfOrderWindowMs > 0 && timeMs >= maxTimeMs - Options.OutOfOrderWindowMs;
+    // After a restart the head may be empty, and the end of the last cut is all that is known of the newest sample.
+    private bool WindowReaches(long timeMs) => Options.OutOfOrderWindowMs > 0 && timeMs >= Math.Max(maxTimeMs, minValidMs) - Options.OutOfOrderWindowMs;
 
     private static bool TryFind(ref HeadSeries series, long timeMs, out ulong bits)
     {
