@@ -28,6 +28,7 @@ public interface IObjectStore : IAsyncDisposable
     ValueTask<ObjectVersion> PutAsync(string key, ReadOnlyMemory<byte> content, PutCondition condition, CancellationToken cancellation);
 
     /// <summary>Stores the content of a local file, of any length, overwriting. After it returns, the object survives a crash of the store's machine.</summary>
+    /// <remarks>The file must never be changed in place afterwards: a store on the same file system may keep a second name of it. It may be removed.</remarks>
     ValueTask UploadAsync(string key, string path, CancellationToken cancellation);
 
     /// <summary>Removes an object; none there is no error.</summary>

@@ -58,6 +58,11 @@ internal sealed class ConfigurationNode
             // The parser's own message may quote the text, and so a secret.
             throw new ObjectStoreConfigurationException($"{source}:{e.Start.Line}: not YAML, at column {e.Start.Column}");
         }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // What some texts that are no YAML make of the parser's own checks ("The scanner should contain no more tokens").
+            throw new ObjectStoreConfigurationException($"{source}: not YAML");
+        }
     }
 
     public ObjectStoreConfigurationException Wrong(string problem) =>

@@ -132,7 +132,7 @@ internal sealed class ConfigurationSection
     /// <summary>Refuses a setting that we know and do not have.</summary>
     public void NotSupported(string key, string reason)
     {
-        if (Take(key) is { } value)
+        if (Take(key) is { Text: not "" } value)
         {
             throw value.Wrong($"not supported: {reason}");
         }

@@ -179,8 +179,7 @@ public sealed class FileSystemObjectStore : IObjectStore
             if (File.Exists(path))
             {
                 File.Delete(path);
-                Posix.FlushFolder(Path.GetDirectoryName(path)!);
-                RemoveEmptyFolders(Path.GetDirectoryName(path)!);
+                RemoveEmptyFolders(FlushNearest(Path.GetDirectoryName(path)!));
             }
 
             return true;
@@ -320,13 +319,13 @@ public sealed class FileSystemObjectStore : IObjectStore
         var folder = Path.GetDirectoryName(path)!;
         for (var attempt = 1; ; attempt++)
         {
-            Directory.CreateDirectory(folder);
             try
             {
+                Directory.CreateDirectory(folder);
                 Posix.Rename(temporary.Path, path);
                 break;
             }
-            catch (DirectoryNotFoundException) when (attempt < FolderTries && File.Exists(temporary.Path))
+            catch (IOException e) when (attempt < FolderTries && (e is DirectoryNotFoundException || !Directory.Exists(folder)))
             {
                 // A deletion next door took the empty folder away in between; make it again.
             }
@@ -339,6 +338,23 @@ public sealed class FileSystemObjectStore : IObjectStore
             if (at.Length <= root.Length)
             {
                 return;
+            }
+        }
+    }
+
+    /// <summary>Flushes a folder after a deletion, or the nearest above it that is there: another deletion may have removed the emptied one.</summary>
+    private string FlushNearest(string folder)
+    {
+        while (true)
+        {
+            try
+            {
+                Posix.FlushFolder(folder);
+                return folder;
+            }
+            catch (DirectoryNotFoundException) when (folder.Length > root.Length)
+            {
+                folder = Path.GetDirectoryName(folder)!;
             }
         }
     }

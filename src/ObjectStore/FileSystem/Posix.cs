@@ -16,6 +16,7 @@ internal static partial class Posix
     private static readonly int wouldBlock = OperatingSystem.IsLinux() ? 11 : 35;
 
     /// <summary>Makes new names and renames in a folder survive a power cut. On Windows the file system does so itself.</summary>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="IOException">The folder cannot be opened or flushed.</exception>
     public static void FlushFolder(string folder)
     {
@@ -34,7 +35,7 @@ internal static partial class Posix
 
         if (failed)
         {
-            throw Failure($"{folder}: cannot flush the folder", error);
+            throw error == NoEntry ? new DirectoryNotFoundException($"{folder}: there is no such folder") : Failure($"{folder}: cannot flush the folder", error);
         }
     }
 

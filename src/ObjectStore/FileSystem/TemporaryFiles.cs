@@ -37,7 +37,7 @@ internal sealed class TemporaryFiles(string folder, TimeProvider time)
         var temporary = New();
         try
         {
-            using var file = Create(temporary.Path, content.Length);
+            using var file = Create(temporary.Path);
             file.Write(content);
             Finish(file);
             return temporary;
@@ -85,7 +85,7 @@ internal sealed class TemporaryFiles(string folder, TimeProvider time)
         var temporary = New();
         try
         {
-            await using var file = Create(temporary.Path, from.Length);
+            await using var file = Create(temporary.Path);
             await from.CopyToAsync(file, bufferBytes, cancellation);
             Finish(file);
             return temporary;
@@ -97,14 +97,12 @@ internal sealed class TemporaryFiles(string folder, TimeProvider time)
         }
     }
 
-    private static FileStream Create(string path, long length) => new(path, new FileStreamOptions
+    private static FileStream Create(string path) => new(path, new FileStreamOptions
     {
         Mode = FileMode.CreateNew,
         Access = FileAccess.ReadWrite,
         Share = FileShare.Read | FileShare.Delete,
         BufferSize = 0,
-        // A full disk is then noticed before the bytes are moved, where the file system can tell.
-        PreallocationSize = length,
     });
 
     private TemporaryFile New()

@@ -32,6 +32,7 @@ internal sealed class S3Calls(S3Options options, string store, TimeProvider time
         var started = time.GetTimestamp();
         using var overall = new CancellationTokenSource(deadline, time);
         string? unclear = null;
+        var last = "";
         for (var tries = 1; ; tries++)
         {
             using var single = new CancellationTokenSource(options.TryTimeout + transfer, time);
@@ -61,6 +62,8 @@ internal sealed class S3Calls(S3Options options, string store, TimeProvider time
                 unclear ??= S3Failure.Describe(failure);
             }
 
+            // What the deadline cut off tells less than what came before it.
+            last = overall.IsCancellationRequested && last.Length > 0 ? last : S3Failure.Describe(failure);
             ThrowIfSettled(call, kind, failure, unclear);
             var pause = PauseAfter(tries);
             var elapsed = time.GetElapsedTime(started);
@@ -68,7 +71,7 @@ internal sealed class S3Calls(S3Options options, string store, TimeProvider time
             {
                 throw new ObjectStoreException(
                     $"{store}: {call.Attempted}: gave up after {tries} {(tries == 1 ? "try" : "tries")} in {elapsed.TotalSeconds:0.0} s; the last: "
-                    + S3Failure.Describe(failure) + Open(call, unclear),
+                    + last + Open(call, unclear),
                     failure);
             }
 

@@ -14,7 +14,7 @@ internal static class S3Connection
     /// <exception cref="ObjectStoreException">A certificate file can't be read.</exception>
     public static (AmazonS3Client Client, HttpClient Http) Open(S3Options options)
     {
-        var http = new HttpClient(Handler(options)) { Timeout = Timeout.InfiniteTimeSpan };
+        var http = new HttpClient(new WholeAnswers(Handler(options))) { Timeout = Timeout.InfiniteTimeSpan };
         var configuration = new AmazonS3Config
         {
             ServiceURL = $"{(options.Insecure ? "http" : "https")}://{options.Endpoint}",
@@ -86,7 +86,10 @@ internal static class S3Connection
         var options = new SslClientAuthenticationOptions();
         if (tls.ServerName.Length > 0)
         {
-            options.TargetHost = tls.ServerName;
+            // The handler sets TargetHost to the endpoint's name whatever we say, so the name is compared here, and only the name.
+            options.RemoteCertificateValidationCallback = (_, shown, _, errors) =>
+                (errors & ~SslPolicyErrors.RemoteCertificateNameMismatch) == SslPolicyErrors.None
+                && shown is X509Certificate2 certificate && certificate.MatchesHostname(tls.ServerName);
         }
 
         if (tls.CaFile.Length > 0)
@@ -126,6 +129,38 @@ internal static class S3Connection
         {
             throw new ObjectStoreException($"{file}: cannot read the certificate: {e.Message}", e);
         }
+    }
+
+    /// <summary>Reads every answer but an object's content before the SDK sees it.</summary>
+    /// <remarks>The SDK parses XML by blocking reads that know of no time limit, so an answer that stalls would hold its thread for ever.</remarks>
+    private sealed class WholeAnswers(HttpMessageHandler inner) : DelegatingHandler(inner)
+    {
+        /// <summary>A page of a listing has at most 1,000 keys of 1,024 bytes, which XML may blow up sixfold.</summary>
+        private const int MaxAnswerBytes = 16 << 20;
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var answer = await base.SendAsync(request, cancellationToken);
+            if (IsObject(request) && answer.IsSuccessStatusCode)
+            {
+                return answer;
+            }
+
+            try
+            {
+                await answer.Content.LoadIntoBufferAsync(MaxAnswerBytes, cancellationToken);
+                return answer;
+            }
+            catch
+            {
+                answer.Dispose();
+                throw;
+            }
+        }
+
+        /// <summary>Each other GET that we send has parameters.</summary>
+        private static bool IsObject(HttpRequestMessage request) =>
+            request.Method == HttpMethod.Get && request.RequestUri!.Query is "" or "?" or "?x-id=GetObject";
     }
 
     private sealed class OneClient(HttpClient http) : HttpClientFactory

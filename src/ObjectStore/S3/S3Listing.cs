@@ -7,6 +7,9 @@ namespace Metrics.ObjectStore;
 /// <summary>Lists a bucket page by page, with either version of the call.</summary>
 internal sealed class S3Listing(AmazonS3Client client, S3Options options, S3Calls calls)
 {
+    /// <summary>S3's bound.</summary>
+    private const int PageKeys = 1000;
+
     /// <summary>The pages of what starts with a prefix; with a delimiter, what goes on after one is folded into folders.</summary>
     public async IAsyncEnumerable<Page> PagesAsync(string attempted, string prefix, string? delimiter, [EnumeratorCancellation] CancellationToken cancellation)
     {
@@ -33,7 +36,7 @@ internal sealed class S3Listing(AmazonS3Client client, S3Options options, S3Call
 
     private async Task<Page> ReadAsync(string prefix, string? delimiter, string? token, CancellationToken limit)
     {
-        var request = new ListObjectsV2Request { BucketName = options.Bucket, Prefix = prefix, Delimiter = delimiter, ContinuationToken = token };
+        var request = new ListObjectsV2Request { BucketName = options.Bucket, Prefix = prefix, Delimiter = delimiter, ContinuationToken = token, MaxKeys = PageKeys };
         var answer = await client.ListObjectsV2Async(request, limit);
         var next = answer.IsTruncated == true ? answer.NextContinuationToken ?? throw Incomplete("a next page without its token") : null;
         return Build(prefix, answer.Name, answer.S3Objects, answer.CommonPrefixes, next);
@@ -41,7 +44,7 @@ internal sealed class S3Listing(AmazonS3Client client, S3Options options, S3Call
 
     private async Task<Page> ReadVersion1Async(string prefix, string? delimiter, string? marker, CancellationToken limit)
     {
-        var request = new ListObjectsRequest { BucketName = options.Bucket, Prefix = prefix, Delimiter = delimiter, Marker = marker };
+        var request = new ListObjectsRequest { BucketName = options.Bucket, Prefix = prefix, Delimiter = delimiter, Marker = marker, MaxKeys = PageKeys };
         var answer = await client.ListObjectsAsync(request, limit);
         string? next = null;
         if (answer.IsTruncated == true)

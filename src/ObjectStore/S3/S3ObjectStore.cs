@@ -13,6 +13,9 @@ namespace Metrics.ObjectStore;
 /// </remarks>
 public sealed class S3ObjectStore : IObjectStore
 {
+    /// <summary>What a whole read is given transfer time for: callers allow far more bytes than there are, and silence is to be noticed soon.</summary>
+    private const int SmallBytes = 8 << 20;
+
     private readonly S3Options options;
     private readonly string keyPrefix;
     private readonly AmazonS3Client client;
@@ -96,7 +99,7 @@ public sealed class S3ObjectStore : IObjectStore
         var fullKey = FullKey(key);
         try
         {
-            return await calls.RunAsync(new S3Call($"get {key}", maxBytes), async limit =>
+            return await calls.RunAsync(new S3Call($"get {key}", Math.Min(maxBytes, SmallBytes)), async limit =>
             {
                 using var answer = await client.GetObjectAsync(GetRequest(fullKey), limit);
                 var content = await S3Body.ReadAllAsync(answer, maxBytes, $"{Name}: get {key}", limit);

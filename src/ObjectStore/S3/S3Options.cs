@@ -122,7 +122,7 @@ public sealed class S3Tls
     /// <summary>PEM file with our certificate's key.</summary>
     public string KeyFile { get; init; } = "";
 
-    /// <summary>The name that the server's certificate must have; empty for the endpoint's.</summary>
+    /// <summary>The name that the server's certificate must have; empty for the endpoint's. The server is still asked for by the endpoint's name (SNI).</summary>
     public string ServerName { get; init; } = "";
 
     /// <summary>Takes any certificate. Then anybody on the way can read and change everything.</summary>

@@ -15,12 +15,19 @@ internal static class Ledger
     public static async Task CheckAsync(IReadOnlyList<IObjectStore> writers, string key, int linesEach)
     {
         await Task.WhenAll(writers.Select((store, writer) => Task.Run(() => WriteAsync(store, key, writer, linesEach))));
-        var final = await ReadAsync(writers[0], key);
-        var want = from writer in Enumerable.Range(0, writers.Count) from line in Enumerable.Range(0, linesEach) select Line(writer, line);
+        await VerifyAsync(writers[0], key, writers.Count, linesEach);
+    }
+
+    /// <summary>Checks that each line of each writer is there, once.</summary>
+    public static async Task VerifyAsync(IObjectStore store, string key, int writers, int linesEach)
+    {
+        var final = await ReadAsync(store, key);
+        var want = from writer in Enumerable.Range(0, writers) from line in Enumerable.Range(0, linesEach) select Line(writer, line);
         Assert.Equal(want.Order(StringComparer.Ordinal), Lines(final.Content).Order(StringComparer.Ordinal));
     }
 
-    private static async Task WriteAsync(IObjectStore store, string key, int writer, int count)
+    /// <summary>Adds the lines of one writer.</summary>
+    public static async Task WriteAsync(IObjectStore store, string key, int writer, int count)
     {
         for (var i = 0; i < count; i++)
         {
