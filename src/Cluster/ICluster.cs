@@ -36,6 +36,10 @@ public interface ITenant
     /// <summary>The shards, ascending by range; together they cover the hash space once.</summary>
     IReadOnlyList<IShard> Shards { get; }
 
+    /// <summary>Copies all blocks, and the heads as blocks unless they are to be skipped, into a folder of its own; gives the folder's name below <c>snapshots</c> of the tenant's folder.</summary>
+    /// <exception cref="ShardUnavailableException">A block can't be read, or the folder can't be written.</exception>
+    ValueTask<string> SnapshotAsync(bool skipHead, CancellationToken cancellation);
+
     /// <summary>Metadata of metrics as senders declared it.</summary>
     IMetricMetadata Metadata { get; }
 }

@@ -1,13 +1,12 @@
-using System.Globalization;
 using System.Runtime.CompilerServices;
 
 namespace Metrics.ObjectStore;
 
-/// <summary>A store in memory, for tests and for trying things out; gone with the process.</summary>
+/// <summary>Objects in memory, for tests. Thread-safe; each call is atomic.</summary>
 public sealed class MemoryObjectStore(TimeProvider time) : IObjectStore
 {
     private readonly Lock gate = new();
-    private readonly SortedDictionary<string, Held> objects = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, Entry> objects = new(StringComparer.Ordinal);
     private long versions;
 
     /// <inheritdoc/>
@@ -17,38 +16,39 @@ public sealed class MemoryObjectStore(TimeProvider time) : IObjectStore
     public ValueTask<ObjectInfo?> FindAsync(string key, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        ObjectKey.Check(key);
-        lock (gate)
-        {
-            return ValueTask.FromResult<ObjectInfo?>(objects.TryGetValue(key, out var held) ? new ObjectInfo(key, held.Content.Length, held.At) : null);
-        }
+        return ValueTask.FromResult(Find(key) is { } entry ? entry.Describe(key) : default(ObjectInfo?));
     }
 
     /// <inheritdoc/>
     public ValueTask<StoredObject?> GetAsync(string key, int maxBytes, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        ObjectKey.Check(key);
-        lock (gate)
+        ArgumentOutOfRangeException.ThrowIfNegative(maxBytes);
+        if (Find(key) is not { } entry)
         {
-            return !objects.TryGetValue(key, out var held) ? ValueTask.FromResult<StoredObject?>(null)
-                : held.Content.Length > maxBytes ? throw new ObjectStoreException($"{Name}: {key} has {held.Content.Length} bytes, more than the {maxBytes} that are read at once")
-                : ValueTask.FromResult<StoredObject?>(new StoredObject([.. held.Content], held.Version));
+            return ValueTask.FromResult<StoredObject?>(null);
         }
+
+        return entry.Content.Length > maxBytes
+            ? throw new ObjectStoreException($"{Name}: get {key}: the object has {entry.Content.Length} bytes, at most {maxBytes} were expected")
+            : ValueTask.FromResult<StoredObject?>(new StoredObject([.. entry.Content], entry.Version));
     }
 
     /// <inheritdoc/>
     public ValueTask<int> ReadAsync(string key, long offset, Memory<byte> into, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        ObjectKey.Check(key);
-        lock (gate)
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        var content = (Find(key) ?? throw new ObjectNotFoundException($"{Name}: read {key}: there is no such object")).Content;
+        if (offset >= content.Length)
         {
-            var content = objects.TryGetValue(key, out var held) ? held.Content : throw new ObjectNotFoundException($"{Name}: there is no {key}");
-            var count = (int)Math.Clamp(content.Length - offset, 0, into.Length);
-            content.AsSpan(content.Length == 0 ? 0 : (int)Math.Min(offset, content.Length), count).CopyTo(into.Span);
-            return ValueTask.FromResult(count);
+            return ValueTask.FromResult(0);
         }
+
+        var part = content.AsMemory((int)offset);
+        part = part[..Math.Min(part.Length, into.Length)];
+        part.CopyTo(into);
+        return ValueTask.FromResult(part.Length);
     }
 
     /// <inheritdoc/>
@@ -58,26 +58,40 @@ public sealed class MemoryObjectStore(TimeProvider time) : IObjectStore
         ObjectKey.Check(key);
         lock (gate)
         {
-            var there = objects.TryGetValue(key, out var held);
-            if (condition.MustBeAbsent && there)
+            objects.TryGetValue(key, out var present);
+            if (condition.MustBeAbsent && present is not null)
             {
-                throw new ConditionFailedException($"{Name}: {key} was to be absent, and is there");
+                throw new ConditionFailedException($"{Name}: put {key}: there is such an object already");
             }
 
-            if (condition.Version is { } want && (!there || held.Version != want))
+            if (condition.Version is { } version && present?.Version != version)
             {
-                throw new ConditionFailedException($"{Name}: {key} was to be of version {want.Text}, and is {(there ? held.Version.Text : "absent")}");
+                throw new ConditionFailedException($"{Name}: put {key}: the object is {present?.Version.Text ?? "absent"}, not {version.Text}");
             }
 
-            var version = new ObjectVersion((++versions).ToString(CultureInfo.InvariantCulture));
-            objects[key] = new Held(content.ToArray(), version, time.GetUtcNow());
-            return ValueTask.FromResult(version);
+            return ValueTask.FromResult(Store(key, content.ToArray()));
         }
     }
 
     /// <inheritdoc/>
-    public async ValueTask UploadAsync(string key, string path, CancellationToken cancellation) =>
-        await PutAsync(key, await File.ReadAllBytesAsync(path, cancellation), PutCondition.None, cancellation);
+    public async ValueTask UploadAsync(string key, string path, CancellationToken cancellation)
+    {
+        ObjectKey.Check(key);
+        byte[] content;
+        try
+        {
+            content = await File.ReadAllBytesAsync(path, cancellation);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ObjectStoreException($"{Name}: upload {path} as {key}: {e.Message}", e);
+        }
+
+        lock (gate)
+        {
+            Store(key, content);
+        }
+    }
 
     /// <inheritdoc/>
     public ValueTask DeleteAsync(string key, CancellationToken cancellation)
@@ -95,37 +109,63 @@ public sealed class MemoryObjectStore(TimeProvider time) : IObjectStore
     /// <inheritdoc/>
     public async IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        ObjectKey.CheckPrefix(prefix);
-        List<ObjectInfo> found;
-        lock (gate)
-        {
-            found = [.. objects.Where(o => o.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(o => new ObjectInfo(o.Key, o.Value.Content.Length, o.Value.At))];
-        }
-
-        foreach (var one in found)
+        foreach (var info in Under(prefix))
         {
             cancellation.ThrowIfCancellationRequested();
-            await Task.CompletedTask;
-            yield return one;
+            yield return info;
         }
+
+        await ValueTask.CompletedTask;
     }
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<string> ListFoldersAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        var seen = new HashSet<string>(StringComparer.Ordinal);
-        await foreach (var one in ListAsync(prefix, cancellation))
+        var folders = from info in Under(prefix)
+                      let rest = info.Key[prefix.Length..]
+                      let slash = rest.IndexOf('/')
+                      where slash > 0
+                      select rest[..slash];
+        foreach (var folder in folders.Distinct(StringComparer.Ordinal))
         {
-            var slash = one.Key.IndexOf('/', prefix.Length);
-            if (slash > 0 && seen.Add(one.Key[prefix.Length..slash]))
-            {
-                yield return one.Key[prefix.Length..slash];
-            }
+            cancellation.ThrowIfCancellationRequested();
+            yield return folder;
         }
+
+        await ValueTask.CompletedTask;
     }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private readonly record struct Held(byte[] Content, ObjectVersion Version, DateTimeOffset At);
+    private List<ObjectInfo> Under(string prefix)
+    {
+        ObjectKey.CheckPrefix(prefix);
+        lock (gate)
+        {
+            return [.. objects.Where(o => o.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(o => o.Value.Describe(o.Key))];
+        }
+    }
+
+    private Entry? Find(string key)
+    {
+        ObjectKey.Check(key);
+        lock (gate)
+        {
+            return objects.GetValueOrDefault(key);
+        }
+    }
+
+    /// <summary>Replaces an object. The caller holds the gate.</summary>
+    private ObjectVersion Store(string key, byte[] content)
+    {
+        var version = new ObjectVersion($"m{++versions}");
+        objects[key] = new Entry(content, version, time.GetUtcNow());
+        return version;
+    }
+
+    private sealed record Entry(byte[] Content, ObjectVersion Version, DateTimeOffset ModifiedAt)
+    {
+        public ObjectInfo Describe(string key) => new(key, Content.Length, ModifiedAt);
+    }
 }

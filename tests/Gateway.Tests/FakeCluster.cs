@@ -43,6 +43,8 @@ internal sealed class FakeTenant : ITenant
 
     public IReadOnlyList<IShard> Shards { get; }
 
+    public ValueTask<string> SnapshotAsync(bool skipHead, CancellationToken cancellation) => ValueTask.FromResult("snapshot");
+
     public IMetricMetadata Metadata { get; } = new FakeMetadata();
 
     /// <summary>All samples as text, in order.</summary>

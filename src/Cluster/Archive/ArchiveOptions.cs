@@ -21,6 +21,15 @@ public sealed class ArchiveOptions
     /// <summary>How long blocks are kept.</summary>
     public RetentionOptions Retention { get; init; } = new();
 
+    /// <summary>When blocks are merged.</summary>
+    public CompactionOptions Compaction { get; init; } = new();
+
+    /// <summary>The most series of a merged block, beyond which it is cut by hash range; an index takes about half a kilobyte for each while it is written. 4 million by default.</summary>
+    public long MaxBlockSeries { get; init; } = 4_000_000;
+
+    /// <summary>The most bytes of a merged block, beyond which it is cut by hash range. 64 GiB by default.</summary>
+    public long MaxBlockBytes { get; init; } = 64L * 1024 * 1024 * 1024;
+
     /// <summary>Complaints, each naming key, value and what is allowed; none when all is well.</summary>
     internal IEnumerable<string?> Validate()
     {

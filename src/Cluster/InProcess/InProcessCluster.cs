@@ -206,7 +206,7 @@ public sealed class InProcessCluster : ICluster
             shards[i] = new Shard(shard, Path.Combine(folder, "shards", shard.Range.ToString()), options.MaxFuture, engine, time, opener, report);
         }
 
-        return new Tenant(id, shards, TenantMetadata.Open(folder));
+        return new Tenant(id, folder, shards, TenantMetadata.Open(folder), time);
     }
 
     private async Task OpenShardAsync(Shard shard)

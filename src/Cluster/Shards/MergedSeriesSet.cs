@@ -123,20 +123,7 @@ internal sealed class MergedSeriesSet : ISeriesSet
         }
 
         into.Truncate(start);
-        var l = 0;
-        var r = 0;
-        while (l < left.Count || r < right.Count)
-        {
-            if (r == right.Count || (l < left.Count && left.Times[l] <= right.Times[r]))
-            {
-                r += r < right.Count && left.Times[l] == right.Times[r] ? 1 : 0;
-                into.AddFrom(left, l++);
-            }
-            else
-            {
-                into.AddFrom(right, r++);
-            }
-        }
+        SampleBuffer.Merge(left, right, into);
     }
 
     private struct Part

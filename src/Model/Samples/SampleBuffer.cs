@@ -117,6 +117,24 @@ public sealed class SampleBuffer : IDisposable
         }
     }
 
+    /// <summary>Appends to a buffer the samples of two others, each ascending in time, as one ascending run; of two samples at one instant that of <paramref name="winner"/> stays.</summary>
+    public static void Merge(SampleBuffer winner, SampleBuffer other, SampleBuffer into)
+    {
+        int w = 0, o = 0;
+        while (w < winner.Count || o < other.Count)
+        {
+            if (o == other.Count || (w < winner.Count && winner.times[w] <= other.times[o]))
+            {
+                o += o < other.Count && winner.times[w] == other.times[o] ? 1 : 0;
+                into.AddFrom(winner, w++);
+            }
+            else
+            {
+                into.AddFrom(other, o++);
+            }
+        }
+    }
+
     /// <summary>Columns with room for <paramref name="count"/> more samples, for decoders that write in bulk; follow with <see cref="Advance"/>.</summary>
     public void Reserve(int count, out Span<long> timeColumn, out Span<double> valueColumn)
     {

@@ -177,7 +177,9 @@ public sealed class BlockReader : IDisposable
         }
     }
 
-    internal void Decode(ChunkMeta chunk, TimeRange range, SampleBuffer into)
+    /// <summary>Appends the samples of a chunk within a range, while the caller holds a reference to the block.</summary>
+    /// <exception cref="InvalidDataException">The chunk is damaged; the message names file, offset and reason.</exception>
+    public void Decode(ChunkMeta chunk, TimeRange range, SampleBuffer into)
     {
         var data = segments.Read(chunk.Reference, out var encoding);
         try

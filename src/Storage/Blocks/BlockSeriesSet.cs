@@ -95,7 +95,9 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range) : ISeri
                 next.Clear();
                 block.Decode(chunk, range, next);
                 both.Clear();
-                Merge(merged, next, both);
+
+                // Of two samples at one instant the one of the chunk that stands first in the index stays.
+                SampleBuffer.Merge(merged, next, both);
                 (merged, both) = (both, merged);
             }
 
@@ -110,7 +112,7 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range) : ISeri
 
                 if (at == deleted.Length || !deleted[at].Contains(time))
                 {
-                    Copy(merged, i, into);
+                    into.AddFrom(merged, i);
                 }
             }
         }
@@ -119,40 +121,6 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range) : ISeri
             merged.Dispose();
             next.Dispose();
             both.Dispose();
-        }
-    }
-
-    // Of two samples at one instant the one of the chunk that stands first in the index stays.
-    private static void Merge(SampleBuffer left, SampleBuffer right, SampleBuffer into)
-    {
-        int l = 0, r = 0;
-        while (l < left.Count || r < right.Count)
-        {
-            if (r == right.Count || (l < left.Count && left.Times[l] <= right.Times[r]))
-            {
-                if (r < right.Count && left.Times[l] == right.Times[r])
-                {
-                    r++;
-                }
-
-                Copy(left, l++, into);
-            }
-            else
-            {
-                Copy(right, r++, into);
-            }
-        }
-    }
-
-    private static void Copy(SampleBuffer from, int index, SampleBuffer into)
-    {
-        if (from.HasHistograms && from.Histograms[index] is { } histogram)
-        {
-            into.Add(from.Times[index], histogram);
-        }
-        else
-        {
-            into.Add(from.Times[index], from.Values[index]);
         }
     }
 

@@ -70,6 +70,9 @@ public sealed class BlockWriter : IDisposable
     /// <summary>Series with at least one chunk so far, the one at hand included.</summary>
     public ulong SeriesCount => seriesCount + (chunks.Count > 0 ? 1UL : 0);
 
+    /// <summary>Chunks so far.</summary>
+    public ulong ChunkCount => chunkCount;
+
     /// <summary>Begins the next series; one that then gets no chunk is left out.</summary>
     /// <param name="canonicalLabels">Greater than those of the series before; the order is checked when the series ends.</param>
     public void BeginSeries(ReadOnlySpan<byte> canonicalLabels)

@@ -1,5 +1,6 @@
 using Metrics.Model;
 using Metrics.ObjectStore;
+using Metrics.Storage;
 using MatchType = Metrics.Model.MatchType;
 
 namespace Metrics.Cluster.Tests;
@@ -32,7 +33,7 @@ public sealed class CrashTests : IDisposable
             images.Add((image, what, operation));
         }
 
-        var options = new ArchiveOptions { Retention = new RetentionOptions { Raw = TimeSpan.FromMilliseconds(20 * RangeMs) }, DeleteDelay = TimeSpan.FromMinutes(1), SweepEvery = TimeSpan.Zero };
+        var options = new ArchiveOptions { Compaction = Ranges, Retention = new RetentionOptions { Raw = TimeSpan.FromMilliseconds(20 * RangeMs) }, DeleteDelay = TimeSpan.FromMinutes(1), SweepEvery = TimeSpan.Zero };
         await using (var store = Open(live, options, Step))
         {
             foreach (var act in Operations(store))
@@ -48,7 +49,7 @@ public sealed class CrashTests : IDisposable
         foreach (var (folder, step, during) in images)
         {
             // What is left over is removed at once here, so that a leak shows.
-            var eager = new ArchiveOptions { DeleteDelay = TimeSpan.Zero, OrphanGrace = TimeSpan.Zero, SweepEvery = TimeSpan.Zero };
+            var eager = new ArchiveOptions { Compaction = Ranges, DeleteDelay = TimeSpan.Zero, OrphanGrace = TimeSpan.Zero, SweepEvery = TimeSpan.Zero };
             await using var store = Open(folder, eager, null);
             var found = Read(store);
             Assert.True(Equal(found, states[during - 1]) || Equal(found, states[during]), $"after '{step}' in operation {during}: {found.Count} samples; {states[during - 1].Count} before, {states[during].Count} after");
@@ -90,6 +91,8 @@ public sealed class CrashTests : IDisposable
         yield return () => store.ArchiveAsync(CancellationToken.None);
     }
 
+    private static CompactionOptions Ranges => new() { Ranges = [TimeSpan.FromMilliseconds(2 * RangeMs), TimeSpan.FromMilliseconds(4 * RangeMs)] };
+
     private static Func<Task> Do(Action act) => () =>
     {
         act();
@@ -108,7 +111,7 @@ public sealed class CrashTests : IDisposable
         Assert.False(Directory.Exists(Path.Combine(bucket, "shards", "all", "uploads")), $"after '{step}' in operation {during}: notes of uploads stay");
         Assert.Empty(Directory.GetDirectories(Path.Combine(folder, "shard", ShardArchive.PendingFolder)));
         Assert.False(Directory.Exists(Path.Combine(folder, "shard", ShardArchive.CompactingFolder)) && Directory.EnumerateFileSystemEntries(Path.Combine(folder, "shard", ShardArchive.CompactingFolder)).Any());
-        Assert.Empty(Directory.GetFiles(Path.Combine(folder, "bucket", ".tmp")));
+        Assert.Empty(Directory.GetFiles(Path.Combine(folder, "bucket"), "*.tmp", SearchOption.AllDirectories));
     }
 
     private static bool Equal(SortedDictionary<(string, long), double> left, SortedDictionary<(string, long), double> right) => left.Count == right.Count && !left.Except(right).Any();
@@ -220,7 +223,7 @@ public sealed class CrashTests : IDisposable
 
         public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
-        public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch.AddYears(50) + passed;
+        public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch.AddYears(90) + passed;
 
         public override long GetTimestamp() => passed.Ticks;
 

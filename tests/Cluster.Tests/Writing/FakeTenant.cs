@@ -18,6 +18,8 @@ internal sealed class FakeTenant : ITenant
 
     public IReadOnlyList<IShard> Shards { get; }
 
+    public ValueTask<string> SnapshotAsync(bool skipHead, CancellationToken cancellation) => ValueTask.FromResult("snapshot");
+
     public IMetricMetadata Metadata => throw new NotSupportedException();
 
     public IEnumerable<(string Labels, long Time, double Value)> Samples => Fakes.SelectMany(f => f.Samples).OrderBy(s => s.Labels, StringComparer.Ordinal).ThenBy(s => s.Time);
