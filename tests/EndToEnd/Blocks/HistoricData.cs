@@ -13,13 +13,16 @@ internal sealed class HistoricData
     // Never at the edge of a window: there the releases of Prometheus differ.
     private const int OffsetMs = 7;
 
+    // Close to zero a counter's extrapolation is bounded, which the releases do differently, too.
+    private const double CounterBase = 1e6;
+
     public HistoricData(long startMs, int hours)
     {
         StartMs = startMs;
         Times = [.. Enumerable.Range(0, hours * 240).Select(i => startMs + ((long)i * StepMs) + OffsetMs)];
         for (var s = 0; s < 12; s++)
         {
-            Floats.Add((Labels.Of(("__name__", "requests_total"), ("code", s % 3 == 0 ? "500" : "200"), ("instance", $"host-{s}"), ("job", "api")), i => s + ((i % 300) * (s + 1.5))));
+            Floats.Add((Labels.Of(("__name__", "requests_total"), ("code", s % 3 == 0 ? "500" : "200"), ("instance", $"host-{s}"), ("job", "api")), i => CounterBase + s + ((i % 300) * (s + 1.5))));
             Floats.Add((Labels.Of(("__name__", "temperature"), ("instance", $"host-{s}")), i => Gauge(i + s)));
         }
 
