@@ -65,6 +65,51 @@ public sealed class BlocksWithPrometheusTests(ITestOutputHelper log) : IDisposab
         await PromtoolAgreesAsync(data, exported);
     }
 
+    [Fact]
+    public async Task ABlockThatIsDamagedUnderTheServerIsNamedInAWarningAndTheOthersServe()
+    {
+        var data = new HistoricData(1_600_000_000_000 - (1_600_000_000_000 % HistoricData.RangeMs), hours: 4);
+        var blocks = directory.Sub("blocks");
+        data.WriteBlocks(blocks);
+        var (start, end) = (data.StartMs / 1000.0, data.EndMs / 1000.0);
+        await RunAsync(0, "tsdb", "import", blocks, "--tenant", "default", "--data-dir", directory.Sub("ours"), "--storage-shards-per-tenant", "2");
+        using var ours = await MetricsServer.StartAsync(directory.Sub("ours"));
+        async Task<(double Samples, int Warnings)> AskAsync()
+        {
+            var answer = await PrometheusApi.QueryAsync(http, ours.Address, "sum(count_over_time(requests_total[5h]))", end);
+            return (PrometheusApi.Points(answer)[""][0].Value, answer.TryGetProperty("warnings", out var warnings) ? warnings.GetArrayLength() : 0);
+        }
+
+        var all = data.Times.Length * 12.0;
+        Assert.Equal((all, 0), await AskAsync());
+        while (Directory.EnumerateDirectories(directory.Sub("ours"), "pending", SearchOption.AllDirectories).Any(p => Directory.EnumerateDirectories(p).Any()))
+        {
+            await Task.Delay(50); // Until they are published, and stay where they are.
+        }
+
+        var chunks = Directory.EnumerateFiles(directory.Sub("ours"), "000001", SearchOption.AllDirectories).Order(StringComparer.Ordinal).First();
+        using (var file = new FileStream(chunks, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete))
+        {
+            // Every chunk of it.
+            for (var at = 8 + 20; at < file.Length; at += 40)
+            {
+                file.Position = at;
+                file.WriteByte(0xa5);
+            }
+        }
+
+        var (left, warned) = await AskAsync();
+        Assert.InRange(left, 1, all - 1);
+        Assert.Equal(1, warned);
+        Assert.Equal((left, 1), await AskAsync());
+        Assert.Contains("is damaged and set aside", ours.Program.Output, StringComparison.Ordinal);
+        Assert.Contains("/chunks/000001: offset ", ours.Program.Output, StringComparison.Ordinal);
+
+        // What does not touch the block is not warned of.
+        var elsewhere = await PrometheusApi.QueryAsync(http, ours.Address, "requests_total", start - 86_400);
+        Assert.False(elsewhere.TryGetProperty("warnings", out _));
+    }
+
     private static async Task PromtoolAgreesAsync(HistoricData data, string blocks)
     {
         var (_, listed) = await RunningProgram.RunAsync("promtool", "tsdb", "list", blocks);
