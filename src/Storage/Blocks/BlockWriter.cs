@@ -1,5 +1,5 @@
-using Metrics.Model;
 using System.Buffers.Binary;
+using Metrics.Model;
 
 namespace Metrics.Storage;
 
