@@ -158,14 +158,30 @@ internal sealed class HistoricData
     private static HistogramSample Message(FloatHistogram h, bool isFloat, long timeMs) => isFloat
         ? new HistogramSample
         {
-            IsFloat = true, TimestampMs = timeMs, Schema = h.Schema, ZeroThreshold = h.ZeroThreshold, ZeroCountFloat = h.ZeroCount, CountFloat = h.Count, Sum = h.Sum,
-            PositiveSpans = h.PositiveSpans, PositiveCounts = h.PositiveBuckets, NegativeSpans = h.NegativeSpans, NegativeCounts = h.NegativeBuckets,
+            IsFloat = true,
+            TimestampMs = timeMs,
+            Schema = h.Schema,
+            ZeroThreshold = h.ZeroThreshold,
+            ZeroCountFloat = h.ZeroCount,
+            CountFloat = h.Count,
+            Sum = h.Sum,
+            PositiveSpans = h.PositiveSpans,
+            PositiveCounts = h.PositiveBuckets,
+            NegativeSpans = h.NegativeSpans,
+            NegativeCounts = h.NegativeBuckets,
         }
         : new HistogramSample
         {
-            TimestampMs = timeMs, Schema = h.Schema, ZeroThreshold = h.ZeroThreshold, ZeroCountInteger = (ulong)h.ZeroCount, CountInteger = (ulong)h.Count, Sum = h.Sum,
-            PositiveSpans = h.PositiveSpans, PositiveDeltas = [(long)h.PositiveBuckets[0], (long)(h.PositiveBuckets[1] - h.PositiveBuckets[0])],
-            NegativeSpans = h.NegativeSpans, NegativeDeltas = [(long)h.NegativeBuckets[0]],
+            TimestampMs = timeMs,
+            Schema = h.Schema,
+            ZeroThreshold = h.ZeroThreshold,
+            ZeroCountInteger = (ulong)h.ZeroCount,
+            CountInteger = (ulong)h.Count,
+            Sum = h.Sum,
+            PositiveSpans = h.PositiveSpans,
+            PositiveDeltas = [(long)h.PositiveBuckets[0], (long)(h.PositiveBuckets[1] - h.PositiveBuckets[0])],
+            NegativeSpans = h.NegativeSpans,
+            NegativeDeltas = [(long)h.NegativeBuckets[0]],
         };
 
     private void WriteFloats(BlockWriter writer, Func<int, double?> value, TimeRange range)
