@@ -122,7 +122,12 @@ public sealed class BlocksWithPrometheusTests(ITestOutputHelper log) : IDisposab
             Assert.Equal([block.Meta.Stats.NumSamples, block.Meta.Stats.NumChunks, block.Meta.Stats.NumSeries], row[4..7].Select(n => ulong.Parse(n, CultureInfo.InvariantCulture)));
             var (code, analysis) = await RunningProgram.RunAsync("promtool", "tsdb", "analyze", blocks, block.Meta.Ulid.ToString());
             Assert.True(code == 0, analysis);
-            Assert.Contains($"Series: {block.Meta.Stats.NumSeries}\n", analysis, StringComparison.Ordinal);
+            var own = JsonDocument.Parse(await RunAsync(0, "tsdb", "inspect", blocks, "--block", block.Meta.Ulid.ToString(), "--json")).RootElement;
+            Assert.Equal(block.Meta.Stats.NumSeries, own.GetProperty("series").GetUInt64());
+            Assert.Contains($"Series: {own.GetProperty("series")}\n", analysis, StringComparison.Ordinal);
+            Assert.Contains($"Label names: {own.GetProperty("labelNames")}\n", analysis, StringComparison.Ordinal);
+            Assert.Contains($"Postings (unique label pairs): {own.GetProperty("labelPairs")}\n", analysis, StringComparison.Ordinal);
+            Assert.Contains($"Postings entries (total label pairs): {own.GetProperty("postingsEntries")}\n", analysis, StringComparison.Ordinal);
         }
 
         // This promtool prints floats only.
