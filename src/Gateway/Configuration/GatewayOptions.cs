@@ -17,4 +17,7 @@ public sealed class GatewayOptions
 
     /// <summary>Where data lies and how.</summary>
     public LocalStorageOptions Storage { get; } = new();
+
+    /// <summary>Where blocks go for long.</summary>
+    public ArchiveSettings Archive { get; } = new();
 }
