@@ -143,6 +143,20 @@ public sealed class TsdbCommandTests : IDisposable
         Assert.Empty(Directory.EnumerateFileSystemEntries(scratch));
     }
 
+    [Fact]
+    public async Task ABlockThatIsBeingUploadedIsReadFromWhereItIsWhole()
+    {
+        var block = WriteBlock(1);
+        Directory.CreateDirectory(Path.Combine(data, "bucket", block)); // Begun, meta.json not there yet.
+        var copy = Directory.CreateDirectory(Path.Combine(data, "pending")).FullName;
+        var (_, want, _) = await RunAsync("dump", Path.Combine(data, block));
+        Assert.Equal((0, want, ""), await RunAsync("dump", data));
+        Directory.Move(Path.Combine(data, block), Path.Combine(copy, block));
+        Assert.Equal((0, want, ""), await RunAsync("dump", data));
+        var unfinished = Directory.CreateDirectory(Path.Combine(data, "01ARZ3NDEKTSV4RRFFQ69G5FAV")).FullName;
+        Assert.Equal((0, want, $"metrics: {unfinished} has no meta.json, so it is no whole block, and was left out\n"), await RunAsync("dump", data));
+    }
+
     private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] args)
     {
         using var output = new StringWriter();

@@ -95,6 +95,27 @@ internal sealed class BlockPlace : IAsyncDisposable
         }
     }
 
+    /// <summary>The blocks that can be read, each once: one that waits for its upload may lie in the bucket, too. Those that are not whole are named.</summary>
+    public IReadOnlyList<PlacedBlock> Readable(TextWriter error)
+    {
+        var readable = new List<PlacedBlock>();
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var block in Blocks.Where(b => b.IsWhole))
+        {
+            if (seen.Add(block.Ulid))
+            {
+                readable.Add(block);
+            }
+        }
+
+        foreach (var block in Blocks.Where(b => !b.IsWhole && !seen.Contains(b.Ulid)))
+        {
+            error.WriteLine($"metrics: {block.Name} has no {BlockMeta.FileName}, so it is no whole block, and was left out");
+        }
+
+        return readable;
+    }
+
     /// <summary>Opens blocks, oldest first; they stay open until the result is disposed.</summary>
     /// <exception cref="InvalidDataException">One is damaged.</exception>
     public static async Task<OpenBlocks> OpenAsync(IEnumerable<PlacedBlock> blocks, CancellationToken stop)

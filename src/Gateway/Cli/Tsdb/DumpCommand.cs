@@ -19,7 +19,7 @@ internal static class DumpCommand
         {
             var selections = TsdbCommands.Selections(parsed.GetValue(match)!);
             await using var place = await at.OpenAsync(parsed, stop);
-            using var open = await BlockPlace.OpenAsync(place.Blocks, stop);
+            using var open = await BlockPlace.OpenAsync(place.Readable(error), stop);
             using var walk = new SeriesWalk(open.Blocks, selections, new TimeRange(parsed.GetValue(min), parsed.GetValue(max)));
             using var lines = new SampleLines(output);
             while (walk.MoveNext())

@@ -30,7 +30,7 @@ internal static class ExportCommand
             var selections = TsdbCommands.Selections(parsed.GetValue(match)!);
             var range = new TimeRange(parsed.GetValue(min), parsed.GetValue(max));
             await using var place = await at.OpenAsync(parsed, stop);
-            using var open = await BlockPlace.OpenAsync(place.Blocks, stop);
+            using var open = await BlockPlace.OpenAsync(place.Readable(error), stop);
             return parsed.GetValue(format) == Prometheus
                 ? ExportBlocks(open, selections, range, parsed.GetValue(to), output, stop)
                 : ExportText(open, selections, range, parsed.GetValue(to), output, error, stop);

@@ -63,7 +63,7 @@ internal static class ImportCommand
         await using var cluster = await open(options, ServeProcess.EngineOptionsOf(options), loggers, stop);
         var import = await BlockImport.BeginAsync(cluster, options.Storage.DataDir, tenant, keepLabels, stop);
         int imported = 0, failed = 0;
-        foreach (var from in place.Blocks)
+        foreach (var from in place.Readable(error))
         {
             if (from.IsMarkedForDeletion)
             {

@@ -30,7 +30,7 @@ internal static class InspectCommand
             }
 
             await using var place = await at.OpenAsync(parsed, stop);
-            using var open = await BlockPlace.OpenAsync([await PickAsync(place, parsed.GetValue(block), stop)], stop);
+            using var open = await BlockPlace.OpenAsync([await PickAsync(place.Readable(error), parsed.GetValue(block), stop)], stop);
             var analysis = BlockAnalysis.Of(open.Blocks[0], selections.Count == 0 ? [] : selections[0], Math.Max(parsed.GetValue(limit), 0), stop);
             if (parsed.GetValue(json))
             {
@@ -46,16 +46,16 @@ internal static class InspectCommand
         return command;
     }
 
-    private static async Task<PlacedBlock> PickAsync(BlockPlace place, string? ulid, CancellationToken stop)
+    private static async Task<PlacedBlock> PickAsync(IReadOnlyList<PlacedBlock> readable, string? ulid, CancellationToken stop)
     {
         if (ulid is not null)
         {
-            return place.Blocks.FirstOrDefault(b => b.IsCalled(ulid)) ?? throw new CommandException(ExitCode.Failure, $"there is no block {ulid}");
+            return readable.FirstOrDefault(b => b.IsCalled(ulid)) ?? throw new CommandException(ExitCode.Failure, $"there is no block {ulid}");
         }
 
         PlacedBlock? newest = null;
         var newestEnd = (long.MinValue, default(Ulid));
-        foreach (var block in place.Blocks)
+        foreach (var block in readable)
         {
             var meta = await block.ReadMetaAsync(stop);
             if (newest is null || (meta.MaxTime, meta.Ulid).CompareTo(newestEnd) > 0)
@@ -65,7 +65,7 @@ internal static class InspectCommand
             }
         }
 
-        return newest!;
+        return newest ?? throw new CommandException(ExitCode.Failure, "there is no whole block");
     }
 
     private static IEnumerable<(string Key, string Title, IReadOnlyList<RankedName> Names)> Lists(BlockAnalysis analysis) =>

@@ -22,7 +22,7 @@ internal static class ListCommand
         command.SetAction((parsed, stop) => TsdbCommands.RunAsync(error, async () =>
         {
             await using var place = await at.OpenAsync(parsed, stop);
-            var blocks = await ReadAllAsync(place, stop);
+            var blocks = await ReadAllAsync(place.Readable(error), stop);
             if (parsed.GetValue(json))
             {
                 using var list = new JsonLines(output);
@@ -48,10 +48,10 @@ internal static class ListCommand
         return hours > 0 ? $"{hours}h{minutes}m{seconds}s" : minutes > 0 ? $"{minutes}m{seconds}s" : $"{seconds}s";
     }
 
-    private static async Task<List<(string Folder, BlockMeta Meta, long Bytes)>> ReadAllAsync(BlockPlace place, CancellationToken stop)
+    private static async Task<List<(string Folder, BlockMeta Meta, long Bytes)>> ReadAllAsync(IReadOnlyList<PlacedBlock> readable, CancellationToken stop)
     {
         var blocks = new List<(string Folder, BlockMeta Meta, long Bytes)>();
-        foreach (var block in place.Blocks)
+        foreach (var block in readable)
         {
             blocks.Add((block.Name, await block.ReadMetaAsync(stop), block.Bytes));
         }

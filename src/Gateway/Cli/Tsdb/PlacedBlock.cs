@@ -18,8 +18,14 @@ internal abstract class PlacedBlock
     /// <summary>True when Thanos or Mimir will delete it, because another block holds its samples.</summary>
     public abstract bool IsMarkedForDeletion { get; }
 
+    /// <summary>False for one that is being uploaded or removed: <c>meta.json</c> comes last and goes first.</summary>
+    public abstract bool IsWhole { get; }
+
+    /// <summary>Its ULID, as its folder says.</summary>
+    public string Ulid => Path.GetFileName(Path.TrimEndingDirectorySeparator(Name)).ToUpperInvariant();
+
     /// <summary>True when it is called so.</summary>
-    public bool IsCalled(string ulid) => Path.GetFileName(Name.AsSpan()).Equals(ulid, StringComparison.OrdinalIgnoreCase);
+    public bool IsCalled(string ulid) => Ulid.Equals(ulid, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Reads what it says of itself.</summary>
     /// <exception cref="InvalidDataException">That is damaged.</exception>
@@ -40,6 +46,9 @@ internal sealed class LocalBlock(string folder) : PlacedBlock
 
     /// <inheritdoc/>
     public override long Bytes => new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length);
+
+    /// <inheritdoc/>
+    public override bool IsWhole => File.Exists(Path.Combine(folder, BlockMeta.FileName));
 
     /// <inheritdoc/>
     public override bool IsMarkedForDeletion => File.Exists(Path.Combine(folder, DeletionMark));
@@ -69,6 +78,9 @@ internal sealed class RemoteBlock(IObjectStore store, string folder, IReadOnlyLi
 
     /// <inheritdoc/>
     public override long Bytes => objects.Sum(o => o.Length);
+
+    /// <inheritdoc/>
+    public override bool IsWhole => objects.Any(o => o.Key.EndsWith("/" + BlockMeta.FileName, StringComparison.Ordinal));
 
     /// <inheritdoc/>
     public override bool IsMarkedForDeletion => objects.Any(o => o.Key.EndsWith("/" + DeletionMark, StringComparison.Ordinal));
