@@ -191,6 +191,13 @@ internal sealed partial class ShardArchive : IDisposable
             var now = manifest.Current;
             var known = now.Blocks.Select(b => b.Meta.Ulid.ToString()).Concat(now.Retired.Select(r => r.Ulid)).ToHashSet(StringComparer.Ordinal);
             published = [.. pending.Keys.Where(u => known.Contains(u.ToString()))];
+
+            // A query may hold a block and not have opened it yet: it must find the files, which stay readable once they are open.
+            foreach (var block in Blocks.Live.Where(b => published.Contains(b.Ulid)))
+            {
+                Blocks.Open(block);
+            }
+
             published.ForEach(u => pending.Remove(u));
             var wanted = now.Blocks.Select(b => (Block: b, IsPending: false)).Concat(pending.Values.Select(b => (Block: b, IsPending: true))).ToList();
             var keys = wanted.Select(w => w.Block.Key).ToHashSet();

@@ -67,6 +67,9 @@ internal sealed class ShardBlocks(Action<string> report) : IDisposable
         }
     }
 
+    /// <summary>Opens a live block now rather than when it is first asked; a damaged one is set aside. Only who keeps it live calls this.</summary>
+    public void Open(LiveBlock block) => Visit(block, static _ => { });
+
     /// <summary>Takes blocks off and puts others in, in one step; running reads of those that leave end undisturbed.</summary>
     public void Replace(IReadOnlyCollection<LiveBlock> leaving, IEnumerable<LiveBlock> coming)
     {

@@ -22,6 +22,9 @@ internal sealed class Shard : IShard, IAsyncDisposable
     /// <summary>How long a failed shard waits before it is opened again: a full disk seldom empties faster, and senders back off to 5 s.</summary>
     public static readonly TimeSpan ReopenAfter = TimeSpan.FromSeconds(5);
 
+    /// <summary>How often one query goes on without a block that it found damaged.</summary>
+    private const int DamagePerQueryMax = 4;
+
     private readonly string folder;
     private readonly long maxFutureMs;
     private readonly TimeProvider time;
@@ -132,7 +135,24 @@ internal sealed class Shard : IShard, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation) => leaf.RunAsync(fragment, cancellation);
+    public async ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await leaf.RunAsync(fragment, cancellation);
+            }
+            catch (InvalidDataException) when (attempt < DamagePerQueryMax)
+            {
+                // The block is set aside now, and the log says why: the rest answers, with a warning.
+            }
+            catch (InvalidDataException e)
+            {
+                throw new QueryException(QueryErrorKind.Internal, $"data of shard {Id} is damaged; the server's log says where", e);
+            }
+        }
+    }
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation) =>

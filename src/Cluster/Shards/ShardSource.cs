@@ -1,3 +1,4 @@
+using System.Globalization;
 using Metrics.Model;
 using Metrics.PromQL;
 
@@ -16,9 +17,10 @@ internal sealed class ShardSource(Func<IShardStore> open) : ISeriesSource
     {
         cancellation.ThrowIfCancellationRequested();
         var sets = new List<ISeriesSet>();
+        var store = open();
         try
         {
-            open().Select(matchers, range, sets, cancellation);
+            store.Select(matchers, range, sets, cancellation);
         }
         catch
         {
@@ -26,6 +28,30 @@ internal sealed class ShardSource(Func<IShardStore> open) : ISeriesSource
             throw;
         }
 
-        return MergedSeriesSet.Of(sets, cancellation);
+        var found = MergedSeriesSet.Of(sets, cancellation);
+
+        // Asked afterwards, so that a block which this selection found damaged is among them.
+        return store.Damaged is { Count: > 0 } damaged && Warnings(damaged, range) is { Count: > 0 } warnings ? new WarnedSeriesSet(found, warnings) : found;
     }
+
+    // Where the damage is, the log says; who asks need not know how files are called here.
+    private static List<string> Warnings(IReadOnlyList<DamagedBlock> damaged, TimeRange range)
+    {
+        var warnings = new List<string>();
+        foreach (var (block, _) in damaged)
+        {
+            var meta = block.Meta;
+            if (range.Overlaps(new TimeRange(meta.MinTime, meta.MaxTime - 1)))
+            {
+                warnings.Add($"block {meta.Ulid}, from {Text(meta.MinTime)} to {Text(meta.MaxTime)}, is damaged, and its samples are missing");
+            }
+        }
+
+        return warnings;
+    }
+
+    private static string Text(long timeMs) =>
+        timeMs >= DateTimeOffset.MinValue.ToUnixTimeMilliseconds() && timeMs <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
+            ? DateTimeOffset.FromUnixTimeMilliseconds(timeMs).ToString("yyyy-MM-ddTHH:mm:ss'Z'", CultureInfo.InvariantCulture)
+            : timeMs.ToString(CultureInfo.InvariantCulture);
 }

@@ -10,6 +10,9 @@ public interface ISeriesSet : IDisposable
     /// <summary>The number of series. Each appears once. The order is unspecified.</summary>
     int Count { get; }
 
+    /// <summary>What the answer lacks, in words for the user: data that is damaged and was left out. Mostly empty.</summary>
+    IReadOnlyList<string> Warnings => [];
+
     /// <summary>The labels of a series, 0 &lt;= index &lt; <see cref="Count"/>; the selection's projection may have reduced them.</summary>
     Labels LabelsOf(int index);
 

@@ -26,6 +26,11 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
         var (select, reach) = SelectorOf(plan);
         using var set = await source.SelectAsync(new SeriesSelection(select.Matchers, reach, select.Hints), cancellation).ConfigureAwait(false);
         var annotations = new AnnotationSet();
+        foreach (var warning in set.Warnings)
+        {
+            annotations.Warn(warning, select.Position);
+        }
+
         var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples));
         var context = new EvaluationContext(effective, budget, annotations, cancellation);
         var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, SelectedSeries.Sorted(set, select.Hints.StatisticsOnly), context), cancellation).ConfigureAwait(false);
@@ -151,7 +156,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
         {
             Parallel.For(0, runs.Length, new ParallelOptions { CancellationToken = context.Cancellation }, i => body(runs[i], i));
         }
-        catch (AggregateException e) when (e.InnerException is QueryException or OperationCanceledException)
+        catch (AggregateException e) when (e.InnerException is QueryException or OperationCanceledException or InvalidDataException)
         {
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerException);
         }

@@ -59,8 +59,17 @@ public sealed class BlockReader : IDisposable
             throw new InvalidDataException($"{Path.Combine(directory, BlockMeta.FileName)}: offset 0: it describes block {meta.Ulid}, but lies in the directory of {name}");
         }
 
-        FileSeals.CheckOnOpening(directory, meta.Metrics?.Seal);
-        return Open(meta, new LocalBlockFiles(directory), directory);
+        var block = Open(meta, new LocalBlockFiles(directory), directory);
+        try
+        {
+            FileSeals.CheckOnOpening(directory, meta.Metrics?.Seal);
+            return block;
+        }
+        catch
+        {
+            block.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Opens a block whose files lie anywhere.</summary>

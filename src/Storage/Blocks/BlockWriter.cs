@@ -1,5 +1,5 @@
-using Metrics.Model;
 using System.Buffers.Binary;
+using Metrics.Model;
 
 namespace Metrics.Storage;
 
@@ -101,9 +101,10 @@ public sealed class BlockWriter : IDisposable
             throw new ArgumentException($"a chunk of {data.Length} bytes has no sample count", nameof(data));
         }
 
-        var samples = BinaryPrimitives.ReadUInt16BigEndian(data);
-        floats += encoding == ChunkEncoding.Xor ? samples : 0UL;
-        histograms += encoding == ChunkEncoding.Xor ? 0UL : samples;
+        var samples = encoding == AggregateChunk.Encoding ? (uint)AggregateChunk.Count(data) : BinaryPrimitives.ReadUInt16BigEndian(data);
+        var isHistogram = encoding is ChunkEncoding.Histogram or ChunkEncoding.FloatHistogram;
+        floats += isHistogram ? 0UL : samples;
+        histograms += isHistogram ? samples : 0UL;
         chunkCount++;
         minMs = Math.Min(minMs, firstMs);
         maxMs = Math.Max(maxMs, lastMs);

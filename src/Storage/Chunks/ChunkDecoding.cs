@@ -20,6 +20,8 @@ public static class ChunkDecoding
             case ChunkEncoding.FloatHistogram:
                 FloatHistogramChunk.Decode(chunk, range, into);
                 break;
+            case AggregateChunk.Encoding:
+                throw new InvalidDataException("the chunk holds aggregates of downsampled data, not samples");
             default:
                 throw new InvalidDataException($"chunk encoding {(byte)encoding} is not known");
         }

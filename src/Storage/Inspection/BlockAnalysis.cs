@@ -135,7 +135,7 @@ public sealed class ChunkFill(ChunkEncoding encoding)
 
     internal void Add(ReadOnlySpan<byte> data)
     {
-        var samples = XorChunk.Count(data);
+        var samples = Encoding == AggregateChunk.Encoding ? AggregateChunk.Count(data) : XorChunk.Count(data);
         Chunks++;
         Samples += samples;
         Bytes += data.Length;

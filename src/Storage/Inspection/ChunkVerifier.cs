@@ -156,9 +156,17 @@ internal sealed class ChunkVerifier : IDisposable
         {
             var data = segments.Read(chunk.Reference, out var encoding);
             Note(chunk, data.Length);
-            samples.Clear();
-            ChunkDecoding.Decode(encoding, data, TimeRange.All, samples);
-            Count(chunk, encoding, data);
+            if (encoding == AggregateChunk.Encoding)
+            {
+                var (first, last, count) = AggregateChunk.Verify(data, samples);
+                Count(chunk, encoding, first, last, count);
+            }
+            else
+            {
+                samples.Clear();
+                ChunkDecoding.Decode(encoding, data, TimeRange.All, samples);
+                Count(chunk, encoding, samples.Count > 0 ? samples.Times[0] : 0, samples.Count > 0 ? samples.Times[^1] : 0, samples.Count);
+            }
         }
         catch (InvalidDataException e)
         {
@@ -167,19 +175,21 @@ internal sealed class ChunkVerifier : IDisposable
         }
     }
 
-    private void Count(ChunkMeta chunk, ChunkEncoding encoding, ReadOnlySpan<byte> data)
+    private void Count(ChunkMeta chunk, ChunkEncoding encoding, long firstMs, long lastMs, int count)
     {
+        var isHistogram = encoding is ChunkEncoding.Histogram or ChunkEncoding.FloatHistogram;
         Chunks++;
-        Floats += encoding == ChunkEncoding.Xor ? (ulong)samples.Count : 0;
-        Histograms += encoding == ChunkEncoding.Xor ? 0 : (ulong)samples.Count;
-        if (samples.Count == 0)
+        Floats += isHistogram ? 0UL : (ulong)count;
+        Histograms += isHistogram ? (ulong)count : 0UL;
+        if (count == 0)
         {
-            throw new InvalidDataException($"a chunk of {data.Length} bytes has no sample");
+            throw new InvalidDataException("a chunk has no sample");
         }
 
-        if (samples.Times[0] != chunk.MinMs || samples.Times[^1] != chunk.MaxMs)
+        // The counter of an aggregate may reach beyond the other aggregates.
+        if (encoding == AggregateChunk.Encoding ? firstMs < chunk.MinMs || lastMs > chunk.MaxMs : firstMs != chunk.MinMs || lastMs != chunk.MaxMs)
         {
-            throw new InvalidDataException($"the chunk covers {samples.Times[0]} to {samples.Times[^1]}, but the index says {chunk.MinMs} to {chunk.MaxMs}");
+            throw new InvalidDataException($"the chunk covers {firstMs} to {lastMs}, but the index says {chunk.MinMs} to {chunk.MaxMs}");
         }
     }
 

@@ -1,5 +1,5 @@
-using Metrics.Model;
 using System.Runtime.InteropServices;
+using Metrics.Model;
 using Microsoft.Win32.SafeHandles;
 
 namespace Metrics.Storage;

@@ -95,6 +95,43 @@ public class CorruptionTests(ITestOutputHelper log)
         Assert.Contains(BlockVerifier.Verify(block.Path), d => d.File == block.FileOf(file));
     }
 
+    /// <summary>What a hostile or careless program may write: valid JSON of unexpected values. Other programs write null for what is empty.</summary>
+    [Theory]
+    [InlineData(true, "\"stats\":null,\"compaction\":null")]
+    [InlineData(true, "\"thanos\":null,\"metrics\":null")]
+    [InlineData(true, "\"thanos\":{\"labels\":null,\"downsample\":null,\"source\":null,\"files\":null}")]
+    [InlineData(true, "\"thanos\":{\"files\":[null,{\"rel_path\":\"../../../etc/passwd\",\"size_bytes\":1},{\"rel_path\":null}]}")]
+    [InlineData(true, "\"compaction\":{\"sources\":null,\"parents\":[null],\"hints\":[null]}")]
+    [InlineData(true, "\"metrics\":{\"seal\":null,\"cut\":null,\"hashRange\":\"nonsense\"}")]
+    [InlineData(false, "\"metrics\":{\"seal\":{}}")]
+    [InlineData(false, "\"metrics\":{\"seal\":{\"files\":null,\"metaChecksum\":\"00000000\"}}")]
+    [InlineData(false, "\"metrics\":{\"seal\":{\"indexTables\":0,\"files\":[null],\"metaChecksum\":\"0000\"}}")]
+    [InlineData(false, "\"metrics\":{\"seal\":{\"indexTables\":0,\"files\":[],\"metaChecksum\":\"zzzzzzzz\"}}")]
+    [InlineData(false, "\"stats\":{\"numSamples\":-1}")]
+    [InlineData(false, "\"version\":2")]
+    [InlineData(false, "\"ulid\":null")]
+    [InlineData(false, "\"maxTime\":1e400")]
+    public void DescriptionsOfUnexpectedValuesAreReadOrRefusedByName(bool readable, string fields)
+    {
+        using var block = new CorruptibleBlock(seal: false);
+        var ulid = Path.GetFileName(block.Path);
+        var head = fields.Contains("ulid", StringComparison.Ordinal) ? "" : $"\"ulid\":\"{ulid}\",";
+        var end = fields.Contains("maxTime", StringComparison.Ordinal) ? "" : "\"maxTime\":7000,";
+        var version = fields.Contains("\"version", StringComparison.Ordinal) ? "" : "\"version\":1,";
+        File.WriteAllText(block.FileOf(BlockMeta.FileName), $"{{{head}{version}\"minTime\":1000,{end}{fields}}}");
+        if (readable)
+        {
+            Assert.Equal(block.Answers, block.Ask());
+        }
+        else
+        {
+            var error = Assert.Throws<InvalidDataException>(() => block.Ask());
+            Assert.StartsWith($"{block.FileOf(BlockMeta.FileName)}: offset ", error.Message, StringComparison.Ordinal);
+        }
+
+        Assert.NotEmpty(BlockVerifier.Verify(block.Path));
+    }
+
     /// <summary>Zeros instead of a page are what a file system leaves of a file that it lost in a power cut.</summary>
     [Theory]
     [MemberData(nameof(FilesWithAndWithoutSeal))]

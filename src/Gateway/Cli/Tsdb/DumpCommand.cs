@@ -10,14 +10,16 @@ internal static class DumpCommand
     /// <summary>Builds the command.</summary>
     public static Command Build(TextWriter output, TextWriter error)
     {
-        var place = TsdbCommands.Place();
+        var at = new BlockPlaceOptions();
         var match = TsdbCommands.Match();
         var (min, max) = TsdbCommands.Times();
-        var command = new Command("dump", "Prints samples, a line each: labels, value or histogram, Unix milliseconds. Blocks are read as one; a write-ahead log beside them is not.") { place, match, min, max };
-        command.SetAction((parsed, stop) => Task.FromResult(TsdbCommands.Run(error, () =>
+        var command = new Command("dump", "Prints samples, a line each: labels, value or histogram, Unix milliseconds. Blocks are read as one; a write-ahead log beside them is not.") { match, min, max };
+        at.AddTo(command);
+        command.SetAction((parsed, stop) => TsdbCommands.RunAsync(error, async () =>
         {
             var selections = TsdbCommands.Selections(parsed.GetValue(match)!);
-            using var open = OpenBlocks.Open(parsed.GetRequiredValue(place));
+            await using var place = await at.OpenAsync(parsed, stop);
+            using var open = await BlockPlace.OpenAsync(place.Readable(error), stop);
             using var walk = new SeriesWalk(open.Blocks, selections, new TimeRange(parsed.GetValue(min), parsed.GetValue(max)));
             using var lines = new SampleLines(output);
             while (walk.MoveNext())
@@ -27,7 +29,7 @@ internal static class DumpCommand
             }
 
             return ExitCode.Ok;
-        })));
+        }));
         return command;
     }
 }

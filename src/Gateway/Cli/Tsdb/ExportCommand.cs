@@ -13,7 +13,7 @@ internal static class ExportCommand
     /// <summary>Builds the command.</summary>
     public static Command Build(TextWriter output, TextWriter error)
     {
-        var place = TsdbCommands.Place();
+        var at = new BlockPlaceOptions();
         var to = new Option<string?>("--output", "-o")
         {
             Description = "Where to: a new or empty folder for prometheus; a file for openmetrics, standard output when not given.",
@@ -23,16 +23,18 @@ internal static class ExportCommand
         format.AcceptOnlyFromAmong(OpenMetrics, Prometheus);
         var match = TsdbCommands.Match();
         var (min, max) = TsdbCommands.Times();
-        var command = new Command("export", "Writes blocks as OpenMetrics text or as a Prometheus data directory.") { place, to, format, match, min, max };
-        command.SetAction((parsed, stop) => Task.FromResult(TsdbCommands.Run(error, () =>
+        var command = new Command("export", "Writes blocks as OpenMetrics text or as a Prometheus data directory.") { to, format, match, min, max };
+        at.AddTo(command);
+        command.SetAction((parsed, stop) => TsdbCommands.RunAsync(error, async () =>
         {
             var selections = TsdbCommands.Selections(parsed.GetValue(match)!);
             var range = new TimeRange(parsed.GetValue(min), parsed.GetValue(max));
-            using var open = OpenBlocks.Open(parsed.GetRequiredValue(place));
+            await using var place = await at.OpenAsync(parsed, stop);
+            using var open = await BlockPlace.OpenAsync(place.Readable(error), stop);
             return parsed.GetValue(format) == Prometheus
                 ? ExportBlocks(open, selections, range, parsed.GetValue(to), output, stop)
                 : ExportText(open, selections, range, parsed.GetValue(to), output, error, stop);
-        })));
+        }));
         return command;
     }
 

@@ -15,7 +15,7 @@ internal static class ImportCommand
     /// <summary>Builds the command.</summary>
     public static Command Build(ClusterOpener open, TextWriter output, TextWriter error)
     {
-        var place = TsdbCommands.Place();
+        var at = new BlockPlaceOptions();
         var tenant = new Option<string>("--tenant") { Description = "The tenant, made if it is not there.", HelpName = "TENANT", Required = true };
         var labels = new Option<string>("--external-labels")
         {
@@ -28,9 +28,10 @@ internal static class ImportCommand
         var shards = new Option<string?>("--storage-shards-per-tenant") { Description = "Shards of a new tenant, a power of two; 0 for as many as there are processors.", HelpName = "N" };
         var command = new Command("import", "Brings blocks into a tenant of a stopped server's data directory; a server started on it then serves and publishes them.")
         {
-            place, tenant, labels, file, data, shards,
+            tenant, labels, file, data, shards,
         };
-        command.SetAction((parsed, stop) => TsdbCommands.RunAsync(error, () =>
+        at.AddTo(command);
+        command.SetAction((parsed, stop) => TsdbCommands.RunAsync(error, async () =>
         {
             var given = new List<(Setting, string[])>();
             Add(given, "--data-dir", parsed.GetValue(data));
@@ -41,7 +42,8 @@ internal static class ImportCommand
             }
 
             var options = ServeCommand.ReadOptions(parsed.GetValue(file), given);
-            return ImportAsync(parsed.GetRequiredValue(place), id, parsed.GetValue(labels) == Keep, options, open, output, error, stop);
+            await using var place = await at.OpenAsync(parsed, stop);
+            return await ImportAsync(place, id, parsed.GetValue(labels) == Keep, options, open, output, error, stop);
         }));
         return command;
     }
@@ -55,30 +57,40 @@ internal static class ImportCommand
     }
 
     private static async Task<int> ImportAsync(
-        string place, TenantId tenant, bool keepLabels, GatewayOptions options, ClusterOpener open, TextWriter output, TextWriter error, CancellationToken stop)
+        BlockPlace place, TenantId tenant, bool keepLabels, GatewayOptions options, ClusterOpener open, TextWriter output, TextWriter error, CancellationToken stop)
     {
-        var folders = OpenBlocks.Folders(place);
         using var loggers = LoggerFactory.Create(_ => { });
         await using var cluster = await open(options, ServeProcess.EngineOptionsOf(options), loggers, stop);
         var import = await BlockImport.BeginAsync(cluster, options.Storage.DataDir, tenant, keepLabels, stop);
-        var failed = 0;
-        foreach (var folder in folders)
+        int imported = 0, failed = 0;
+        foreach (var from in place.Readable(error))
         {
+            if (from.IsMarkedForDeletion)
+            {
+                await output.WriteLineAsync($"{from.Name}: left out, it is marked for deletion");
+                continue;
+            }
+
             try
             {
-                using var block = BlockReader.Open(folder);
+                using var block = BlockReader.Open(await from.FetchAsync(stop));
                 var done = import.Import(block, stop);
                 var again = done.AlreadyThere > 0 ? $", {done.AlreadyThere} parts were there" : "";
                 await output.WriteLineAsync($"{block.Meta.Ulid}: {done.Series} series, {done.Samples} samples in {done.Parts} shards{again}");
+                imported++;
             }
             catch (InvalidDataException e)
             {
                 failed++;
-                await error.WriteLineAsync($"metrics: {folder} was left out: {e.Message}");
+                await error.WriteLineAsync($"metrics: {from.Name} was left out: {e.Message}");
+            }
+            finally
+            {
+                from.Release();
             }
         }
 
-        await output.WriteLineAsync($"{folders.Count - failed} of {folders.Count} blocks imported into tenant {tenant}");
+        await output.WriteLineAsync($"{imported} of {place.Blocks.Count} blocks imported into tenant {tenant}");
         return failed == 0 ? ExitCode.Ok : ExitCode.Failure;
     }
 }

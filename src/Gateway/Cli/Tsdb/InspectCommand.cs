@@ -14,13 +14,14 @@ internal static class InspectCommand
     /// <summary>Builds the command.</summary>
     public static Command Build(TextWriter output, TextWriter error)
     {
-        var place = TsdbCommands.Place();
+        var at = new BlockPlaceOptions();
         var block = new Option<string?>("--block") { Description = "The block's ULID; the newest when not given.", HelpName = "ULID" };
         var limit = new Option<int>("--limit") { Description = "How many entries each list has.", HelpName = "N", DefaultValueFactory = _ => DefaultLimit };
         var match = TsdbCommands.Match();
         var json = TsdbCommands.Json();
-        var command = new Command("inspect", "Tells of a block which labels and values are many, which come and go, how full chunks are and what a sample costs.") { place, block, limit, match, json };
-        command.SetAction((parsed, stop) => Task.FromResult(TsdbCommands.Run(error, () =>
+        var command = new Command("inspect", "Tells of a block which labels and values are many, which come and go, how full chunks are and what a sample costs.") { block, limit, match, json };
+        at.AddTo(command);
+        command.SetAction((parsed, stop) => TsdbCommands.RunAsync(error, async () =>
         {
             var selections = TsdbCommands.Selections(parsed.GetValue(match)!);
             if (selections.Count > 1)
@@ -28,9 +29,9 @@ internal static class InspectCommand
                 throw new CommandException(ExitCode.Usage, "--match: inspect takes one selector");
             }
 
-            using var open = OpenBlocks.Open(parsed.GetRequiredValue(place), parsed.GetValue(block));
-            var newest = open.Blocks.MaxBy(b => (b.Meta.MaxTime, b.Meta.Ulid))!;
-            var analysis = BlockAnalysis.Of(newest, selections.Count == 0 ? [] : selections[0], Math.Max(parsed.GetValue(limit), 0), stop);
+            await using var place = await at.OpenAsync(parsed, stop);
+            using var open = await BlockPlace.OpenAsync([await PickAsync(place.Readable(error), parsed.GetValue(block), stop)], stop);
+            var analysis = BlockAnalysis.Of(open.Blocks[0], selections.Count == 0 ? [] : selections[0], Math.Max(parsed.GetValue(limit), 0), stop);
             if (parsed.GetValue(json))
             {
                 JsonLines.Print(output, to => Write(to, analysis));
@@ -41,8 +42,30 @@ internal static class InspectCommand
             }
 
             return ExitCode.Ok;
-        })));
+        }));
         return command;
+    }
+
+    private static async Task<PlacedBlock> PickAsync(IReadOnlyList<PlacedBlock> readable, string? ulid, CancellationToken stop)
+    {
+        if (ulid is not null)
+        {
+            return readable.FirstOrDefault(b => b.IsCalled(ulid)) ?? throw new CommandException(ExitCode.Failure, $"there is no block {ulid}");
+        }
+
+        PlacedBlock? newest = null;
+        var newestEnd = (long.MinValue, default(Ulid));
+        foreach (var block in readable)
+        {
+            var meta = await block.ReadMetaAsync(stop);
+            if (newest is null || (meta.MaxTime, meta.Ulid).CompareTo(newestEnd) > 0)
+            {
+                newest = block;
+                newestEnd = (meta.MaxTime, meta.Ulid);
+            }
+        }
+
+        return newest ?? throw new CommandException(ExitCode.Failure, "there is no whole block");
     }
 
     private static IEnumerable<(string Key, string Title, IReadOnlyList<RankedName> Names)> Lists(BlockAnalysis analysis) =>

@@ -14,13 +14,15 @@ internal static class ListCommand
     /// <summary>Builds the command.</summary>
     public static Command Build(TextWriter output, TextWriter error)
     {
-        var place = TsdbCommands.Place();
+        var at = new BlockPlaceOptions();
         var json = TsdbCommands.Json();
         var human = new Option<bool>("--human-readable", "-r") { Description = "Prints times as dates and sizes in KiB, MiB, GiB." };
-        var command = new Command("list", "Lists blocks, oldest first, in the columns of promtool and some more.") { place, human, json };
-        command.SetAction(parsed => TsdbCommands.Run(error, () =>
+        var command = new Command("list", "Lists blocks, oldest first, in the columns of promtool and some more.") { human, json };
+        at.AddTo(command);
+        command.SetAction((parsed, stop) => TsdbCommands.RunAsync(error, async () =>
         {
-            var blocks = ReadAll(parsed.GetRequiredValue(place));
+            await using var place = await at.OpenAsync(parsed, stop);
+            var blocks = await ReadAllAsync(place.Readable(error), stop);
             if (parsed.GetValue(json))
             {
                 using var list = new JsonLines(output);
@@ -46,13 +48,12 @@ internal static class ListCommand
         return hours > 0 ? $"{hours}h{minutes}m{seconds}s" : minutes > 0 ? $"{minutes}m{seconds}s" : $"{seconds}s";
     }
 
-    private static List<(string Folder, BlockMeta Meta, long Bytes)> ReadAll(string place)
+    private static async Task<List<(string Folder, BlockMeta Meta, long Bytes)>> ReadAllAsync(IReadOnlyList<PlacedBlock> readable, CancellationToken stop)
     {
         var blocks = new List<(string Folder, BlockMeta Meta, long Bytes)>();
-        foreach (var folder in OpenBlocks.Folders(place))
+        foreach (var block in readable)
         {
-            var bytes = new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length);
-            blocks.Add((folder, BlockMeta.Read(folder), bytes));
+            blocks.Add((block.Name, await block.ReadMetaAsync(stop), block.Bytes));
         }
 
         blocks.Sort((a, b) => (a.Meta.MinTime, a.Meta.Ulid).CompareTo((b.Meta.MinTime, b.Meta.Ulid)));

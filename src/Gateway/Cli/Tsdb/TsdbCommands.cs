@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Metrics.Cluster;
 using Metrics.Model;
+using Metrics.ObjectStore;
 using Metrics.PromQL.Parsing;
 
 namespace Metrics.Gateway.Cli.Tsdb;
@@ -17,12 +18,6 @@ internal static class TsdbCommands
         DumpCommand.Build(output, error),
         ExportCommand.Build(output, error),
         ImportCommand.Build(open, output, error),
-    };
-
-    /// <summary>The argument that says where blocks are.</summary>
-    internal static Argument<string> Place() => new("DIR")
-    {
-        Description = "A block, a folder of blocks, a Prometheus data directory, a data directory of ours or a bucket in a local folder.",
     };
 
     /// <summary>The option <c>--match</c>, which may be repeated.</summary>
@@ -63,26 +58,13 @@ internal static class TsdbCommands
     }
 
     /// <summary>Runs a command's work; what is wrong with arguments, files or blocks becomes a message and an exit code.</summary>
-    internal static int Run(TextWriter error, Func<int> work)
-    {
-        try
-        {
-            return work();
-        }
-        catch (Exception e) when (e is CommandException or InvalidDataException)
-        {
-            return Tell(error, e);
-        }
-    }
-
-    /// <summary>As <see cref="Run"/>, for work that waits.</summary>
     internal static async Task<int> RunAsync(TextWriter error, Func<Task<int>> work)
     {
         try
         {
             return await work();
         }
-        catch (Exception e) when (e is CommandException or InvalidDataException or ShardUnavailableException)
+        catch (Exception e) when (e is CommandException or InvalidDataException or ShardUnavailableException or ObjectStoreConfigurationException)
         {
             return Tell(error, e);
         }
@@ -91,7 +73,7 @@ internal static class TsdbCommands
     private static int Tell(TextWriter error, Exception problem)
     {
         error.WriteLine($"metrics: {problem.Message}");
-        return (problem as CommandException)?.Code ?? ExitCode.Failure;
+        return problem is ObjectStoreConfigurationException ? ExitCode.Usage : (problem as CommandException)?.Code ?? ExitCode.Failure;
     }
 }
 

@@ -10,35 +10,41 @@ internal static class VerifyCommand
     /// <summary>Builds the command.</summary>
     public static Command Build(TextWriter output, TextWriter error)
     {
-        var place = TsdbCommands.Place();
+        var at = new BlockPlaceOptions();
         var json = TsdbCommands.Json();
-        var command = new Command("verify", "Checks every checksum, order and cross-reference; prints file, offset and reason of each defect. Exit code 1 when there is one.") { place, json };
-        command.SetAction((parsed, stop) => Task.FromResult(TsdbCommands.Run(error, () => Verify(parsed.GetRequiredValue(place), parsed.GetValue(json), output, stop))));
+        var command = new Command("verify", "Checks every checksum, order and cross-reference; prints file, offset and reason of each defect. Exit code 1 when there is one.") { json };
+        at.AddTo(command);
+        command.SetAction((parsed, stop) => TsdbCommands.RunAsync(error, async () =>
+        {
+            await using var place = await at.OpenAsync(parsed, stop);
+            return await VerifyAsync(place, parsed.GetValue(json), output, stop);
+        }));
         return command;
     }
 
-    private static int Verify(string place, bool json, TextWriter output, CancellationToken stop)
+    private static async Task<int> VerifyAsync(BlockPlace place, bool json, TextWriter output, CancellationToken stop)
     {
         var damaged = 0;
-        var folders = OpenBlocks.Folders(place);
         using var list = json ? new JsonLines(output) : null;
-        foreach (var folder in folders)
+        foreach (var block in place.Blocks)
         {
+            var folder = await block.FetchAsync(stop);
             var defects = BlockVerifier.Verify(folder, stop);
+            block.Release();
             damaged += defects.Count > 0 ? 1 : 0;
             if (list is null)
             {
-                Print(folder, defects, output);
+                Print(block.Name, defects, output);
             }
             else
             {
-                list.Add(to => Write(to, folder, defects));
+                list.Add(to => Write(to, block.Name, defects));
             }
         }
 
         if (list is null)
         {
-            output.WriteLine($"{folders.Count} blocks, {damaged} damaged");
+            output.WriteLine($"{place.Blocks.Count} blocks, {damaged} damaged");
         }
 
         return damaged == 0 ? ExitCode.Ok : ExitCode.Failure;

@@ -1,0 +1,93 @@
+using System.Runtime.InteropServices;
+using Metrics.Model;
+
+namespace Metrics.Storage;
+
+/// <summary>The chunks of Thanos's downsampled blocks: up to five chunks in one, an aggregate each.</summary>
+/// <remarks>
+/// thanos-io/thanos, pkg/compact/downsample/aggr.go. Count, sum, min, max and counter in this order, each: uvarint length of data (0 when absent), encoding:1, data.
+/// The last sample of the counter may stand at the time of the one before: it is the raw value that the next chunk's is compared with.
+/// </remarks>
+internal static class AggregateChunk
+{
+    /// <summary>The encoding's number in a block.</summary>
+    public const ChunkEncoding Encoding = (ChunkEncoding)0xff;
+
+    /// <summary>How many aggregates there are.</summary>
+    public const int Aggregates = 5;
+
+    private const int Counter = 4;
+
+    /// <summary>The number of times that the chunk has aggregates for.</summary>
+    /// <exception cref="InvalidDataException">The chunk is damaged.</exception>
+    public static int Count(ReadOnlySpan<byte> chunk)
+    {
+        var count = 0;
+        for (var i = 0; i < Aggregates; i++)
+        {
+            var part = Take(ref chunk);
+            if (i != Counter && !part.IsAbsent)
+            {
+                count = Math.Max(count, XorChunk.Count(part.Data));
+            }
+            else if (!part.IsAbsent && count == 0)
+            {
+                count = XorChunk.Count(part.Data);
+            }
+        }
+
+        return count;
+    }
+
+    /// <summary>Decodes every aggregate; gives the first and last time of any, and the number of times.</summary>
+    /// <exception cref="InvalidDataException">The chunk is damaged.</exception>
+    public static (long FirstMs, long LastMs, int Count) Verify(ReadOnlySpan<byte> chunk, SampleBuffer scratch)
+    {
+        var count = Count(chunk);
+        long first = long.MaxValue, last = long.MinValue;
+        for (var i = 0; i < Aggregates; i++)
+        {
+            var part = Take(ref chunk);
+            if (part.IsAbsent || i == Counter)
+            {
+                continue;
+            }
+
+            scratch.Clear();
+            ChunkDecoding.Decode(part.Encoding, part.Data, TimeRange.All, scratch);
+            if (scratch.Count > 0)
+            {
+                first = Math.Min(first, scratch.Times[0]);
+                last = Math.Max(last, scratch.Times[^1]);
+            }
+        }
+
+        return chunk.IsEmpty ? (first, last, count) : throw new InvalidDataException($"{chunk.Length} bytes follow the aggregates of a chunk");
+    }
+
+    private static Part Take(scoped ref ReadOnlySpan<byte> rest)
+    {
+        if (!Varint.TryRead(ref rest, out var length) || (length > 0 && length >= (ulong)rest.Length))
+        {
+            throw new InvalidDataException($"an aggregate of a chunk does not fit into the {rest.Length} bytes left");
+        }
+
+        if (length == 0)
+        {
+            return default;
+        }
+
+        var part = new Part { Encoding = (ChunkEncoding)rest[0], Data = rest.Slice(1, (int)length) };
+        rest = rest[((int)length + 1)..];
+        return part;
+    }
+
+    [StructLayout(LayoutKind.Auto)]
+    private ref struct Part
+    {
+        public ChunkEncoding Encoding;
+        public ReadOnlySpan<byte> Data;
+
+        public readonly bool IsAbsent => Data.IsEmpty;
+    }
+}
