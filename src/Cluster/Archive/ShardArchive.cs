@@ -94,6 +94,17 @@ internal sealed partial class ShardArchive : IDisposable
         }
     }
 
+    /// <summary>Asks the store for the manifest when there is no copy of it here: a shard that was never open on this machine may have years of blocks.</summary>
+    /// <exception cref="ObjectStoreException">The store is away, and with it what the shard holds.</exception>
+    public async Task LearnAsync(CancellationToken cancellation)
+    {
+        if (!manifest.IsKnown)
+        {
+            await manifest.SyncAsync(cancellation);
+            Reconcile();
+        }
+    }
+
     /// <summary>Begins a block that <see cref="Add"/> takes in once it is finished.</summary>
     public BlockWriter Write(TimeRange range, LogCut? cut) => new(pendingFolder, NewUlid(), Description(range) with { Metrics = new MetricsMeta { HashRange = shard.Range.ToString(), Cut = cut } });
 

@@ -38,6 +38,9 @@ internal sealed class ManifestFile
     /// <summary>The manifest as last read or swapped.</summary>
     public ShardManifest Current => current;
 
+    /// <summary>True when a manifest was read, from the copy or from the store: before, nobody can say what the shard holds.</summary>
+    public bool IsKnown => current.Epoch > 0;
+
     /// <summary>True when the store has answered and this owner's epoch is the highest.</summary>
     public bool IsSynced => Volatile.Read(ref synced);
 

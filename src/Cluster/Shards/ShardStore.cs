@@ -96,6 +96,8 @@ internal sealed partial class ShardStore : IShardStore
         var opened = new ShardArchive(shard, folder, services, report, step);
         try
         {
+            // The caller has a thread for this; once in a shard's life on a machine.
+            opened.LearnAsync(cancellation).GetAwaiter().GetResult();
             return new ShardStore(opened, folder, options, services.Time, meter, report, cancellation);
         }
         catch
