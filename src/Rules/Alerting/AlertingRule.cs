@@ -25,7 +25,7 @@ public sealed class AlertingRule : Rule
     internal AlertingRule(RuleSpec spec, IReadOnlyDictionary<string, string> groupLabels)
         : base(spec, groupLabels)
     {
-        foreach (var (name, text) in Labels.AsEnumerable())
+        foreach (var (name, text) in DeclaredLabels)
         {
             labelTemplates.Add((name, Template.OfAlert(spec.Alert, text)));
         }

@@ -38,12 +38,15 @@ public abstract class Rule
         Spec = spec;
         QueryText = Printer.Print(spec.Expression);
         var labels = new LabelsBuilder();
+        var declared = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach (var (name, value) in groupLabels.Concat(spec.Labels))
         {
             labels.Set(name, value);
+            declared[name] = value;
         }
 
         Labels = labels.ToLabels();
+        DeclaredLabels = declared;
     }
 
     /// <summary>What was declared.</summary>
@@ -57,6 +60,9 @@ public abstract class Rule
 
     /// <summary>The labels of group and rule, templates not expanded.</summary>
     public Labels Labels { get; }
+
+    /// <summary>The same, with those whose value is empty: they take a label away from the result.</summary>
+    internal IReadOnlyDictionary<string, string> DeclaredLabels { get; }
 
     /// <summary>How the last evaluation went.</summary>
     public RuleEvaluation LastEvaluation
@@ -114,9 +120,9 @@ public sealed class RecordingRule : Rule
     internal Labels SeriesOf(LabelsBuilder builder, Labels result)
     {
         builder.Reset(result).Set(Labels.MetricName, Name);
-        foreach (var label in Labels)
+        foreach (var (name, value) in DeclaredLabels)
         {
-            builder.Set(label.Name, label.Value);
+            builder.Set(name, value);
         }
 
         return builder.ToLabels();

@@ -132,7 +132,7 @@ public sealed class TenantRules(RuleServices services, IRuleStateStore? states =
         try
         {
             var state = gone.Capture();
-            var atMs = services.Time.GetUtcNow().ToUnixTimeMilliseconds() - gone.QueryOffsetMs;
+            var atMs = Math.Max(services.Time.GetUtcNow().ToUnixTimeMilliseconds(), (state.LastTickMs ?? 0) + 1) - gone.QueryOffsetMs;
             await Task.Delay(TimeSpan.FromMilliseconds(2 * gone.IntervalMs), services.Time, closing.Token);
             var live = Groups.SelectMany(static g => g.Rules).SelectMany(static r => r.PreviousSeries).ToHashSet();
             RuleWrite[] markers =
