@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using Metrics.PromQL.Parsing;
 using YamlDotNet.Core;
@@ -13,6 +14,9 @@ internal sealed class YamlText
     private const int MaxChars = 16 << 20;
     private const int MaxDepth = 32;
     private const int MaxNodes = 2_000_000;
+
+    private static readonly SearchValues<char> controls =
+        SearchValues.Create([.. Enumerable.Range(0, 32).Where(static c => c is not (9 or 10 or 13)).Append(127).Select(static c => (char)c)]);
 
     private readonly List<RuleFileError> errors = [];
 
@@ -171,6 +175,11 @@ internal sealed class YamlText
         if (text.Length > MaxChars)
         {
             throw new YamlException($"text of {text.Length} characters, allowed are {MaxChars}");
+        }
+
+        if (text.AsSpan().IndexOfAny(controls) >= 0)
+        {
+            throw new YamlException("control characters are not allowed");
         }
 
         documents = 0;
