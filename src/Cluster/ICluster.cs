@@ -36,6 +36,10 @@ public interface ITenant
     /// <summary>The shards, ascending by range; together they cover the hash space once.</summary>
     IReadOnlyList<IShard> Shards { get; }
 
+    /// <summary>Copies all blocks, and the heads as blocks unless they are to be skipped, into a folder of its own; gives the folder's name below <c>snapshots</c> of the tenant's folder.</summary>
+    /// <exception cref="ShardUnavailableException">A block can't be read, or the folder can't be written.</exception>
+    ValueTask<string> SnapshotAsync(bool skipHead, CancellationToken cancellation);
+
     /// <summary>Metadata of metrics as senders declared it.</summary>
     IMetricMetadata Metadata { get; }
 }
@@ -62,6 +66,22 @@ public interface IShard : IQueryLeaf
 
     /// <summary>Counts for status pages and self metrics.</summary>
     ShardStatistics Statistics { get; }
+
+    /// <summary>Cuts all of the head into blocks, publishes and compacts them; completes when that is done.</summary>
+    /// <exception cref="ShardUnavailableException">Object storage or the disk failed; the samples are safe, and it goes on in the background.</exception>
+    ValueTask FlushAsync(CancellationToken cancellation);
+
+    /// <summary>Deletes what there is of series that satisfy any of the selectors, in the range. Samples sent later are not touched.</summary>
+    /// <exception cref="ShardUnavailableException">It could not be written down; nothing was deleted.</exception>
+    ValueTask DeleteAsync(LabelQuery query, CancellationToken cancellation);
+
+    /// <summary>Rewrites blocks without what was deleted of them.</summary>
+    /// <exception cref="ShardUnavailableException">Object storage or the disk failed; to be called again.</exception>
+    ValueTask CleanDeletedAsync(CancellationToken cancellation);
+
+    /// <summary>Copies the shard's blocks into a folder of this machine, each under its name; the head too, as a block, unless it is to be skipped.</summary>
+    /// <exception cref="ShardUnavailableException">A block can't be read, or the folder can't be written.</exception>
+    ValueTask SnapshotAsync(string folder, bool skipHead, CancellationToken cancellation);
 }
 
 /// <summary>What the label endpoints ask.</summary>

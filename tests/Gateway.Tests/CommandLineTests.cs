@@ -78,8 +78,8 @@ public class CommandLineTests
         options.Storage.ShardsPerTenant = 8;
         var storage = LocalCluster.StorageOf(options);
         Assert.Empty(storage.Validate());
-        Assert.Equal((Metrics.Storage.FsyncPolicy.Always, TimeSpan.FromDays(9), 8), (storage.Fsync, storage.Retention!.Value, storage.ShardsPerTenant));
-        Assert.Null(LocalCluster.StorageOf(new GatewayOptions()).Retention);
+        Assert.Equal((Metrics.Storage.FsyncPolicy.Always, TimeSpan.FromDays(9), 8), (storage.Fsync, storage.Archive.Retention.Raw!.Value, storage.ShardsPerTenant));
+        Assert.Null(LocalCluster.StorageOf(new GatewayOptions()).Archive.Retention.Raw);
         Assert.Empty(LocalCluster.StorageOf(new GatewayOptions()).Validate());
     }
 

@@ -37,7 +37,7 @@ public class ConfigurationTests
 
     [Theory]
     [InlineData("htp:\n  listen: x", "f.yml:1: unknown key \"htp\"; allowed are http, tenancy, remote_write, query, storage")]
-    [InlineData("http:\n  lisen: x", "f.yml:2: unknown key \"http.lisen\"; allowed are listen, route_prefix, max_connections, shutdown_timeout, http2, cors_origin")]
+    [InlineData("http:\n  lisen: x", "f.yml:2: unknown key \"http.lisen\"; allowed are listen, route_prefix, max_connections, shutdown_timeout, http2, admin_api, cors_origin")]
     [InlineData("\nquery:\n  timeout: soon", "f.yml:3: query.timeout: \"soon\" is not allowed; allowed is a duration such as 30s or 1h30m, 1ms to 1d")]
     [InlineData("query:\n  timeout: 2d", "f.yml:2: query.timeout: \"2d\" is not allowed; allowed is a duration such as 30s or 1h30m, 1ms to 1d")]
     [InlineData("query:\n  max_concurrency: 0", "f.yml:2: query.max_concurrency: \"0\" is not allowed; allowed is a whole number, 1 to 10000")]

@@ -43,6 +43,8 @@ internal sealed class FakeTenant : ITenant
 
     public IReadOnlyList<IShard> Shards { get; }
 
+    public ValueTask<string> SnapshotAsync(bool skipHead, CancellationToken cancellation) => ValueTask.FromResult("snapshot");
+
     public IMetricMetadata Metadata { get; } = new FakeMetadata();
 
     /// <summary>All samples as text, in order.</summary>
@@ -60,6 +62,14 @@ internal sealed class FakeShard(FakeCluster cluster, ShardId id) : IShard
     public ShardId Id { get; } = id;
 
     public ShardStatistics Statistics => new(series.Count, series.Count, appended, appended * 16, 0, 0, 0);
+
+    public ValueTask FlushAsync(CancellationToken cancellation) => default;
+
+    public ValueTask DeleteAsync(LabelQuery query, CancellationToken cancellation) => default;
+
+    public ValueTask CleanDeletedAsync(CancellationToken cancellation) => default;
+
+    public ValueTask SnapshotAsync(string folder, bool skipHead, CancellationToken cancellation) => default;
 
     public IReadOnlyList<string> Samples
     {

@@ -16,6 +16,9 @@ internal sealed class DataDirectory : IDisposable
     /// <summary>The folder.</summary>
     public string Path { get; }
 
+    /// <summary>Where blocks lie when there is no other object storage.</summary>
+    public string Bucket => System.IO.Path.Combine(Path, "bucket");
+
     private string Tenants => System.IO.Path.Combine(Path, "tenants");
 
     /// <summary>Makes the folder if need be and takes its lock, which the operating system drops when the process ends in whatever way.</summary>
@@ -38,6 +41,10 @@ internal sealed class DataDirectory : IDisposable
 
     /// <summary>Where a tenant's files lie.</summary>
     public string FolderOf(TenantId tenant) => System.IO.Path.Combine(Tenants, tenant.Value);
+
+    /// <summary>Where a shard's files lie below a data directory.</summary>
+    public static string FolderOf(string dataDirectory, ShardId shard) =>
+        System.IO.Path.Combine(System.IO.Path.GetFullPath(dataDirectory), "tenants", shard.Tenant.Value, "shards", shard.Range.ToString());
 
     /// <summary>Tenants that were made: those whose shard map was written.</summary>
     public IEnumerable<TenantId> ExistingTenants()

@@ -1,13 +1,14 @@
 using System.Collections.Concurrent;
 using Metrics.Model;
+using Metrics.ObjectStore;
 using Metrics.PromQL;
 
 namespace Metrics.Cluster;
 
 /// <summary>All tenants and shards in this process, on a local folder (LAYOUT.md).</summary>
 /// <remarks>
-/// Tenants found in the folder are opened when the cluster starts, their logs replayed side by side; new ones when first written to. One loop looks after
-/// the shards, one at a time, so that upkeep never takes more than one processor. Thread-safe.
+/// Tenants found in the folder are opened when the cluster starts, their logs replayed side by side; those that only object storage knows, when they are first asked for; new ones when first
+/// written to. One loop cuts heads, another works on the blocks, each one shard at a time, so that neither takes more than a processor and a slow store holds up no cut. Thread-safe.
 /// </remarks>
 public sealed class InProcessCluster : ICluster
 {
@@ -20,16 +21,18 @@ public sealed class InProcessCluster : ICluster
     private readonly ShardStoreOpener opener;
     private readonly Action<string> report;
     private readonly DataDirectory data;
+    private readonly IObjectStore store;
     private readonly ConcurrentDictionary<TenantId, Tenant> tenants = new();
     private readonly SemaphoreSlim making = new(1, 1);
     private readonly SemaphoreSlim replaying;
     private readonly CancellationTokenSource stopping = new();
     private readonly Task starting;
     private readonly Task upkeep;
+    private readonly Task archiving;
     private Shard[] replayedShards = [];
     private int disposed;
 
-    private InProcessCluster(StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener opener, Action<string> report, DataDirectory data)
+    private InProcessCluster(StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener opener, Action<string> report, DataDirectory data, IObjectStore store)
     {
         this.options = options;
         this.engine = engine;
@@ -37,10 +40,12 @@ public sealed class InProcessCluster : ICluster
         this.opener = opener;
         this.report = report;
         this.data = data;
+        this.store = store;
         replaying = new SemaphoreSlim(options.ReplayConcurrency, options.ReplayConcurrency);
         OpenExisting();
         starting = Task.WhenAll(Array.ConvertAll(replayedShards, OpenShardAsync));
-        upkeep = Task.Run(UpkeepAsync);
+        upkeep = Task.Run(() => LookAfterAsync(UpkeepEvery, shard => shard.MaintainAsync(stopping.Token)));
+        archiving = Task.Run(() => LookAfterAsync(options.Archive.WorkEvery, shard => shard.ArchiveAsync(stopping.Token)));
     }
 
     /// <summary>Completes when the logs found at the start are replayed.</summary>
@@ -74,7 +79,9 @@ public sealed class InProcessCluster : ICluster
 
     /// <inheritdoc/>
     public async ValueTask<ITenant?> FindTenantAsync(TenantId tenant, CancellationToken cancellation) =>
-        tenants.TryGetValue(tenant, out var open) ? open : data.Exists(tenant) ? await MakeAsync(tenant, cancellation) : null;
+        tenants.TryGetValue(tenant, out var open) ? open
+        : data.Exists(tenant) || await MapInStoreAsync(tenant, cancellation) is not null ? await MakeAsync(tenant, cancellation)
+        : null;
 
     /// <summary>Takes no more writes, flushes all logs, and lets the folder go.</summary>
     public async ValueTask DisposeAsync()
@@ -87,12 +94,14 @@ public sealed class InProcessCluster : ICluster
         await stopping.CancelAsync();
         await starting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await upkeep;
+        await archiving;
         await making.WaitAsync();
         foreach (var tenant in tenants.Values)
         {
             await tenant.CloseAsync();
         }
 
+        await store.DisposeAsync();
         data.Dispose();
         stopping.Dispose();
         making.Dispose();
@@ -104,14 +113,15 @@ public sealed class InProcessCluster : ICluster
     /// <param name="engine">How shards evaluate fragments.</param>
     /// <param name="time">The clock.</param>
     /// <param name="report">Is told, in a sentence, what an operator should know: damage found, work that failed and will be tried again.</param>
+    /// <param name="store">Where blocks go, the cluster's from now on; null for the folder <c>bucket</c> of the data directory.</param>
     /// <exception cref="ArgumentException">An option is out of bounds.</exception>
     /// <exception cref="DataDirectoryInUseException">Another process has the directory.</exception>
     /// <exception cref="IOException">The directory can't be used.</exception>
-    public static InProcessCluster Open(StorageOptions options, EngineOptions engine, TimeProvider time, Action<string> report) =>
-        Open(options, engine, time, (shard, folder, meter, cancellation) => ShardStore.Open(folder, options, time, meter, text => report($"shard {shard}: {text}"), cancellation), report);
+    public static InProcessCluster Open(StorageOptions options, EngineOptions engine, TimeProvider time, Action<string> report, IObjectStore? store = null) =>
+        Open(options, engine, time, null, report, store);
 
-    /// <summary>Opens a folder with stores of the given kind.</summary>
-    internal static InProcessCluster Open(StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener opener, Action<string> report)
+    /// <summary>Opens a folder with stores of the given kind, or those of <see cref="ShardStore"/>.</summary>
+    internal static InProcessCluster Open(StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener? opener, Action<string> report, IObjectStore? store = null)
     {
         foreach (var complaint in options.Validate())
         {
@@ -121,7 +131,10 @@ public sealed class InProcessCluster : ICluster
         var taken = DataDirectory.Take(options.DataDirectory);
         try
         {
-            return new InProcessCluster(options, engine, time, opener, report, taken);
+            var bucket = store ?? FileSystemObjectStore.Open(taken.Bucket, time);
+            var services = new ArchiveServices(bucket, new LocalBlockOpener(bucket), options.Archive, time);
+            opener ??= (shard, folder, meter, cancellation) => ShardStore.Open(shard, folder, options, services, meter, text => report($"shard {shard}: {text}"), cancellation);
+            return new InProcessCluster(options, engine, time, opener, report, taken, bucket);
         }
         catch
         {
@@ -165,8 +178,9 @@ public sealed class InProcessCluster : ICluster
             var folder = data.FolderOf(id);
             if (!data.Exists(id))
             {
+                var map = await AgreedMapAsync(id, cancellation);
                 Directory.CreateDirectory(folder);
-                ShardMap.Create(options.ShardsPerTenant).Save(folder);
+                map.Save(folder);
                 DurableFile.FlushFolder(Path.GetDirectoryName(folder)!);
             }
 
@@ -192,7 +206,7 @@ public sealed class InProcessCluster : ICluster
             shards[i] = new Shard(shard, Path.Combine(folder, "shards", shard.Range.ToString()), options.MaxFuture, engine, time, opener, report);
         }
 
-        return new Tenant(id, shards, TenantMetadata.Open(folder));
+        return new Tenant(id, folder, shards, TenantMetadata.Open(folder), time);
     }
 
     private async Task OpenShardAsync(Shard shard)
@@ -208,9 +222,48 @@ public sealed class InProcessCluster : ICluster
         }
     }
 
-    private async Task UpkeepAsync()
+    /// <summary>The shard map that the store has of a tenant, or null.</summary>
+    /// <exception cref="ShardUnavailableException">The store can't say.</exception>
+    private async ValueTask<ShardMap?> MapInStoreAsync(TenantId id, CancellationToken cancellation)
     {
-        using var timer = new PeriodicTimer(UpkeepEvery, time);
+        try
+        {
+            var key = BucketKeys.ShardMap(id);
+            return await store.GetAsync(key, ShardMap.MaxBytes, cancellation) is { } found ? ShardMap.Read(found.Content, $"{store.Name}: {key}") : null;
+        }
+        catch (ObjectStoreException e)
+        {
+            throw new ShardUnavailableException(new ShardId(id, HashRange.Everything), $"the tenant is not known here, and object storage can't be asked: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The map of a tenant that is new here: the store's, or one of our own that the store has accepted, so that no two processes begin with different ones.</summary>
+    private async ValueTask<ShardMap> AgreedMapAsync(TenantId id, CancellationToken cancellation)
+    {
+        var fresh = ShardMap.Create(options.ShardsPerTenant);
+        try
+        {
+            if (await MapInStoreAsync(id, cancellation) is { } there)
+            {
+                return there;
+            }
+
+            await store.PutAsync(BucketKeys.ShardMap(id), fresh.ToJson(), PutCondition.Absent, cancellation);
+            return fresh;
+        }
+        catch (ConditionFailedException)
+        {
+            return await MapInStoreAsync(id, cancellation) ?? fresh;
+        }
+        catch (ObjectStoreException e)
+        {
+            throw new ShardUnavailableException(new ShardId(id, HashRange.Everything), $"a new tenant needs object storage once: {e.Message}", e);
+        }
+    }
+
+    private async Task LookAfterAsync(TimeSpan every, Func<Shard, Task> look)
+    {
+        using var timer = new PeriodicTimer(every, time);
         try
         {
             await starting;
@@ -222,7 +275,7 @@ public sealed class InProcessCluster : ICluster
                 {
                     foreach (var shard in tenant.Owned)
                     {
-                        await shard.MaintainAsync(stopping.Token);
+                        await look(shard);
                     }
                 }
             }

@@ -27,14 +27,15 @@ public sealed class StorageOptions
     /// a block range, so that a tenant that sends rarely does not leave crumbs.</summary>
     public TimeSpan IdleCut { get; init; } = TimeSpan.FromHours(1);
 
-    /// <summary>How much older than the newest sample of its series a sample may be: 0 to 365 days. Default 0, which takes none, as Prometheus.</summary>
-    public TimeSpan OutOfOrderWindow { get; init; }
+    /// <summary>How much older than the newest sample of its shard a sample may be: 0 to 365 days. Default 30 min, so that what is sent again after an outage always lands; 0 takes none, as
+    /// Prometheus does by default.</summary>
+    public TimeSpan OutOfOrderWindow { get; init; } = TimeSpan.FromMinutes(30);
 
     /// <summary>How far ahead of this machine's clock a sample may be: 0 (no bound) to 365 days. Default 10 min, as Prometheus and Mimir.</summary>
     public TimeSpan MaxFuture { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Blocks whose every sample is older than this are deleted; null, the default, keeps all. From one block range up.</summary>
-    public TimeSpan? Retention { get; init; }
+    /// <summary>How blocks are kept for long.</summary>
+    public ArchiveOptions Archive { get; init; } = new();
 
     /// <summary>Logs replayed at once at a start: 1 to 64. Default: one for each processor, since replay is bound by it.</summary>
     public int ReplayConcurrency { get; init; } = Math.Clamp(Environment.ProcessorCount, 1, 64);
@@ -65,8 +66,7 @@ public sealed class StorageOptions
             Check("idle-cut", IdleCut, TimeSpan.FromMinutes(1), 7 * day),
             Check("out-of-order-window", OutOfOrderWindow, TimeSpan.Zero, 365 * day),
             Check("max-future", MaxFuture, TimeSpan.Zero, 365 * day),
-            Retention is { } kept ? Check("retention", kept, BlockRange, TimeSpan.MaxValue) : null,
-        })
+        }.Concat(Archive.Validate()))
         {
             if (complaint is not null)
             {
@@ -80,6 +80,6 @@ public sealed class StorageOptions
         }
     }
 
-    private static string? Check(string key, TimeSpan value, TimeSpan least, TimeSpan most) =>
+    internal static string? Check(string key, TimeSpan value, TimeSpan least, TimeSpan most) =>
         value >= least && value <= most ? null : string.Create(CultureInfo.InvariantCulture, $"{key}: got {value:c}, want {least:c} to {most:c}");
 }

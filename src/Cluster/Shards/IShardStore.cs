@@ -37,9 +37,33 @@ internal interface IShardStore : IAsyncDisposable
     /// <summary>The values of a label of matching series with samples in the range, in any order, possibly repeated.</summary>
     void AddLabelValues(string name, IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into);
 
-    /// <summary>Cuts what the head holds beyond its range, or all of it when it is idle, drops log that blocks cover, and applies retention.</summary>
+    /// <summary>What is not served because its bytes are wrong, for warnings of queries that overlap it.</summary>
+    IReadOnlyList<DamagedBlock> Damaged { get; }
+
+    /// <summary>Cuts what the head holds beyond its range, or all of it when it is idle, and drops log that blocks cover. Does not touch object storage.</summary>
     /// <exception cref="IOException">A step failed; what was there before still serves, and the next call tries again.</exception>
-    void Maintain(DateTimeOffset now, CancellationToken cancellation);
+    void Maintain(CancellationToken cancellation);
+
+    /// <summary>Cuts all that the head holds into blocks.</summary>
+    /// <exception cref="IOException">As <see cref="Maintain"/>.</exception>
+    void CutAll(CancellationToken cancellation);
+
+    /// <summary>Publishes, compacts, retires and removes blocks as far as due.</summary>
+    /// <exception cref="IOException">Object storage, or the disk, failed; the next call tries again.</exception>
+    /// <exception cref="EpochLostException">Another owner has the shard.</exception>
+    Task ArchiveAsync(CancellationToken cancellation);
+
+    /// <summary>Deletes what there is of matching series in a range.</summary>
+    /// <exception cref="IOException">It could not be written down; nothing is deleted.</exception>
+    Task DeleteAsync(IReadOnlyList<IReadOnlyList<Matcher>> selectors, TimeRange range, CancellationToken cancellation);
+
+    /// <summary>Rewrites the blocks of which something was deleted, without it.</summary>
+    /// <exception cref="IOException">Object storage, or the disk, failed.</exception>
+    Task CleanDeletedAsync(CancellationToken cancellation);
+
+    /// <summary>Copies the live blocks into a folder that exists, each under its name.</summary>
+    /// <exception cref="IOException">A block can't be read, or the folder can't be written.</exception>
+    Task SnapshotAsync(string folder, CancellationToken cancellation);
 }
 
 /// <summary>Opens the store of a shard's folder, replaying its log. Called on a thread of its own; blocking.</summary>

@@ -1,3 +1,5 @@
+using Metrics.Storage;
+
 namespace Metrics.Cluster;
 
 /// <summary>Which records of a log hold which times, coarsely: what blocks cover need not be kept.</summary>
@@ -13,10 +15,10 @@ internal sealed class LogCoverage
     {
         if (records == 0)
         {
-            open = new(record, newestMs);
+            open = new(record, record, newestMs);
         }
 
-        open = open with { NewestMs = Math.Max(open.NewestMs, newestMs) };
+        open = open with { LastRecord = record, NewestMs = Math.Max(open.NewestMs, newestMs) };
         if (++records == RecordsPerRun)
         {
             runs.Enqueue(open);
@@ -24,12 +26,12 @@ internal sealed class LogCoverage
         }
     }
 
-    /// <summary>The first record that may hold a sample not older than <paramref name="coveredBeforeMs"/>; <paramref name="next"/> when none does.</summary>
-    public long FirstNeeded(long coveredBeforeMs, long next)
+    /// <summary>The first record that may hold a sample that a cut does not cover; <paramref name="next"/> when none does.</summary>
+    public long FirstNeeded(LogCut cut, long next)
     {
         while (runs.TryPeek(out var run))
         {
-            if (run.NewestMs >= coveredBeforeMs)
+            if (!run.IsCovered(cut))
             {
                 return run.FirstRecord;
             }
@@ -37,7 +39,7 @@ internal sealed class LogCoverage
             runs.Dequeue();
         }
 
-        if (records > 0 && open.NewestMs >= coveredBeforeMs)
+        if (records > 0 && !open.IsCovered(cut))
         {
             return open.FirstRecord;
         }
@@ -46,5 +48,8 @@ internal sealed class LogCoverage
         return next;
     }
 
-    private readonly record struct Run(long FirstRecord, long NewestMs);
+    private readonly record struct Run(long FirstRecord, long LastRecord, long NewestMs)
+    {
+        public bool IsCovered(LogCut cut) => LastRecord < cut.FirstRecord && NewestMs < cut.EndMs;
+    }
 }

@@ -2,17 +2,19 @@ using Metrics.Storage;
 
 namespace Metrics.Cluster;
 
-/// <summary>Brings the records of a log back into a head. What blocks cover is refused by the head as too old, and so skipped.</summary>
-internal sealed class LogReplay(Head head, LogCoverage coverage, ReplayMeter meter, Action<string> report, CancellationToken cancellation) : ILogVisitor, IWriteRecordVisitor
+/// <summary>Brings the records of a log back into a head, without what blocks cover.</summary>
+internal sealed class LogReplay(Head head, LogCoverage coverage, IReadOnlyList<LogCut> cuts, ReplayMeter meter, Action<string> report, CancellationToken cancellation) : ILogVisitor, IWriteRecordVisitor
 {
     private readonly Dictionary<uint, uint> renamed = [];
     private long newestMs;
+    private long coveredBeforeMs;
     private long orphans;
 
     public void Visit(long number, ReadOnlySpan<byte> payload, long position)
     {
         cancellation.ThrowIfCancellationRequested();
         newestMs = long.MinValue;
+        coveredBeforeMs = cuts.Where(c => number < c.FirstRecord).Select(c => c.EndMs).DefaultIfEmpty(long.MinValue).Max();
         WriteRecordReader.Read(payload, this);
         if (newestMs != long.MinValue)
         {
@@ -34,7 +36,7 @@ internal sealed class LogReplay(Head head, LogCoverage coverage, ReplayMeter met
     public void Sample(uint reference, long timeMs, double value)
     {
         newestMs = Math.Max(newestMs, timeMs);
-        if (timeMs < head.MinValidMs)
+        if (timeMs < coveredBeforeMs)
         {
             return;
         }

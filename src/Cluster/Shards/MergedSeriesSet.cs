@@ -119,41 +119,11 @@ internal sealed class MergedSeriesSet : ISeriesSet
         using var right = new SampleBuffer(into.Count - middle);
         for (var i = start; i < into.Count; i++)
         {
-            Copy(into, i, i < middle ? left : right);
+            (i < middle ? left : right).AddFrom(into, i);
         }
 
         into.Truncate(start);
-        var l = 0;
-        var r = 0;
-        while (l < left.Count || r < right.Count)
-        {
-            if (r == right.Count || (l < left.Count && left.Times[l] <= right.Times[r]))
-            {
-                r += r < right.Count && left.Times[l] == right.Times[r] ? 1 : 0;
-                Copy(left, l++, into);
-            }
-            else
-            {
-                Copy(right, r++, into);
-            }
-        }
-    }
-
-    private static void Copy(SampleBuffer from, int at, SampleBuffer into)
-    {
-        if (from.HasHistograms && from.Histograms[at] is { } histogram)
-        {
-            into.Add(from.Times[at], histogram);
-        }
-        else
-        {
-            into.Add(from.Times[at], from.Values[at]);
-        }
-
-        if (!from.StartTimes.IsEmpty && from.StartTimes[at] != 0)
-        {
-            into.SetStartTime(from.StartTimes[at]);
-        }
+        SampleBuffer.Merge(left, right, into);
     }
 
     private struct Part

@@ -9,7 +9,7 @@ namespace Metrics.Cluster;
 ///   Replaying ──► Ready ──► Closed
 ///       ▲  │        │
 ///       │  └──►  Failed   (the log refused, or the folder can't be opened)
-///       └─────────┘       after <see cref="ReopenAfter"/>
+///       └─────────┘       after <see cref="ReopenAfter"/>, unless another owner has the shard
 /// </code>
 /// A batch is resolved, judged, logged and applied in one synchronous stretch under the writer lock; only then is the group commit awaited, and only then
 /// is the sender told. A reader may see a sample before it is durable. When the log fails after that, memory holds what disk may not: nothing is
@@ -37,6 +37,7 @@ internal sealed class Shard : IShard, IAsyncDisposable
     private volatile string refusal = "its log is being replayed";
     private bool takesWrites;
     private bool closed;
+    private bool fenced;
     private DateTimeOffset reopenAt;
 
     /// <summary>Makes a shard that is not yet open; <paramref name="maxFuture"/> zero lets samples be of any time.</summary>
@@ -70,7 +71,7 @@ internal sealed class Shard : IShard, IAsyncDisposable
         await lifecycle.WaitAsync(cancellation);
         try
         {
-            if (!closed && !IsReady)
+            if (!closed && !fenced && !IsReady)
             {
                 await ReopenAsync(cancellation);
             }
@@ -145,7 +146,7 @@ internal sealed class Shard : IShard, IAsyncDisposable
     public ValueTask<IReadOnlyList<string>> LabelValuesAsync(string name, LabelQuery query, CancellationToken cancellation) =>
         ValueTask.FromResult(ShardLabels.Values(Store(), name, query, cancellation));
 
-    /// <summary>Cuts blocks, truncates the log and applies retention as far as due; opens a failed shard again. Called at intervals.</summary>
+    /// <summary>Cuts blocks and truncates the log as far as due; opens a failed shard again. Called at intervals.</summary>
     public async Task MaintainAsync(CancellationToken cancellation)
     {
         await lifecycle.WaitAsync(cancellation);
@@ -158,9 +159,9 @@ internal sealed class Shard : IShard, IAsyncDisposable
 
             if (IsReady)
             {
-                store!.Maintain(time.GetUtcNow(), cancellation);
+                store!.Maintain(cancellation);
             }
-            else if (time.GetUtcNow() >= reopenAt)
+            else if (!fenced && time.GetUtcNow() >= reopenAt)
             {
                 await ReopenAsync(cancellation);
             }
@@ -173,6 +174,65 @@ internal sealed class Shard : IShard, IAsyncDisposable
         {
             lifecycle.Release();
         }
+    }
+
+    /// <summary>Publishes, compacts and retires blocks as far as due. Called at intervals; may take long, and does not hold up anything else.</summary>
+    public async Task ArchiveAsync(CancellationToken cancellation)
+    {
+        if (store is not { } open || !IsReady)
+        {
+            return;
+        }
+
+        try
+        {
+            await open.ArchiveAsync(cancellation);
+        }
+        catch (EpochLostException e)
+        {
+            Fence(open, e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or ObjectDisposedException)
+        {
+            report($"shard {Id}: work on its blocks failed and will be tried again: {e.Message}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask FlushAsync(CancellationToken cancellation)
+    {
+        var open = Store();
+        await Task.Run(() => open.CutAll(cancellation), cancellation);
+        await ArchivedAsync(open, () => open.ArchiveAsync(cancellation));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DeleteAsync(LabelQuery query, CancellationToken cancellation)
+    {
+        var open = Store();
+        await ArchivedAsync(open, () => Task.Run(() => open.DeleteAsync(query.Selectors, query.Range, cancellation), cancellation));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask CleanDeletedAsync(CancellationToken cancellation)
+    {
+        var open = Store();
+        await ArchivedAsync(open, () => open.CleanDeletedAsync(cancellation));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask SnapshotAsync(string folder, bool skipHead, CancellationToken cancellation)
+    {
+        var open = Store();
+        await ArchivedAsync(open, async () =>
+        {
+            if (!skipHead)
+            {
+                await Task.Run(() => open.CutAll(cancellation), cancellation);
+            }
+
+            await open.SnapshotAsync(folder, cancellation);
+        });
     }
 
     /// <summary>Takes no more writes, flushes the log and lets go of the files.</summary>
@@ -191,6 +251,38 @@ internal sealed class Shard : IShard, IAsyncDisposable
     }
 
     private IShardStore Store() => store ?? throw Unavailable();
+
+    private async Task ArchivedAsync(IShardStore open, Func<Task> work)
+    {
+        try
+        {
+            await work();
+        }
+        catch (EpochLostException e)
+        {
+            Fence(open, e);
+            throw Unavailable();
+        }
+        catch (IOException e)
+        {
+            throw new ShardUnavailableException(Id, e.Message, e);
+        }
+    }
+
+    // Not opened again: that would raise the epoch, and take the shard back from whoever has it now.
+    private void Fence(IShardStore lost, EpochLostException cause)
+    {
+        lock (writing)
+        {
+            if (ReferenceEquals(store, lost) && !fenced)
+            {
+                fenced = true;
+                Volatile.Write(ref takesWrites, false);
+                refusal = cause.Message;
+                report($"shard {Id} takes no more writes here: {cause.Message}");
+            }
+        }
+    }
 
     private async Task ReopenAsync(CancellationToken cancellation)
     {

@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
 using Metrics.Model;
 using Metrics.Storage;
 
@@ -14,25 +12,47 @@ internal sealed partial class ShardStore
     /// <summary>A head is rebuilt when more than one in so many of its series hold nothing.</summary>
     private const int IdleShare = 4;
 
+    private readonly Lock cutting = new();
+
     /// <inheritdoc/>
-    public void Maintain(DateTimeOffset now, CancellationToken cancellation)
+    public void Maintain(CancellationToken cancellation) => CutWhile(DueCutEnd, cancellation);
+
+    /// <inheritdoc/>
+    public Task ArchiveAsync(CancellationToken cancellation) => archive.WorkAsync(cancellation);
+
+    /// <inheritdoc/>
+    public void CutAll(CancellationToken cancellation) => CutWhile(NextCutEnd, cancellation);
+
+    /// <inheritdoc/>
+    public async Task DeleteAsync(IReadOnlyList<IReadOnlyList<Matcher>> selectors, TimeRange range, CancellationToken cancellation)
     {
-        var cut = false;
-        while (DueCutEnd() is { } endMs)
-        {
-            Cut(endMs, cancellation);
-            cut = true;
-        }
+        // The head first becomes blocks: what is deleted is then all in blocks, and a sample sent again later is new.
+        CutAll(cancellation);
+        await archive.DeleteAsync(selectors, range, cancellation);
+    }
 
-        if (cut)
-        {
-            ShedIdleSeries();
-            TruncateLog();
-        }
+    /// <inheritdoc/>
+    public Task CleanDeletedAsync(CancellationToken cancellation) => archive.CleanDeletedAsync(cancellation);
 
-        if (options.Retention is { } kept)
+    /// <inheritdoc/>
+    public Task SnapshotAsync(string folder, CancellationToken cancellation) => archive.SnapshotAsync(folder, cancellation);
+
+    private void CutWhile(Func<long?> end, CancellationToken cancellation)
+    {
+        lock (cutting)
         {
-            blocks.DeleteOlderThan((now - kept).ToUnixTimeMilliseconds());
+            var cut = false;
+            while (end() is { } endMs)
+            {
+                Cut(endMs, cancellation);
+                cut = true;
+            }
+
+            if (cut)
+            {
+                ShedIdleSeries();
+                TruncateLog();
+            }
         }
     }
 
@@ -41,31 +61,43 @@ internal sealed partial class ShardStore
     {
         lock (appending)
         {
-            if (head.ChunkCount == 0 || head.MinTimeMs > head.MaxTimeMs)
+            if (NextCutEnd() is not { } end)
             {
                 return null;
             }
 
-            var range = head.Options.BlockRangeMs;
-            var aligned = head.MinTimeMs - (((head.MinTimeMs % range) + range) % range) + range;
-            if ((double)head.MaxTimeMs - head.MinTimeMs > 1.5 * range)
-            {
-                return aligned;
-            }
+            // Late samples alone do not make a cut due; they go with the next one.
+            var first = Math.Max(head.MinTimeMs, head.MinValidMs);
+            return (double)head.MaxTimeMs - first > 1.5 * head.Options.BlockRangeMs ? AlignedEnd(first)
+                : time.GetElapsedTime(lastAppend) >= options.IdleCut ? end
+                : null;
+        }
+    }
 
-            return time.GetElapsedTime(lastAppend) >= options.IdleCut ? Math.Min(aligned, head.MaxTimeMs + 1) : null;
+    /// <summary>The exclusive end of the next block that takes whatever is there, or null when nothing is.</summary>
+    private long? NextCutEnd()
+    {
+        lock (appending)
+        {
+            return head.ChunkCount > 0 && head.MinTimeMs <= head.MaxTimeMs ? Math.Min(AlignedEnd(Math.Max(head.MinTimeMs, head.MinValidMs)), head.MaxTimeMs + 1)
+                : head.HasLateSamples ? head.MinValidMs
+                : null;
         }
     }
 
     private void Cut(long endMs, CancellationToken cancellation)
     {
+        IReadOnlyList<TimeRange> late;
+        LogCut cut;
+        var first = Math.Max(head.MinTimeMs, head.MinValidMs);
         lock (appending)
         {
-            // From here on nothing older is taken, so the block will hold all there ever is before its end.
-            head.SetMinValid(endMs);
+            // From here on what comes in order is not older, and what comes late is kept apart: the records so far hold all that the blocks will.
+            late = head.BeginCut(endMs);
+            cut = new LogCut(endMs, log.NextRecord, logLineage);
         }
 
-        Publish(endMs, cancellation);
+        Publish(endMs, first, late, cut, cancellation);
         uint cursor = 0;
         var done = false;
         while (!done)
@@ -77,18 +109,42 @@ internal sealed partial class ShardStore
         }
     }
 
-    private void Publish(long endMs, CancellationToken cancellation)
+    /// <summary>Writes a block for each block range that has samples before the end, the newest last: it alone says what is covered, for then all are there.</summary>
+    private void Publish(long endMs, long firstMs, IReadOnlyList<TimeRange> late, LogCut cut, CancellationToken cancellation)
     {
-        using var view = OpenView();
-        var range = new TimeRange(long.MinValue, endMs - 1);
-        var ulid = Ulid.New(time, new Random(BinaryPrimitives.ReadInt32LittleEndian(RandomNumberGenerator.GetBytes(sizeof(int)))));
-        using var writer = blocks.Set.Write(ulid, new BlockDescription { MaxTimeMs = endMs });
-        if (HeadCut.Write(view, range, writer, cancellation) > 0)
+        var starts = new SortedSet<long>();
+        if (firstMs < endMs)
         {
-            writer.Finish();
-            blocks.Set.Add(ulid);
+            starts.Add(AlignedStart(firstMs));
+        }
+
+        foreach (var span in late)
+        {
+            for (var start = AlignedStart(span.MinMs); start <= span.MaxMs; start += head.Options.BlockRangeMs)
+            {
+                starts.Add(start);
+            }
+        }
+
+        using var view = OpenView();
+        foreach (var start in starts)
+        {
+            var range = new TimeRange(start, Math.Min(start + head.Options.BlockRangeMs, endMs) - 1);
+            using var writer = archive.Write(range, start == starts.Max ? cut : null);
+            if (HeadCut.Write(view, range, writer, cancellation) > 0)
+            {
+                archive.Add(writer.Finish());
+            }
         }
     }
+
+    private long AlignedStart(long timeMs)
+    {
+        var range = head.Options.BlockRangeMs;
+        return timeMs - (((timeMs % range) + range) % range);
+    }
+
+    private long AlignedEnd(long timeMs) => AlignedStart(timeMs) + head.Options.BlockRangeMs;
 
     private void ShedIdleSeries()
     {
@@ -109,9 +165,10 @@ internal sealed partial class ShardStore
     {
         log.Rotate();
         long needed;
+        var cut = archive.Cuts.FirstOrDefault(c => c.Log == logLineage);
         lock (appending)
         {
-            needed = coverage.FirstNeeded(head.MinValidMs, log.NextRecord);
+            needed = coverage.FirstNeeded(cut, log.NextRecord);
         }
 
         using var view = OpenView();

@@ -7,14 +7,15 @@ namespace Metrics.Cluster;
 /// <summary>What an open shard keeps on disk and in memory: its log, its head and its blocks (LAYOUT.md).</summary>
 /// <remarks>
 /// A sample's way: judged and applied by the head, logged, acknowledged; copied into a block when the head spans more than one and a half block ranges; then dropped from the head and,
-/// segment by segment, from the log. At each instant every acknowledged sample is in the log or in a block, so a crash anywhere loses nothing: the block appears by one rename,
-/// and replay skips what blocks cover.
+/// segment by segment, from the log. At each instant every acknowledged sample is in the log or in a block, so a crash anywhere loses nothing: the block appears by one rename, and says up to
+/// which time and record it covers the log, so that replay skips that.
 /// </remarks>
 internal sealed partial class ShardStore : IShardStore
 {
     private readonly StorageOptions options;
     private readonly TimeProvider time;
-    private readonly ShardBlocks blocks;
+    private readonly ShardArchive archive;
+    private readonly string logLineage;
     private readonly LogCoverage coverage = new();
     private readonly ShardLog log;
     private readonly Lock appending = new();
@@ -24,26 +25,37 @@ internal sealed partial class ShardStore : IShardStore
     private long lastAppend;
     private long logBytes;
 
-    private ShardStore(string folder, StorageOptions options, TimeProvider time, ReplayMeter meter, Action<string> report, CancellationToken cancellation)
+    private ShardStore(ShardArchive archive, string folder, StorageOptions options, TimeProvider time, ReplayMeter meter, Action<string> report, CancellationToken cancellation)
     {
         this.options = options;
         this.time = time;
+        this.archive = archive;
         Incarnation = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
-        blocks = new ShardBlocks(Path.Combine(folder, "blocks"), report);
         head = new Head(new HeadOptions { BlockRangeMs = (long)options.BlockRange.TotalMilliseconds, OutOfOrderWindowMs = (long)options.OutOfOrderWindow.TotalMilliseconds });
-        head.SetMinValid(blocks.EndMs);
+        var cuts = archive.Cuts;
+        if (cuts.Count > 0)
+        {
+            head.SetMinValid(cuts[0].EndMs);
+        }
+
         var logFolder = Path.Combine(folder, "log");
         meter.Begin(ShardLog.BytesToReplay(logFolder));
         try
         {
-            var replay = new LogReplay(head, coverage, meter, report, cancellation);
+            logLineage = LogLineage.Read(logFolder);
+            var replay = new LogReplay(head, coverage, [.. cuts.Where(c => c.Log == logLineage)], meter, report, cancellation);
             log = ShardLog.Open(logFolder, new LogOptions { Fsync = options.Fsync, FsyncInterval = options.FsyncInterval }, time, replay, report);
             replay.Finish();
+            if (cuts.Any(c => c.Log == logLineage && c.FirstRecord > log.NextRecord))
+            {
+                // The tail was lost, and its numbers are given out again: what the cuts say of them must not be believed.
+                report($"the log ends at record {log.NextRecord}, before what blocks cover of it; it goes on as another one");
+                logLineage = LogLineage.Begin(logFolder);
+            }
         }
         catch
         {
             head.Dispose();
-            blocks.Dispose();
             throw;
         }
 
@@ -56,20 +68,41 @@ internal sealed partial class ShardStore : IShardStore
     public ulong Incarnation { get; }
 
     /// <inheritdoc/>
+    public IReadOnlyList<DamagedBlock> Damaged => archive.Blocks.Damaged;
+
+    /// <inheritdoc/>
     public ShardStatistics Statistics
     {
         get
         {
             var now = Volatile.Read(ref head);
-            return new(now.SeriesCount, now.ChunkCount, Volatile.Read(ref samplesAppended), Volatile.Read(ref logBytes), blocks.Count, now.MinTimeMs, now.MaxTimeMs);
+            return new(now.SeriesCount, now.ChunkCount, Volatile.Read(ref samplesAppended), Volatile.Read(ref logBytes), archive.Blocks.Live.Count, now.MinTimeMs, now.MaxTimeMs);
         }
     }
 
     /// <summary>Opens the store in a folder, which is made if it is not there; see <see cref="ShardStoreOpener"/>.</summary>
-    public static ShardStore Open(string folder, StorageOptions options, TimeProvider time, ReplayMeter meter, Action<string> report, CancellationToken cancellation)
+    /// <param name="shard">Whose.</param>
+    /// <param name="folder">The shard's folder.</param>
+    /// <param name="options">How to keep it.</param>
+    /// <param name="services">Where its blocks go.</param>
+    /// <param name="meter">Shows how far the replay is.</param>
+    /// <param name="report">Is told, in a sentence, what an operator should know.</param>
+    /// <param name="cancellation">Ends the replay.</param>
+    /// <param name="step">Is called between any two steps that a crash could part; for tests.</param>
+    public static ShardStore Open(
+        ShardId shard, string folder, StorageOptions options, ArchiveServices services, ReplayMeter meter, Action<string> report, CancellationToken cancellation, Action<string>? step = null)
     {
         Directory.CreateDirectory(folder);
-        return new ShardStore(folder, options, time, meter, report, cancellation);
+        var opened = new ShardArchive(shard, folder, services, report, step);
+        try
+        {
+            return new ShardStore(opened, folder, options, services.Time, meter, report, cancellation);
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -104,7 +137,7 @@ internal sealed partial class ShardStore : IShardStore
         // The head first: what is cut meanwhile is then seen twice, in head and block, and merged; the other way round it could be missed.
         var view = OpenView();
         into.Add(view.Select(matchers, range));
-        blocks.Select(matchers, range, into, cancellation);
+        archive.Blocks.Select(matchers, range, into, cancellation);
     }
 
     /// <inheritdoc/>
@@ -115,7 +148,7 @@ internal sealed partial class ShardStore : IShardStore
             into.UnionWith(view.LabelNames(matchers, range));
         }
 
-        blocks.AddLabelNames(matchers, range, into);
+        archive.Blocks.AddLabelNames(matchers, range, into);
     }
 
     /// <inheritdoc/>
@@ -126,7 +159,7 @@ internal sealed partial class ShardStore : IShardStore
             into.UnionWith(view.LabelValues(name, matchers, range));
         }
 
-        blocks.AddLabelValues(name, matchers, range, into);
+        archive.Blocks.AddLabelValues(name, matchers, range, into);
     }
 
     /// <inheritdoc/>
@@ -139,7 +172,7 @@ internal sealed partial class ShardStore : IShardStore
         finally
         {
             head.Dispose();
-            blocks.Dispose();
+            archive.Dispose();
         }
     }
 

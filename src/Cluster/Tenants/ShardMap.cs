@@ -10,6 +10,9 @@ public sealed class ShardMap
     /// <summary>The file's name.</summary>
     public const string FileName = "shards.json";
 
+    /// <summary>The largest map read.</summary>
+    public const int MaxBytes = 16 * 1024 * 1024;
+
     private ShardMap(long version, HashRange[] ranges)
     {
         Version = version;
@@ -43,23 +46,33 @@ public sealed class ShardMap
             return null;
         }
 
+        return Read(File.ReadAllBytes(path), path);
+    }
+
+    /// <summary>Reads the bytes of a map.</summary>
+    /// <exception cref="InvalidDataException">They are none; the message names the source.</exception>
+    public static ShardMap Read(ReadOnlySpan<byte> json, string source)
+    {
         try
         {
-            var file = JsonSerializer.Deserialize<MapFile>(File.ReadAllBytes(path), JsonSerializerOptions.Web)
+            var file = JsonSerializer.Deserialize<MapFile>(json, JsonSerializerOptions.Web)
                 ?? throw new FormatException("it is null");
-            var ranges = Array.ConvertAll(file.Shards, ParseRange);
+            var ranges = Array.ConvertAll(file.Shards, HashRange.Parse);
             Array.Sort(ranges);
             CheckCover(ranges);
             return new ShardMap(file.Version, ranges);
         }
         catch (Exception e) when (e is JsonException or FormatException or ArgumentException)
         {
-            throw new InvalidDataException($"{path} is no shard map: {e.Message}", e);
+            throw new InvalidDataException($"{source} is no shard map: {e.Message}", e);
         }
     }
 
     /// <summary>Writes the map into a tenant's folder; durable when it returns.</summary>
-    public void Save(string folder)
+    public void Save(string folder) => DurableFile.Replace(Path.Combine(folder, FileName), ToJson());
+
+    /// <summary>The bytes of the map.</summary>
+    public byte[] ToJson()
     {
         var texts = new string[Ranges.Count];
         for (var i = 0; i < texts.Length; i++)
@@ -67,22 +80,7 @@ public sealed class ShardMap
             texts[i] = Ranges[i].ToString();
         }
 
-        DurableFile.Replace(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(new MapFile(Version, texts), JsonSerializerOptions.Web));
-    }
-
-    private static HashRange ParseRange(string text)
-    {
-        if (text == "all")
-        {
-            return HashRange.Everything;
-        }
-
-        if (!text.StartsWith("0b", StringComparison.Ordinal) || text.Length is < 3 or > 34)
-        {
-            throw new FormatException($"'{text}' is no hash range; want 'all' or 0b and 1 to 32 binary digits");
-        }
-
-        return new HashRange(Convert.ToUInt32(text[2..], 2), text.Length - 2);
+        return JsonSerializer.SerializeToUtf8Bytes(new MapFile(Version, texts), JsonSerializerOptions.Web);
     }
 
     private static void CheckCover(HashRange[] ranges)

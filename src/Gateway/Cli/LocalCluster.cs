@@ -33,7 +33,7 @@ internal static class LocalCluster
             BlockRange = from.BlockRange,
             OutOfOrderWindow = from.OutOfOrderWindow,
             MaxFuture = from.MaxFuture,
-            Retention = from.Retention == TimeSpan.Zero ? null : from.Retention,
+            Archive = new ArchiveOptions { Retention = new RetentionOptions { Raw = from.Retention == TimeSpan.Zero ? null : from.Retention } },
         };
     }
 }

@@ -23,6 +23,10 @@ public sealed class HttpOptions
     [Setting("Accept HTTP/2 without TLS (h2c) beside HTTP/1.1.")]
     public bool Http2 { get; set; }
 
+    /// <summary>Deletion and snapshots (<c>/api/v1/admin/tsdb/*</c>). On, since by default only this machine can call; switch it off where others can and nothing in front tells them apart.</summary>
+    [Setting("Serve deletion and snapshots under /api/v1/admin/tsdb.")]
+    public bool AdminApi { get; set; } = true;
+
     /// <summary>The origin that browsers may call from, <c>*</c> for any (Prometheus's default), empty for none.</summary>
     [Setting("Origin allowed to call from a browser: * for any, empty for none.")]
     public string CorsOrigin { get; set; } = "*";

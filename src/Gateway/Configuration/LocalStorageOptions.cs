@@ -36,9 +36,10 @@ public sealed class LocalStorageOptions
     [Setting("Time that one block covers; the head holds up to one and a half times as much.", Min = "1m", Max = "1d")]
     public TimeSpan BlockRange { get; set; } = TimeSpan.FromHours(2);
 
-    /// <summary>How much older than the newest sample of the shard a sample may be and still be taken out of order. 0, as in Prometheus, takes none.</summary>
+    /// <summary>How much older than the newest sample of the shard a sample may be and still be taken out of order: half an hour, so that what is sent again after an outage or a restart always
+    /// lands. 0, as in Prometheus, takes none.</summary>
     [Setting("How far out of order a sample may be; 0 for not at all.", Min = "0", Max = "1y")]
-    public TimeSpan OutOfOrderWindow { get; set; } = TimeSpan.Zero;
+    public TimeSpan OutOfOrderWindow { get; set; } = TimeSpan.FromMinutes(30);
 
     /// <summary>How far ahead of this machine's clock a sample may be. Prometheus's and Mimir's ten minutes.</summary>
     [Setting("How far in the future a sample may be; 0 for any.", Min = "0", Max = "1y")]

@@ -12,6 +12,9 @@ internal sealed class ApiAnswer(Func<PipeWriter, CancellationToken, ValueTask> w
     /// <summary>Infos, in order.</summary>
     public IReadOnlyList<string> Infos { get; init; } = [];
 
+    /// <summary>Done, and nothing to say: 204.</summary>
+    public static ApiAnswer NoContent { get; } = Small(static _ => { });
+
     /// <summary>An answer small enough to be written in one go.</summary>
     public static ApiAnswer Small(Action<PipeWriter> write) => new((writer, _) =>
     {

@@ -56,6 +56,12 @@ internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
             return;
         }
 
+        if (answer == ApiAnswer.NoContent)
+        {
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+            return;
+        }
+
         using (answer)
         {
             await WriteAsync(context, 200, writer => Envelope.WriteSuccessAsync(writer, answer, context.RequestAborted));

@@ -57,6 +57,10 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster)
         return Names(await AskAsync(request, shard => shard.LabelValuesAsync(name, query, request.Aborted)), limit);
     }
 
+    /// <summary>The selectors in <c>match[]</c>.</summary>
+    internal static IReadOnlyList<IReadOnlyList<Matcher>> Selectors(ApiRequest request) =>
+        [.. request.Parameters.All("match[]").Select(text => ParseSelector(text, message => ApiException.InvalidParameter("match[]", message)))];
+
     private static (LabelQuery Query, int Limit) Read(ApiRequest request, Func<string, ApiException> badSelector)
     {
         var limit = request.Parameters.Limit();

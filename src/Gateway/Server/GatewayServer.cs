@@ -1,4 +1,5 @@
 using Metrics.Cluster;
+using Metrics.Gateway.Admin;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Health;
 using Metrics.Gateway.QueryApi;
@@ -49,6 +50,7 @@ internal sealed class GatewayServer : IAsyncDisposable
             .. new QueryEndpoints(endpoint, cluster, execute, options.Query, gate, Instruments, time).Routes,
             .. new LabelEndpoints(endpoint, cluster).Routes,
             .. new MetadataEndpoint(endpoint, cluster).Routes,
+            .. new AdminEndpoints(endpoint, cluster, options.Http.AdminApi, app.Services.GetRequiredService<ILogger<AdminEndpoints>>()).Routes,
             .. new ParseEndpoints(endpoint, engine.Parsing).Routes,
             .. new StatusEndpoints(endpoint, cluster, options, time, startTime).Routes,
         ];

@@ -28,6 +28,23 @@ public readonly record struct HashRange(uint Prefix, int Bits) : IComparable<Has
         return ranges;
     }
 
+    /// <summary>Reads what <see cref="ToString"/> writes.</summary>
+    /// <exception cref="FormatException">The text is no range.</exception>
+    public static HashRange Parse(string text)
+    {
+        if (text == "all")
+        {
+            return Everything;
+        }
+
+        if (!text.StartsWith("0b", StringComparison.Ordinal) || text.Length is < 3 or > 34 || text.AsSpan(2).ContainsAnyExceptInRange('0', '1'))
+        {
+            throw new FormatException($"'{text}' is no hash range; want 'all' or 0b and 1 to 32 binary digits");
+        }
+
+        return new HashRange(Convert.ToUInt32(text[2..], 2), text.Length - 2);
+    }
+
     /// <inheritdoc/>
     public int CompareTo(HashRange other)
     {

@@ -99,6 +99,42 @@ public sealed class SampleBuffer : IDisposable
         startTimes[Count - 1] = startMs;
     }
 
+    /// <summary>Appends one sample of another buffer, whatever its kind.</summary>
+    public void AddFrom(SampleBuffer other, int index)
+    {
+        if (other.histograms is { } from && from[index] is { } histogram)
+        {
+            Add(other.times[index], histogram);
+        }
+        else
+        {
+            Add(other.times[index], other.values[index]);
+        }
+
+        if (other.startTimes is { } starts && starts[index] != 0)
+        {
+            SetStartTime(starts[index]);
+        }
+    }
+
+    /// <summary>Appends to a buffer the samples of two others, each ascending in time, as one ascending run; of two samples at one instant that of <paramref name="winner"/> stays.</summary>
+    public static void Merge(SampleBuffer winner, SampleBuffer other, SampleBuffer into)
+    {
+        int w = 0, o = 0;
+        while (w < winner.Count || o < other.Count)
+        {
+            if (o == other.Count || (w < winner.Count && winner.times[w] <= other.times[o]))
+            {
+                o += o < other.Count && winner.times[w] == other.times[o] ? 1 : 0;
+                into.AddFrom(winner, w++);
+            }
+            else
+            {
+                into.AddFrom(other, o++);
+            }
+        }
+    }
+
     /// <summary>Columns with room for <paramref name="count"/> more samples, for decoders that write in bulk; follow with <see cref="Advance"/>.</summary>
     public void Reserve(int count, out Span<long> timeColumn, out Span<double> valueColumn)
     {

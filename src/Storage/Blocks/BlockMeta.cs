@@ -31,6 +31,9 @@ public sealed record BlockMeta
     /// <summary>What Thanos adds; null when absent.</summary>
     public ThanosMeta? Thanos { get; init; }
 
+    /// <summary>What we add; null when absent. Other programs ignore it.</summary>
+    public MetricsMeta? Metrics { get; init; }
+
     /// <summary>Reads the file of a block directory.</summary>
     /// <exception cref="InvalidDataException">The file is missing or damaged; the message names it.</exception>
     public static BlockMeta Read(string directory)
@@ -38,14 +41,20 @@ public sealed record BlockMeta
         var path = Path.Combine(directory, FileName);
         try
         {
-            var meta = JsonSerializer.Deserialize(File.ReadAllBytes(path), BlockMetaJson.Default.BlockMeta)
+            var json = File.ReadAllBytes(path);
+            var meta = JsonSerializer.Deserialize(json, BlockMetaJson.Default.BlockMeta)
                 ?? throw new InvalidDataException($"{path}: offset 0: null is not a block's description");
             if (meta.Version != 1)
             {
                 throw new InvalidDataException($"{path}: offset 0: block version is {meta.Version}, only 1 is read");
             }
 
-            return meta;
+            if (meta.Metrics?.Seal is not null)
+            {
+                BlockSeal.CheckChecksum(json, path);
+            }
+
+            return meta.WithoutNulls(path);
         }
         catch (JsonException e)
         {
@@ -57,14 +66,51 @@ public sealed record BlockMeta
         }
     }
 
-    /// <summary>The file's bytes.</summary>
-    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, BlockMetaJson.Default.BlockMeta);
-
-    internal sealed class UlidConverter : JsonConverter<Ulid>
+    /// <summary>The file's bytes; a seal gets the checksum that holds for them.</summary>
+    public byte[] ToJson()
     {
+        if (Metrics?.Seal is not { } seal)
+        {
+            return JsonSerializer.SerializeToUtf8Bytes(this, BlockMetaJson.Default.BlockMeta);
+        }
+
+        var json = JsonSerializer.SerializeToUtf8Bytes(this with { Metrics = Metrics with { Seal = seal with { MetaChecksum = BlockSeal.NoChecksum } } }, BlockMetaJson.Default.BlockMeta);
+        BlockSeal.WriteChecksum(json);
+        return json;
+    }
+
+    // JSON's null, which Go writes for what is empty, is not the absence of a key.
+    private BlockMeta WithoutNulls(string path)
+    {
+        if (Metrics?.Seal is { } seal && (seal.Files is null || seal.Files.Any(f => f?.Path is null)))
+        {
+            throw new InvalidDataException($"{path}: offset 0: the seal lacks files");
+        }
+
+        return this with
+        {
+            Stats = Stats ?? new(),
+            Compaction = Compaction ?? new(),
+            Thanos = Thanos is { } thanos
+                ? thanos with
+                {
+                    Labels = thanos.Labels ?? new Dictionary<string, string>(StringComparer.Ordinal),
+                    Downsample = thanos.Downsample ?? new(0),
+                    Source = thanos.Source ?? "",
+                    Files = thanos.Files?.Where(f => f is not null).ToList(),
+                }
+                : null,
+        };
+    }
+
+    /// <summary>A block name as JSON text.</summary>
+    public sealed class UlidConverter : JsonConverter<Ulid>
+    {
+        /// <inheritdoc/>
         public override Ulid Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
             Storage.Ulid.TryParse(reader.GetString(), out var ulid) ? ulid : throw new JsonException("ulid is not a ULID");
 
+        /// <inheritdoc/>
         public override void Write(Utf8JsonWriter writer, Ulid value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
     }
 }
@@ -138,6 +184,25 @@ public sealed record ThanosMeta
 /// <summary>How far samples were reduced.</summary>
 /// <param name="Resolution">Milliseconds a sample; 0 for raw samples.</param>
 public sealed record ThanosDownsample(long Resolution);
+
+/// <summary>The section that this program adds to <c>meta.json</c>.</summary>
+public sealed record MetricsMeta
+{
+    /// <summary>The hash range whose series the block holds, as <see cref="Model.HashRange"/> writes it; null when it was not made for one.</summary>
+    public string? HashRange { get; init; }
+
+    /// <summary>How much of the shard's log is in blocks once this one is; null for a block that says nothing about it.</summary>
+    public LogCut? Cut { get; init; }
+
+    /// <summary>How the files were when the block was finished; null in blocks of other programs, which drop it when they write the file anew.</summary>
+    public BlockSeal? Seal { get; init; }
+}
+
+/// <summary>Samples before a time that stand in records before a number are in blocks; late ones in later records are not.</summary>
+/// <param name="EndMs">The time, Unix milliseconds, exclusive.</param>
+/// <param name="FirstRecord">The first record of the log that is not covered.</param>
+/// <param name="Log">Which log: record numbers of another one mean nothing.</param>
+public readonly record struct LogCut(long EndMs, long FirstRecord, string Log);
 
 /// <summary>A file of a block.</summary>
 /// <param name="RelPath">Its path inside the block.</param>

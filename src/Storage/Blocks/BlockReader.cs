@@ -10,6 +10,9 @@ namespace Metrics.Storage;
 /// </remarks>
 public sealed class BlockReader : IDisposable
 {
+    /// <summary>The index's name inside a block.</summary>
+    public const string IndexFileName = "index";
+
     private readonly ChunkSegments segments;
     private int references = 1;
     private int disposed;
@@ -51,16 +54,24 @@ public sealed class BlockReader : IDisposable
             throw new InvalidDataException($"{Path.Combine(directory, BlockMeta.FileName)}: offset 0: the block covers {meta.MinTime} to {meta.MaxTime}");
         }
 
+        if (Ulid.TryParse(Path.GetFileName(Path.TrimEndingDirectorySeparator(directory)), out var name) && name != meta.Ulid)
+        {
+            throw new InvalidDataException($"{Path.Combine(directory, BlockMeta.FileName)}: offset 0: it describes block {meta.Ulid}, but lies in the directory of {name}");
+        }
+
         var tombstones = Tombstones.Read(directory);
-        var indexPath = Path.Combine(directory, "index");
+        var indexPath = Path.Combine(directory, IndexFileName);
         if (!File.Exists(indexPath))
         {
             throw new InvalidDataException($"{indexPath}: offset 0: the file is missing");
         }
 
-        var index = new IndexReader(new MappedFile(indexPath));
+        var file = new MappedFile(indexPath);
+        var index = new IndexReader(file);
         try
         {
+            FileSeals.CheckOnOpening(directory, meta.Metrics?.Seal);
+            FileSeals.CheckIndex(file, meta.Metrics?.Seal);
             return new BlockReader(directory, meta, index, ChunkSegments.Open(directory), tombstones);
         }
         catch
@@ -166,29 +177,34 @@ public sealed class BlockReader : IDisposable
         }
     }
 
-    internal void Decode(ChunkMeta chunk, TimeRange range, SampleBuffer into)
+    /// <summary>Appends the samples of a chunk within a range, while the caller holds a reference to the block.</summary>
+    /// <exception cref="InvalidDataException">The chunk is damaged; the message names file, offset and reason.</exception>
+    public void Decode(ChunkMeta chunk, TimeRange range, SampleBuffer into)
     {
         var data = segments.Read(chunk.Reference, out var encoding);
         try
         {
-            switch (encoding)
-            {
-                case ChunkEncoding.Xor:
-                    XorChunk.Decode(data, range, into);
-                    break;
-                case ChunkEncoding.Histogram:
-                    HistogramChunk.Decode(data, range, into);
-                    break;
-                case ChunkEncoding.FloatHistogram:
-                    FloatHistogramChunk.Decode(data, range, into);
-                    break;
-                default:
-                    throw new InvalidDataException($"chunk encoding {(byte)encoding} is not known");
-            }
+            var start = into.Count;
+            ChunkDecoding.Decode(encoding, data, range, into);
+            CheckTimes(chunk, range, into, start);
         }
         catch (InvalidDataException e)
         {
             throw new InvalidDataException($"{segments.Describe(chunk.Reference)}: {e.Message}", e);
+        }
+    }
+
+    // A chunk that starts or ends elsewhere than the index says is another's, or the index is.
+    private static void CheckTimes(ChunkMeta chunk, TimeRange range, SampleBuffer decoded, int start)
+    {
+        if (decoded.Count == start)
+        {
+            return;
+        }
+
+        if (decoded.Times[start] < chunk.MinMs || decoded.Times[^1] > chunk.MaxMs)
+        {
+            throw new InvalidDataException($"the chunk has samples from {decoded.Times[start]} to {decoded.Times[^1]} in {range.MinMs} to {range.MaxMs}, but the index says {chunk.MinMs} to {chunk.MaxMs}");
         }
     }
 

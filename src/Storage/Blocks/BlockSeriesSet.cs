@@ -65,7 +65,7 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range) : ISeri
         {
             foreach (var chunk in own)
             {
-                block.Decode(chunk, Within(chunk), into);
+                block.Decode(chunk, range, into);
             }
         }
         else
@@ -83,9 +83,6 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range) : ISeri
         }
     }
 
-    // The index says which times a chunk has; a sample elsewhere would break the order of the whole series.
-    private TimeRange Within(ChunkMeta chunk) => new(Math.Max(range.MinMs, chunk.MinMs), Math.Min(range.MaxMs, chunk.MaxMs));
-
     private void ReadMerged(ReadOnlySpan<ChunkMeta> own, ReadOnlySpan<TimeRange> deleted, SampleBuffer into)
     {
         var merged = new SampleBuffer();
@@ -96,9 +93,11 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range) : ISeri
             foreach (var chunk in own)
             {
                 next.Clear();
-                block.Decode(chunk, Within(chunk), next);
+                block.Decode(chunk, range, next);
                 both.Clear();
-                Merge(merged, next, both);
+
+                // Of two samples at one instant the one of the chunk that stands first in the index stays.
+                SampleBuffer.Merge(merged, next, both);
                 (merged, both) = (both, merged);
             }
 
@@ -113,7 +112,7 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range) : ISeri
 
                 if (at == deleted.Length || !deleted[at].Contains(time))
                 {
-                    Copy(merged, i, into);
+                    into.AddFrom(merged, i);
                 }
             }
         }
@@ -122,40 +121,6 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range) : ISeri
             merged.Dispose();
             next.Dispose();
             both.Dispose();
-        }
-    }
-
-    // Of two samples at one instant the one of the chunk that stands first in the index stays.
-    private static void Merge(SampleBuffer left, SampleBuffer right, SampleBuffer into)
-    {
-        int l = 0, r = 0;
-        while (l < left.Count || r < right.Count)
-        {
-            if (r == right.Count || (l < left.Count && left.Times[l] <= right.Times[r]))
-            {
-                if (r < right.Count && left.Times[l] == right.Times[r])
-                {
-                    r++;
-                }
-
-                Copy(left, l++, into);
-            }
-            else
-            {
-                Copy(right, r++, into);
-            }
-        }
-    }
-
-    private static void Copy(SampleBuffer from, int index, SampleBuffer into)
-    {
-        if (from.HasHistograms && from.Histograms[index] is { } histogram)
-        {
-            into.Add(from.Times[index], histogram);
-        }
-        else
-        {
-            into.Add(from.Times[index], from.Values[index]);
         }
     }
 

@@ -1,3 +1,4 @@
+using Metrics.Model;
 namespace Metrics.Storage;
 
 /// <summary>The blocks in a local directory, one shard's. Thread-safe.</summary>
@@ -79,7 +80,7 @@ public sealed class BlockSet : IDisposable
         // The rename comes first: a crash in the middle of the removal must not leave half a block under its name.
         var doomed = block.DirectoryPath + BlockWriter.UnfinishedSuffix;
         Directory.Move(block.DirectoryPath, doomed);
-        DirectorySync.Flush(directory);
+        DurableFile.FlushFolder(directory);
         Directory.Delete(doomed, recursive: true);
         return true;
     }
@@ -122,7 +123,7 @@ public sealed class BlockSet : IDisposable
             }
 
             Directory.Move(path, aside);
-            DirectorySync.Flush(directory);
+            DurableFile.FlushFolder(directory);
             report($"put the damaged block aside as {aside}: {e.Message}");
             return null;
         }

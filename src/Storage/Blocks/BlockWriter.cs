@@ -1,3 +1,4 @@
+using Metrics.Model;
 using System.Buffers.Binary;
 
 namespace Metrics.Storage;
@@ -16,6 +17,9 @@ public sealed record BlockDescription
 
     /// <summary>The <c>thanos</c> section; null leaves it out. Its files are filled in.</summary>
     public ThanosMeta? Thanos { get; init; }
+
+    /// <summary>Our own section; null leaves it out.</summary>
+    public MetricsMeta? Metrics { get; init; }
 
     /// <summary>A segment is closed before it exceeds this; Prometheus's limit is the default.</summary>
     public long SegmentBytes { get; init; } = 512L * 1024 * 1024;
@@ -65,6 +69,9 @@ public sealed class BlockWriter : IDisposable
 
     /// <summary>Series with at least one chunk so far, the one at hand included.</summary>
     public ulong SeriesCount => seriesCount + (chunks.Count > 0 ? 1UL : 0);
+
+    /// <summary>Chunks so far.</summary>
+    public ulong ChunkCount => chunkCount;
 
     /// <summary>Begins the next series; one that then gets no chunk is left out.</summary>
     /// <param name="canonicalLabels">Greater than those of the series before; the order is checked when the series ends.</param>
@@ -137,11 +144,12 @@ public sealed class BlockWriter : IDisposable
         index.Dispose();
         WriteDurably(Tombstones.FileName, Tombstones.None.ToBytes());
         var meta = Describe(from, end);
-        DirectorySync.Flush(Path.Combine(unfinished, ChunkSegments.DirectoryName));
+        DurableFile.FlushFolder(Path.Combine(unfinished, ChunkSegments.DirectoryName));
+        meta = FileSeals.Sealed(meta, unfinished);
         WriteDurably(BlockMeta.FileName, meta.ToJson());
-        DirectorySync.Flush(unfinished);
+        DurableFile.FlushFolder(unfinished);
         Directory.Move(unfinished, Path.Combine(parent, Ulid.ToString()));
-        DirectorySync.Flush(parent);
+        DurableFile.FlushFolder(parent);
         return meta;
     }
 
@@ -184,6 +192,7 @@ public sealed class BlockWriter : IDisposable
         },
         Compaction = description.Compaction with { Sources = description.Compaction.Sources ?? [Ulid.ToString()] },
         Thanos = description.Thanos is { } thanos ? thanos with { Files = ListFiles() } : null,
+        Metrics = description.Metrics,
     };
 
     private List<ThanosFile> ListFiles()

@@ -11,9 +11,14 @@ internal sealed class ChunkSegments : IDisposable
     public const byte Version = 1;
     public const int HeaderBytes = 8;
 
+    private readonly string directory;
     private readonly List<IBlockFile> segments;
 
-    private ChunkSegments(List<IBlockFile> segments) => this.segments = segments;
+    private ChunkSegments(string folder, List<IBlockFile> segments)
+    {
+        directory = folder;
+        this.segments = segments;
+    }
 
     /// <summary>The size of all segments.</summary>
     public long Length => segments.Sum(f => f.Length);
@@ -24,13 +29,13 @@ internal sealed class ChunkSegments : IDisposable
     /// <summary>Maps the segments of a block directory and verifies their heads.</summary>
     public static ChunkSegments Open(string blockDirectory)
     {
-        var directory = Path.Combine(blockDirectory, DirectoryName);
+        var folder = Path.Combine(blockDirectory, DirectoryName);
         var files = new List<IBlockFile>();
         try
         {
-            while (File.Exists(Path.Combine(directory, FileName(files.Count))))
+            while (File.Exists(Path.Combine(folder, FileName(files.Count))))
             {
-                files.Add(new MappedFile(Path.Combine(directory, FileName(files.Count))));
+                files.Add(new MappedFile(Path.Combine(folder, FileName(files.Count))));
                 CheckHead(files[^1]);
             }
         }
@@ -40,7 +45,7 @@ internal sealed class ChunkSegments : IDisposable
             throw;
         }
 
-        return new ChunkSegments(files);
+        return new ChunkSegments(folder, files);
     }
 
     /// <summary>The payload of a chunk, verified; valid until this is disposed.</summary>
@@ -50,7 +55,7 @@ internal sealed class ChunkSegments : IDisposable
         var offset = (long)(uint)reference;
         if (segment >= (ulong)segments.Count)
         {
-            throw new InvalidDataException($"chunk reference {reference:x}: offset {offset}: segment {FileName((int)segment)} is asked for, the block has {segments.Count}");
+            BlockDamage.Throw(Path.Combine(directory, FileName((int)Math.Min(segment, int.MaxValue - 1))), offset, $"the index has a chunk in this segment, but the block has {segments.Count} segments");
         }
 
         var file = segments[(int)segment];

@@ -21,6 +21,9 @@ public sealed class Tombstones
     /// <summary>How many deleted ranges there are.</summary>
     public int Count => ranges.Values.Sum(r => r.Length);
 
+    /// <summary>The references of series with deletions, in any order.</summary>
+    public IReadOnlyCollection<uint> Series => ranges.Keys;
+
     /// <summary>Makes deletions; ranges of a series that touch or overlap become one.</summary>
     public static Tombstones Of(IEnumerable<(uint Series, TimeRange Range)> deletions)
     {

@@ -70,7 +70,7 @@ public sealed unsafe partial class Head
         if (series.HasOutOfOrder)
         {
             var late = outOfOrder[reference];
-            late.Truncate(boundMs);
+            late.EndCut();
             if (late.IsEmpty)
             {
                 BeginChange(ref series);
@@ -182,13 +182,18 @@ public sealed unsafe partial class Head
             return bits == series.Appender.LastValueBits ? AppendOutcome.AlreadyThere : AppendOutcome.DuplicateTimestamp;
         }
 
-        var windowOpen = Options.OutOfOrderWindowMs > 0 && timeMs >= maxTimeMs - Options.OutOfOrderWindowMs && timeMs >= minValidMs;
         if (TryFind(ref series, timeMs, out var found))
         {
-            return found == bits ? AppendOutcome.AlreadyThere : windowOpen ? AppendOutcome.DuplicateTimestamp : AppendOutcome.OutOfOrder;
+            return found == bits ? AppendOutcome.AlreadyThere : WindowReaches(timeMs) ? AppendOutcome.DuplicateTimestamp : AppendOutcome.OutOfOrder;
         }
 
-        if (!windowOpen)
+        return AppendLate(reference, ref series, timeMs, value);
+    }
+
+    /// <summary>A sample that no in-order chunk can take. One that a block holds already is taken again, and is the same sample once more when it is read.</summary>
+    private AppendOutcome AppendLate(uint reference, ref HeadSeries series, long timeMs, double value)
+    {
+        if (!WindowReaches(timeMs))
         {
             return Options.OutOfOrderWindowMs > 0 || timeMs < minValidMs ? AppendOutcome.TooOld : AppendOutcome.OutOfOrder;
         }
@@ -208,6 +213,9 @@ public sealed unsafe partial class Head
 
         return outcome;
     }
+
+    // After a restart the head may be empty, and the end of the last cut is all that is known of the newest sample.
+    private bool WindowReaches(long timeMs) => Options.OutOfOrderWindowMs > 0 && timeMs >= Math.Max(maxTimeMs, minValidMs) - Options.OutOfOrderWindowMs;
 
     private static bool TryFind(ref HeadSeries series, long timeMs, out ulong bits)
     {

@@ -46,13 +46,16 @@ public sealed unsafe partial class Head : IDisposable
     /// <summary>Chunks held, open ones included.</summary>
     public long ChunkCount => Volatile.Read(ref chunkCount);
 
+    /// <summary>True when out-of-order samples are held.</summary>
+    public bool HasLateSamples => !outOfOrder.IsEmpty;
+
     /// <summary>The oldest sample held, or long.MaxValue when there is none. May be too low after samples were dropped, never too high.</summary>
     public long MinTimeMs => Volatile.Read(ref minTimeMs);
 
     /// <summary>The newest sample ever taken, or long.MinValue.</summary>
     public long MaxTimeMs => Volatile.Read(ref maxTimeMs);
 
-    /// <summary>Samples before this are in blocks, and refused.</summary>
+    /// <summary>The end of the last cut: what came before it in order is in blocks. Older samples are taken as late ones, within the out-of-order window.</summary>
     public long MinValidMs => Volatile.Read(ref minValidMs);
 
     /// <summary>Memory outside the garbage collector's sight, and label texts, in bytes.</summary>
@@ -132,8 +135,24 @@ public sealed unsafe partial class Head : IDisposable
         return reference;
     }
 
-    /// <summary>Sets the bound before which samples are refused. Writer only.</summary>
+    /// <summary>Sets the bound before which samples count as late. Writer only.</summary>
     public void SetMinValid(long boundMs) => Volatile.Write(ref minValidMs, Math.Max(minValidMs, boundMs));
+
+    /// <summary>
+    /// Draws the line of a cut: in-order samples before it are closed from now on, and the late ones before it that are here now are set apart, so that those which come while the block is
+    /// written are kept when <see cref="TruncateSlice"/> drops what the block holds. Gives the times that late samples set apart lie at, for blocks of their own. Writer only.
+    /// </summary>
+    public IReadOnlyList<TimeRange> BeginCut(long endMs)
+    {
+        SetMinValid(endMs);
+        var late = new List<TimeRange>();
+        foreach (var samples in outOfOrder.Values)
+        {
+            samples.BeginCut(endMs, late);
+        }
+
+        return late;
+    }
 
     /// <summary>Appends a sample to a known series. Writer only.</summary>
     public AppendOutcome Append(uint reference, long timeMs, double value)
@@ -146,7 +165,7 @@ public sealed unsafe partial class Head : IDisposable
 
         if (timeMs < minValidMs)
         {
-            return AppendOutcome.TooOld;
+            return AppendLate(reference, ref series, timeMs, value);
         }
 
         if (series.OpenCount == 0)

@@ -12,6 +12,9 @@ internal sealed class OutOfOrderSamples
     private readonly long[] times = new long[Capacity];
     private readonly double[] values = new double[Capacity];
     private readonly List<(byte[] Bytes, long MinMs, long MaxMs)> chunks = [];
+
+    // What a cut has set apart; overlaps with chunks in nothing, as each instant is taken once.
+    private readonly List<(byte[] Bytes, long MinMs, long MaxMs)> closing = [];
     private int count;
 
     public bool IsEmpty
@@ -20,7 +23,7 @@ internal sealed class OutOfOrderSamples
         {
             lock (gate)
             {
-                return count == 0 && chunks.Count == 0;
+                return count == 0 && chunks.Count == 0 && closing.Count == 0;
             }
         }
     }
@@ -31,7 +34,7 @@ internal sealed class OutOfOrderSamples
         lock (gate)
         {
             var bits = BitConverter.DoubleToUInt64Bits(value);
-            foreach (var (bytes, min, max) in chunks)
+            foreach (var (bytes, min, max) in chunks.Concat(closing))
             {
                 if (timeMs >= min && timeMs <= max && XorChunk.TryFind(bytes, XorChunk.Count(bytes), timeMs, out var found))
                 {
@@ -66,7 +69,7 @@ internal sealed class OutOfOrderSamples
         using var buffer = new SampleBuffer(Capacity);
         lock (gate)
         {
-            foreach (var (bytes, min, max) in chunks)
+            foreach (var (bytes, min, max) in chunks.Concat(closing))
             {
                 if (range.Overlaps(new(min, max)))
                 {
@@ -90,31 +93,68 @@ internal sealed class OutOfOrderSamples
         }
     }
 
-    /// <summary>Drops samples before an instant; whole chunks only.</summary>
-    public void Truncate(long boundMs)
+    /// <summary>Sets the samples before an instant apart, for a block, and adds the times they span to a list. Reads go on seeing them.</summary>
+    public void BeginCut(long endMs, List<TimeRange> spans)
     {
         lock (gate)
         {
-            chunks.RemoveAll(c => c.MaxMs < boundMs);
-            var kept = 0;
-            for (var i = 0; i < count; i++)
+            if (count > 0)
             {
-                if (times[i] >= boundMs)
+                Seal();
+            }
+
+            for (var i = chunks.Count - 1; i >= 0; i--)
+            {
+                if (chunks[i].MinMs < endMs)
                 {
-                    (times[kept], values[kept]) = (times[i], values[i]);
-                    kept++;
+                    var chunk = chunks[i];
+                    chunks.RemoveAt(i);
+                    SetApart(chunk, endMs);
                 }
             }
 
-            count = kept;
+            foreach (var (_, min, max) in closing)
+            {
+                spans.Add(new TimeRange(min, max));
+            }
         }
+    }
+
+    /// <summary>Drops the samples set apart: they are in a block.</summary>
+    public void EndCut()
+    {
+        lock (gate)
+        {
+            closing.Clear();
+        }
+    }
+
+    private void SetApart((byte[] Bytes, long MinMs, long MaxMs) chunk, long endMs)
+    {
+        if (chunk.MaxMs < endMs)
+        {
+            closing.Add(chunk);
+            return;
+        }
+
+        using var samples = new SampleBuffer(Capacity);
+        XorChunk.Decode(chunk.Bytes, TimeRange.All, samples);
+        var kept = samples.Times.BinarySearch(endMs);
+        kept = kept < 0 ? ~kept : kept;
+        closing.Add(Encoded(samples.Times[..kept], samples.Values[..kept]));
+        chunks.Add(Encoded(samples.Times[kept..], samples.Values[kept..]));
     }
 
     private void Seal()
     {
-        var bytes = new byte[XorChunk.MaxBytes(count)];
-        var length = XorChunk.Encode(times.AsSpan(0, count), values.AsSpan(0, count), bytes);
-        chunks.Add((bytes.AsSpan(0, length).ToArray(), times[0], times[count - 1]));
+        chunks.Add(Encoded(times.AsSpan(0, count), values.AsSpan(0, count)));
         count = 0;
+    }
+
+    private static (byte[] Bytes, long MinMs, long MaxMs) Encoded(ReadOnlySpan<long> times, ReadOnlySpan<double> values)
+    {
+        var bytes = new byte[XorChunk.MaxBytes(times.Length)];
+        var length = XorChunk.Encode(times, values, bytes);
+        return (bytes.AsSpan(0, length).ToArray(), times[0], times[^1]);
     }
 }

@@ -1,3 +1,4 @@
+using Metrics.Model;
 namespace Metrics.Storage;
 
 /// <summary>Writes the records of a checkpoint; see FORMAT.md.</summary>
@@ -35,6 +36,6 @@ public sealed class LogCheckpointWriter
         }
 
         File.Move(unfinished, path, overwrite: true);
-        DirectorySync.Flush(directory);
+        DurableFile.FlushFolder(directory);
     }
 }

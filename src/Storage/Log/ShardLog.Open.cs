@@ -1,3 +1,4 @@
+using Metrics.Model;
 namespace Metrics.Storage;
 
 /// <summary>How a log is opened: replayed, its torn tail cut, damage set aside.</summary>
@@ -105,7 +106,7 @@ public sealed partial class ShardLog
             File.Move(path, path + DamagedSuffix, overwrite: true);
         }
 
-        DirectorySync.Flush(directory);
+        DurableFile.FlushFolder(directory);
         report(why);
     }
 }

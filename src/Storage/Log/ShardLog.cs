@@ -1,3 +1,4 @@
+using Metrics.Model;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -166,7 +167,7 @@ public sealed partial class ShardLog : IAsyncDisposable
             File.Delete(Path.Combine(directory, LogSegment.NameOf(old, LogSegment.CheckpointExtension)));
         }
 
-        DirectorySync.Flush(directory);
+        DurableFile.FlushFolder(directory);
         return true;
     }
 
@@ -328,7 +329,7 @@ public sealed partial class ShardLog : IAsyncDisposable
         if (options.Fsync != FsyncPolicy.Never)
         {
             RandomAccess.FlushToDisk(file);
-            DirectorySync.Flush(directory);
+            DurableFile.FlushFolder(directory);
         }
     }
 

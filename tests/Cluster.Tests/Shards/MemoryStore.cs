@@ -112,9 +112,27 @@ internal sealed class MemoryStore(MemoryDisk disk, List<(Labels Labels, long Tim
     public void AddLabelValues(string name, IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into) =>
         into.UnionWith(series.Where(s => Matcher.AllMatch(matchers, s)).Select(s => s[name]).Where(v => v.Length > 0));
 
-    public void Maintain(DateTimeOffset now, CancellationToken cancellation)
+    public IReadOnlyList<DamagedBlock> Damaged => [];
+
+    public void Maintain(CancellationToken cancellation)
     {
     }
+
+    public void CutAll(CancellationToken cancellation)
+    {
+    }
+
+    public Task ArchiveAsync(CancellationToken cancellation) => Task.CompletedTask;
+
+    public Task DeleteAsync(IReadOnlyList<IReadOnlyList<Matcher>> selectors, TimeRange range, CancellationToken cancellation)
+    {
+        applied.RemoveAll(a => range.Contains(a.Time) && selectors.Any(s => Matcher.AllMatch(s, a.Labels)));
+        return Task.CompletedTask;
+    }
+
+    public Task CleanDeletedAsync(CancellationToken cancellation) => Task.CompletedTask;
+
+    public Task SnapshotAsync(string folder, CancellationToken cancellation) => Task.CompletedTask;
 
     public ValueTask DisposeAsync() => default;
 }

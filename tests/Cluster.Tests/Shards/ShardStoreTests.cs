@@ -1,4 +1,5 @@
 using Metrics.Model;
+using Metrics.ObjectStore;
 using Metrics.Storage;
 using MatchType = Metrics.Model.MatchType;
 
@@ -29,7 +30,11 @@ public sealed class ShardStoreTests : IDisposable
         for (var round = 0; round < 2000; round++)
         {
             now += 1 + random.Next(400);
-            var samples = Enumerable.Range(0, random.Next(1, 6)).Select(_ => ($"s{random.Next(30)}", now, (double)random.Next(5))).DistinctBy(s => s.Item1).ToList();
+
+            // Every fifth comes late, up to two block ranges; a value belongs to its instant, so that a late sample may repeat one.
+            var samples = Enumerable.Range(0, random.Next(1, 6))
+                .Select(_ => (Name: $"s{random.Next(30)}", Time: now - (random.Next(5) == 0 ? random.Next((int)(2 * RangeMs)) : 0)))
+                .Select(s => (s.Name, s.Time, Value: (double)((s.Time * 7) % 5))).DistinctBy(s => s.Name).ToList();
             Assert.Equal(samples.Count, await AppendAsync(store, samples));
             foreach (var (name, time, value) in samples)
             {
@@ -39,7 +44,13 @@ public sealed class ShardStoreTests : IDisposable
             switch (random.Next(60))
             {
                 case 0:
-                    store.Maintain(clock.GetUtcNow(), CancellationToken.None);
+                    store.Maintain(CancellationToken.None);
+                    break;
+                case 3:
+                    await store.ArchiveAsync(CancellationToken.None);
+                    break;
+                case 4:
+                    store.CutAll(CancellationToken.None);
                     break;
                 case 1:
                     await store.DisposeAsync();
@@ -54,7 +65,9 @@ public sealed class ShardStoreTests : IDisposable
             }
         }
 
-        Assert.Equal(model, Read(store));
+        var read = Read(store);
+        Assert.Empty(model.Except(read));
+        Assert.Empty(read.Except(model));
         Assert.True(store.Statistics.Blocks > 3);
         Assert.True(store.Statistics.HeadMaxTimeMs - store.Statistics.HeadMinTimeMs < 5 * RangeMs);
         await store.DisposeAsync();
@@ -81,7 +94,7 @@ public sealed class ShardStoreTests : IDisposable
         {
             while (!stop.IsCancellationRequested)
             {
-                store.Maintain(clock.GetUtcNow(), CancellationToken.None);
+                store.Maintain(CancellationToken.None);
             }
         });
 
@@ -109,10 +122,10 @@ public sealed class ShardStoreTests : IDisposable
         await using (var store = Open(folder))
         {
             await AppendAsync(store, [("a", 1000, 1), ("b", 2000, 2)]);
-            store.Maintain(clock.GetUtcNow(), CancellationToken.None);
+            store.Maintain(CancellationToken.None);
             Assert.Equal(0, store.Statistics.Blocks);
             clock.Advance(TimeSpan.FromHours(2));
-            store.Maintain(clock.GetUtcNow(), CancellationToken.None);
+            store.Maintain(CancellationToken.None);
             Assert.Equal((1, 0L, 0L), (store.Statistics.Blocks, store.Statistics.HeadChunks, store.Statistics.HeadSeries));
             Assert.True(store.Statistics.LogBytes < 100);
             Assert.Equal(2, Read(store).Count);
@@ -125,40 +138,40 @@ public sealed class ShardStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task WhatIsOlderThanABlockIsTooOld()
+    public async Task WhatIsOlderThanTheWindowIsTooOldAndWhatABlockHasMayComeAgain()
     {
         await using var store = Open(Folder(0));
         await AppendAsync(store, [("a", 0, 1)]);
-        await AppendAsync(store, [("a", 2 * RangeMs, 1)]);
-        store.Maintain(clock.GetUtcNow(), CancellationToken.None);
-        var batch = Batch([("b", 10, 1), ("b", 2 * RangeMs, 1)]);
+        await AppendAsync(store, [("a", 40 * RangeMs, 1)]);
+        store.Maintain(CancellationToken.None);
+        Assert.Equal(1, store.Statistics.Blocks);
+        var batch = Batch([("b", 9 * RangeMs, 1), ("b", 10 * RangeMs, 1)]);
         var result = store.Append(batch, long.MaxValue, out var position);
         await store.CommitAsync(position);
         Assert.Equal((1, RejectReason.TooOld), (result.Accepted, Assert.Single(result.Rejections).Reason));
+
+        // A retry whose first answer was lost, and which arrives after the cut.
+        store.CutAll(CancellationToken.None);
+        Assert.Equal(1, await AppendAsync(store, [("a", 40 * RangeMs, 1)]));
+        Assert.Equal(3, Read(store).Count);
     }
 
     [Fact]
     public async Task RetentionDropsBlocksThatAreWhollyOlder()
     {
-        await using var store = ShardStore.Open(Folder(0), Options(TimeSpan.FromMilliseconds(3 * RangeMs)), clock, new ReplayMeter(), reports.Add, CancellationToken.None);
+        await using var store = Open(Folder(0), new ArchiveOptions { Retention = new RetentionOptions { Raw = TimeSpan.FromMilliseconds(3 * RangeMs) } });
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         for (var i = 10; i >= 0; i--)
         {
             await AppendAsync(store, [("a", now - (i * RangeMs), i)]);
         }
 
-        store.Maintain(clock.GetUtcNow(), CancellationToken.None);
+        store.Maintain(CancellationToken.None);
+        await store.ArchiveAsync(CancellationToken.None);
         var oldest = Read(store).First().Key.Time;
         Assert.InRange(oldest, now - (4 * RangeMs), now - (2 * RangeMs));
         Assert.Contains(Read(store).Keys, k => k.Time == now - (2 * RangeMs));
     }
-
-    private static StorageOptions Options(TimeSpan? retention = null) => new()
-    {
-        DataDirectory = "unused",
-        BlockRange = TimeSpan.FromMilliseconds(RangeMs),
-        Retention = retention,
-    };
 
     private static SampleBatch Batch(List<(string Name, long Time, double Value)> samples)
     {
@@ -207,7 +220,7 @@ public sealed class ShardStoreTests : IDisposable
     }
 
     /// <summary>
-    /// Copies a folder at work: the log, then the blocks, so that nothing can fall between the two. A kill leaves one instant; so the log is copied again when segments came or went
+    /// Copies a folder at work: the log, then the blocks, then the rest, so that nothing can fall between the two. A kill leaves one instant; so the log is copied again when segments came or went
     /// while it was read.
     /// </summary>
     private static string CrashImage(string from, string to)
@@ -215,21 +228,20 @@ public sealed class ShardStoreTests : IDisposable
         string[] before, after;
         do
         {
-            before = Names(Path.Combine(from, "log"));
+            before = Names(Path.Combine(from, "shard", "log"));
             foreach (var name in before)
             {
-                Copy(Path.Combine(from, "log", name), Path.Combine(to, "log", name));
+                Copy(Path.Combine(from, "shard", "log", name), Path.Combine(to, "shard", "log", name));
             }
 
-            after = Names(Path.Combine(from, "log"));
-            Names(Path.Combine(to, "log")).Except(after).ToList().ForEach(n => File.Delete(Path.Combine(to, "log", n)));
+            after = Names(Path.Combine(from, "shard", "log"));
+            Names(Path.Combine(to, "shard", "log")).Except(after).ToList().ForEach(n => File.Delete(Path.Combine(to, "shard", "log", n)));
         }
         while (!before.SequenceEqual(after));
 
-        var blocks = Path.Combine(from, "blocks");
-        foreach (var path in Directory.Exists(blocks) ? Directory.GetFiles(blocks, "*", SearchOption.AllDirectories) : [])
+        foreach (var path in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
         {
-            if (path.Contains(BlockWriter.UnfinishedSuffix, StringComparison.Ordinal))
+            if (path.Contains(BlockWriter.UnfinishedSuffix, StringComparison.Ordinal) || Path.GetFileName(Path.GetDirectoryName(path)) == "log")
             {
                 continue; // Swept when the folder is opened, and locked while it is written; the log still has its samples.
             }
@@ -259,7 +271,13 @@ public sealed class ShardStoreTests : IDisposable
 
     private string Folder(int life) => Directory.CreateDirectory(Path.Combine(root, $"life-{life}")).FullName;
 
-    private ShardStore Open(string folder) => ShardStore.Open(folder, Options(), clock, new ReplayMeter(), reports.Add, CancellationToken.None);
+    private ShardStore Open(string folder, ArchiveOptions? archive = null)
+    {
+        var bucket = FileSystemObjectStore.Open(Path.Combine(folder, "bucket"), clock);
+        var services = new ArchiveServices(bucket, new LocalBlockOpener(bucket), archive ?? new ArchiveOptions(), clock);
+        var options = new StorageOptions { DataDirectory = "unused", BlockRange = TimeSpan.FromMilliseconds(RangeMs) };
+        return ShardStore.Open(new ShardId(TenantId.Parse("t"), HashRange.Everything), Path.Combine(folder, "shard"), options, services, new ReplayMeter(), reports.Add, CancellationToken.None);
+    }
 
     private sealed class Clock : TimeProvider
     {

@@ -18,6 +18,8 @@ internal sealed class FakeTenant : ITenant
 
     public IReadOnlyList<IShard> Shards { get; }
 
+    public ValueTask<string> SnapshotAsync(bool skipHead, CancellationToken cancellation) => ValueTask.FromResult("snapshot");
+
     public IMetricMetadata Metadata => throw new NotSupportedException();
 
     public IEnumerable<(string Labels, long Time, double Value)> Samples => Fakes.SelectMany(f => f.Samples).OrderBy(s => s.Labels, StringComparer.Ordinal).ThenBy(s => s.Time);
@@ -42,6 +44,14 @@ internal sealed class FakeShard(ShardId id) : IShard
     public List<(string Labels, long Time, double Value)> Samples { get; } = [];
 
     public ShardStatistics Statistics => default;
+
+    public ValueTask FlushAsync(CancellationToken cancellation) => default;
+
+    public ValueTask DeleteAsync(LabelQuery query, CancellationToken cancellation) => default;
+
+    public ValueTask CleanDeletedAsync(CancellationToken cancellation) => default;
+
+    public ValueTask SnapshotAsync(string folder, bool skipHead, CancellationToken cancellation) => default;
 
     public async ValueTask<AppendResult> AppendAsync(SampleBatch batch, CancellationToken cancellation)
     {

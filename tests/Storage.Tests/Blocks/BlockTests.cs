@@ -65,6 +65,7 @@ public class BlockTests
         var tombstones = Tombstones.Of([(first, new TimeRange(5, 10)), (first, new TimeRange(11, 20)), (first, new TimeRange(40, 40)), (second, new TimeRange(-5, 5))]);
         Assert.Equal(3, tombstones.Count);
         File.WriteAllBytes(Path.Combine(directory, Tombstones.FileName), tombstones.ToBytes());
+        File.WriteAllBytes(Path.Combine(directory, BlockMeta.FileName), FileSeals.Sealed(BlockMeta.Read(directory), directory).ToJson());
         using var reopened = BlockReader.Open(directory);
         var got = Assert.Single(TestBlocks.Drain(reopened.Select([], TimeRange.All)));
         Assert.Equal([(0, 1), (30, 4)], got.Value);

@@ -1,0 +1,30 @@
+using Metrics.Model;
+
+namespace Metrics.Cluster;
+
+/// <summary>What a block answered; damage met while its samples are read reaches the list of live blocks, and fails the query that met it.</summary>
+internal sealed class BlockAnswer(ISeriesSet series, LiveBlock block, Action<LiveBlock, InvalidDataException> damaged) : ISeriesSet
+{
+    /// <inheritdoc/>
+    public int Count => series.Count;
+
+    /// <inheritdoc/>
+    public Labels LabelsOf(int index) => series.LabelsOf(index);
+
+    /// <inheritdoc/>
+    public void Read(int index, SampleBuffer into)
+    {
+        try
+        {
+            series.Read(index, into);
+        }
+        catch (InvalidDataException e)
+        {
+            damaged(block, e);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => series.Dispose();
+}

@@ -1,0 +1,22 @@
+using Metrics.Model;
+
+namespace Metrics.Cluster;
+
+/// <summary>Where things lie in object storage. Block folders are where Mimir has them; drawn in FORMAT.md.</summary>
+internal static class BucketKeys
+{
+    /// <summary>The folder of a block, ending in a slash.</summary>
+    public static string Block(TenantId tenant, string ulid) => $"{tenant}/{ulid}/";
+
+    /// <summary>A shard's manifest.</summary>
+    public static string Manifest(ShardId shard) => $"{shard.Tenant}/shards/{shard.Range}/manifest.json";
+
+    /// <summary>The folder of the notes of uploads that have begun, ending in a slash.</summary>
+    public static string Uploads(ShardId shard) => $"{shard.Tenant}/shards/{shard.Range}/uploads/";
+
+    /// <summary>The note that the upload of a block has begun: by it, what a crash leaves half uploaded is found without listing every block.</summary>
+    public static string Upload(ShardId shard, string ulid) => Uploads(shard) + ulid;
+
+    /// <summary>A tenant's shard map.</summary>
+    public static string ShardMap(TenantId tenant) => $"{tenant}/shards.json";
+}

@@ -1,0 +1,61 @@
+using Metrics.Model;
+using Metrics.Storage;
+
+namespace Metrics.Cluster;
+
+/// <summary>A block that queries see: what the manifest says of it, and its reader once somebody has asked for it. Thread-safe.</summary>
+/// <remarks>Counts who works with it; the list of live blocks is the first, and the reader is closed by whoever leaves last.</remarks>
+internal sealed class LiveBlock(ManifestBlock described, Func<BlockReader> open)
+{
+    private readonly Lock opening = new();
+    private BlockReader? reader;
+    private int users = 1;
+
+    /// <summary>What the manifest says.</summary>
+    public ManifestBlock Described { get; } = described;
+
+    /// <summary>The block's name.</summary>
+    public Ulid Ulid => Described.Meta.Ulid;
+
+    /// <summary>The time covered, both ends inclusive.</summary>
+    public TimeRange Range => new(Described.Meta.MinTime, Described.Meta.MaxTime - 1);
+
+    /// <summary>The reader, opened if need be; for those who have entered.</summary>
+    /// <exception cref="InvalidDataException">The block is damaged.</exception>
+    /// <exception cref="IOException">It can't be read now.</exception>
+    public BlockReader Reader()
+    {
+        lock (opening)
+        {
+            return reader ??= open();
+        }
+    }
+
+    /// <summary>Begins to work with the block. Only the list of live blocks calls this, while the block is on it.</summary>
+    public void Enter() => Interlocked.Increment(ref users);
+
+    /// <summary>Ends working with the block.</summary>
+    public void Leave()
+    {
+        if (Interlocked.Decrement(ref users) == 0)
+        {
+            reader?.Dispose();
+        }
+    }
+}
+
+/// <summary>Live blocks as they were at one moment, open until this is disposed.</summary>
+internal sealed class LiveBlocks(IReadOnlyList<LiveBlock> blocks) : IDisposable
+{
+    /// <summary>The blocks, by first instant.</summary>
+    public IReadOnlyList<LiveBlock> Blocks => blocks;
+
+    /// <summary>Lets go.</summary>
+    public void Dispose()
+    {
+        foreach (var block in blocks)
+        {
+            block.Leave();
+        }
+    }
+}

@@ -1,0 +1,117 @@
+using Metrics.Model;
+using Metrics.Storage;
+
+namespace Metrics.Cluster;
+
+/// <summary>How blocks are rewritten: widened, merged, without what was deleted.</summary>
+internal sealed partial class ShardArchive
+{
+    // Blocks that a merge could not read; they wait for an operator, and hold up nothing else.
+    private readonly HashSet<Ulid> unreadable = [];
+
+    /// <summary>Does the next merge that is due; false when none is.</summary>
+    private async Task<bool> CompactOnceAsync(CancellationToken cancellation)
+    {
+        var usable = Blocks.Live.Select(b => b.Ulid).Except(unreadable).ToHashSet();
+        var candidates = manifest.Current.Blocks.Where(b => usable.Contains(b.Meta.Ulid)).ToDictionary(b => b.Meta.Ulid);
+        var job = CompactionPlanner.Next([.. candidates.Values.Select(b => new PlannedBlock(b.Meta, b.Bytes))], options.Compaction, time.GetUtcNow());
+        if (job.Count == 0)
+        {
+            return false;
+        }
+
+        await RewriteAsync([.. job.Select(b => candidates[b.Meta.Ulid])], cancellation);
+        return true;
+    }
+
+    /// <summary>Merges blocks and puts the result into their place.</summary>
+    private async Task RewriteAsync(IReadOnlyList<ManifestBlock> blocks, CancellationToken cancellation)
+    {
+        Directory.CreateDirectory(compactingFolder);
+        var written = await MergeAsync(blocks, cancellation);
+        if (written is null)
+        {
+            return;
+        }
+
+        step("a merge is written");
+        foreach (var block in written)
+        {
+            await UploadAsync(block, Path.Combine(compactingFolder, block.Meta.Ulid.ToString()), cancellation);
+        }
+
+        var leaving = blocks.Select(b => b.Meta.Ulid).ToHashSet();
+        await manifest.SwapAsync(now => Retired(now, leaving, time.GetUtcNow()) is var without ? without with { Blocks = Ordered(without.Blocks.Concat(written)) } : now, cancellation);
+        step("a merge is live");
+        Reconcile();
+        foreach (var block in written)
+        {
+            RemoveLocal(Path.Combine(compactingFolder, block.Meta.Ulid.ToString()));
+            await ForgetUploadAsync(block.Meta.Ulid, cancellation);
+        }
+    }
+
+    private async Task<List<ManifestBlock>?> MergeAsync(IReadOnlyList<ManifestBlock> blocks, CancellationToken cancellation)
+    {
+        using var held = Blocks.Hold(TimeRange.All);
+        var live = held.Blocks.Where(b => blocks.Any(w => w.Meta.Ulid == b.Ulid)).ToList();
+        if (live.Count < blocks.Count)
+        {
+            return null; // One was found damaged since.
+        }
+
+        try
+        {
+            var inputs = live.OrderBy(b => b.Ulid).Select(b => new MergeInput(b.Reader(), [.. b.Described.Deletions.Select(d => new MergeDeletion([.. d.Matchers.Select(m => m.ToMatcher())], d.Range))])).ToList();
+            var request = new MergeRequest
+            {
+                Directory = compactingFolder,
+                Time = time,
+                HashRange = shard.Range,
+                Description = Description(TimeRange.All),
+                MaxSeries = options.MaxBlockSeries,
+                MaxBytes = options.MaxBlockBytes,
+            };
+            var made = await Task.Run(() => BlockMerge.Run(inputs, request, cancellation), cancellation);
+            return [.. made.Select(m => ManifestBlock.Of(Path.Combine(compactingFolder, m.Ulid.ToString()), m))];
+        }
+        catch (InvalidDataException e)
+        {
+            var found = live.Where(b => FirstDamage(b) is not null).ToList();
+            foreach (var block in found.Count > 0 ? found : live)
+            {
+                unreadable.Add(block.Ulid);
+                report($"block {block.Ulid} can't be compacted and is left as it is: {FirstDamage(block) ?? e.Message}");
+            }
+
+            return null;
+        }
+    }
+
+    private static string? FirstDamage(LiveBlock block)
+    {
+        try
+        {
+            var reader = block.Reader();
+            using var all = new PostingsBuffer();
+            reader.Index.AddAll(all);
+            var entry = new SeriesEntry();
+            using var samples = new SampleBuffer();
+            foreach (var series in all.Items)
+            {
+                reader.Index.ReadSeries(series, entry);
+                foreach (var chunk in entry.Chunks)
+                {
+                    samples.Clear();
+                    reader.Decode(chunk, TimeRange.All, samples);
+                }
+            }
+
+            return null;
+        }
+        catch (InvalidDataException e)
+        {
+            return e.Message;
+        }
+    }
+}

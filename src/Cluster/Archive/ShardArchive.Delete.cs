@@ -1,0 +1,84 @@
+using Metrics.Model;
+using Metrics.Storage;
+
+namespace Metrics.Cluster;
+
+/// <summary>How samples leave: by request, by age.</summary>
+internal sealed partial class ShardArchive
+{
+    /// <summary>Deletes matching series' samples in a range from all blocks there are; queries see it when this returns, and the next rewriting of a block carries it out.</summary>
+    /// <exception cref="ObjectStore.ObjectStoreException">The store is away; nothing was deleted.</exception>
+    public async Task DeleteAsync(IReadOnlyList<IReadOnlyList<Matcher>> selectors, TimeRange range, CancellationToken cancellation)
+    {
+        await turn.WaitAsync(cancellation);
+        try
+        {
+            // What is pending is in no manifest yet, and so could not be named there.
+            await PublishAsync(cancellation);
+            var deletions = selectors.Select(s => new SeriesDeletion([.. s.Select(MatcherText.Of)], range.MinMs, range.MaxMs)).ToList();
+            var touched = new HashSet<Ulid>();
+            using (var held = Blocks.Hold(range))
+            {
+                foreach (var block in held.Blocks)
+                {
+                    foreach (var selector in selectors)
+                    {
+                        using var found = block.Reader().Select(selector, range, cancellation);
+                        if (found.Count > 0)
+                        {
+                            touched.Add(block.Ulid);
+                        }
+                    }
+                }
+            }
+
+            if (touched.Count > 0)
+            {
+                await manifest.SwapAsync(now => now with { Blocks = [.. now.Blocks.Select(b => touched.Contains(b.Meta.Ulid) ? b with { Deletions = [.. b.Deletions, .. deletions] } : b)] }, cancellation);
+                step("a deletion is in the manifest");
+                Reconcile();
+            }
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    /// <summary>Rewrites the blocks of which something was deleted, without it.</summary>
+    /// <exception cref="ObjectStore.ObjectStoreException">The store is away; what was rewritten by then is live.</exception>
+    public async Task CleanDeletedAsync(CancellationToken cancellation)
+    {
+        await turn.WaitAsync(cancellation);
+        try
+        {
+            await PublishAsync(cancellation);
+            foreach (var block in manifest.Current.Blocks.Where(b => b.Deletions.Count > 0).ToList())
+            {
+                await RewriteAsync([block], cancellation);
+            }
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    /// <summary>Takes blocks off the live ones for good.</summary>
+    private static ShardManifest Retired(ShardManifest now, HashSet<Ulid> leaving, DateTimeOffset at) => now with
+    {
+        Blocks = [.. now.Blocks.Where(b => !leaving.Contains(b.Meta.Ulid))],
+        Retired = [.. now.Retired, .. now.Blocks.Where(b => leaving.Contains(b.Meta.Ulid)).Select(b => new RetiredBlock(b.Meta.Ulid.ToString(), at))],
+    };
+
+    private async Task ApplyRetentionAsync(CancellationToken cancellation)
+    {
+        var leaving = options.Retention.Expired(manifest.Current.Blocks, time.GetUtcNow()).Select(b => b.Meta.Ulid).ToHashSet();
+        if (leaving.Count > 0)
+        {
+            await manifest.SwapAsync(now => Retired(now, leaving, time.GetUtcNow()), cancellation);
+            step("retention has retired blocks");
+            Reconcile();
+        }
+    }
+}

@@ -1,0 +1,145 @@
+using Metrics.ObjectStore;
+using Metrics.Storage;
+
+namespace Metrics.Cluster;
+
+/// <summary>How blocks get into object storage, and out of it again.</summary>
+internal sealed partial class ShardArchive
+{
+    private static readonly string[] FirstAndLast = [BlockMeta.FileName];
+
+    /// <summary>Uploads what is pending, oldest first, and makes it live in the manifest, one block a swap.</summary>
+    private async Task PublishAsync(CancellationToken cancellation)
+    {
+        await manifest.SyncAsync(cancellation);
+        Reconcile();
+        while (NextPending() is { } block)
+        {
+            var folder = Path.Combine(pendingFolder, block.Meta.Ulid.ToString());
+            await UploadAsync(block, folder, cancellation);
+            await manifest.SwapAsync(now => now with { Blocks = Ordered(now.Blocks.Append(block)), Cuts = WithCut(now.Cuts, block.Meta.Metrics?.Cut) }, cancellation);
+            step("a block is published");
+            Reconcile();
+            await ForgetUploadAsync(block.Meta.Ulid, cancellation);
+        }
+    }
+
+    /// <summary>Puts the files of a block into the store, after a note that this has begun; <c>meta.json</c> last, so that other programs see whole blocks.</summary>
+    private async Task UploadAsync(ManifestBlock block, string folder, CancellationToken cancellation)
+    {
+        var ulid = block.Meta.Ulid.ToString();
+        await store.PutAsync(BucketKeys.Upload(shard, ulid), ReadOnlyMemory<byte>.Empty, PutCondition.None, cancellation);
+        step("an upload is noted");
+        var prefix = BucketKeys.Block(shard.Tenant, ulid);
+        foreach (var file in block.Files.OrderBy(f => FirstAndLast.Contains(f.Path)))
+        {
+            // A block does not change, and an object is whole or not there: what an earlier try has brought up need not go again.
+            if (await store.FindAsync(prefix + file.Path, cancellation) is not { } there || there.Length != file.Bytes)
+            {
+                await store.UploadAsync(prefix + file.Path, Path.Combine(folder, file.Path), cancellation);
+                step("a file is uploaded");
+            }
+        }
+    }
+
+    private async Task ForgetUploadAsync(Ulid ulid, CancellationToken cancellation)
+    {
+        await store.DeleteAsync(BucketKeys.Upload(shard, ulid.ToString()), cancellation);
+        step("the note of an upload is gone");
+    }
+
+    /// <summary>Removes the objects of blocks that were retired long enough ago, then their names from the manifest.</summary>
+    private async Task RemoveRetiredAsync(CancellationToken cancellation)
+    {
+        var due = manifest.Current.Retired.Where(r => time.GetUtcNow() - r.At >= options.DeleteDelay).ToList();
+        if (due.Count == 0)
+        {
+            return;
+        }
+
+        foreach (var block in due)
+        {
+            await RemoveObjectsAsync(block.Ulid, cancellation);
+        }
+
+        var gone = due.Select(d => d.Ulid).ToHashSet(StringComparer.Ordinal);
+        await manifest.SwapAsync(now => now with { Retired = [.. now.Retired.Where(r => !gone.Contains(r.Ulid))] }, cancellation);
+        step("retired blocks are forgotten");
+    }
+
+    /// <summary>Looks through the notes of uploads: those of live blocks are done with; those of blocks that never became live, after a grace time, take their objects with them.</summary>
+    private async Task SweepUploadsAsync(CancellationToken cancellation)
+    {
+        if (time.GetUtcNow() - sweptAt < options.SweepEvery)
+        {
+            return;
+        }
+
+        var notes = new List<ObjectInfo>();
+        await foreach (var note in store.ListAsync(BucketKeys.Uploads(shard), cancellation))
+        {
+            notes.Add(note);
+        }
+
+        var live = manifest.Current.Blocks.Select(b => b.Meta.Ulid.ToString()).Concat(manifest.Current.Retired.Select(r => r.Ulid)).ToHashSet(StringComparer.Ordinal);
+        foreach (var note in notes)
+        {
+            var ulid = note.Key[(note.Key.LastIndexOf('/') + 1)..];
+            if (live.Contains(ulid))
+            {
+                await store.DeleteAsync(note.Key, cancellation);
+            }
+            else if (!IsPending(ulid) && time.GetUtcNow() - note.ModifiedAt >= options.OrphanGrace)
+            {
+                report($"removing block {ulid}, whose upload was never finished");
+                await RemoveObjectsAsync(ulid, cancellation);
+                await store.DeleteAsync(note.Key, cancellation);
+            }
+
+            step("the note of an upload was looked at");
+        }
+
+        sweptAt = time.GetUtcNow();
+    }
+
+    // meta.json first: a block without it is none to any program.
+    private async Task RemoveObjectsAsync(string ulid, CancellationToken cancellation)
+    {
+        var prefix = BucketKeys.Block(shard.Tenant, ulid);
+        await store.DeleteAsync(prefix + BlockMeta.FileName, cancellation);
+        step("an object is removed");
+        var keys = new List<string>();
+        await foreach (var file in store.ListAsync(prefix, cancellation))
+        {
+            keys.Add(file.Key);
+        }
+
+        foreach (var key in keys)
+        {
+            await store.DeleteAsync(key, cancellation);
+            step("an object is removed");
+        }
+    }
+
+    private ManifestBlock? NextPending()
+    {
+        lock (reconciling)
+        {
+            return pending.Values.MinBy(b => b.Meta.Ulid);
+        }
+    }
+
+    private bool IsPending(string ulid)
+    {
+        lock (reconciling)
+        {
+            return pending.Keys.Any(k => k.ToString() == ulid);
+        }
+    }
+
+    private static IReadOnlyList<ManifestBlock> Ordered(IEnumerable<ManifestBlock> blocks) => [.. blocks.OrderBy(b => b.Meta.MinTime).ThenBy(b => b.Meta.Ulid)];
+
+    /// <summary>A cut makes the earlier ones of its log needless when it reaches as far in both time and records; of other logs only the furthest time matters.</summary>
+    private static IReadOnlyList<LogCut> WithCut(IReadOnlyList<LogCut> cuts, LogCut? added) =>
+        added is { } cut ? [cut, .. cuts.Where(c => c.EndMs > cut.EndMs || (c.Log == cut.Log && c.FirstRecord > cut.FirstRecord))] : cuts;
+}

@@ -1,0 +1,122 @@
+using Metrics.Model;
+using Metrics.Storage;
+
+namespace Metrics.Cluster;
+
+/// <summary>The live blocks of one shard as queries see them. Thread-safe; what is live changes in one step.</summary>
+/// <remarks>
+/// A block found damaged is set aside: told once, counted, no longer read, and named in a warning by whatever it would have answered. A block that can't be read now, because the store is
+/// away, fails the query.
+/// </remarks>
+internal sealed class ShardBlocks(Action<string> report) : IDisposable
+{
+    private readonly Lock changing = new();
+    private volatile LiveBlock[] live = [];
+    private volatile DamagedBlock[] damaged = [];
+
+    /// <summary>The live blocks, by first instant, damaged ones left out.</summary>
+    public IReadOnlyList<LiveBlock> Live => live;
+
+    /// <summary>The blocks set aside.</summary>
+    public IReadOnlyList<DamagedBlock> Damaged => damaged;
+
+    /// <summary>The blocks that overlap a range, held.</summary>
+    public LiveBlocks Hold(TimeRange range)
+    {
+        lock (changing)
+        {
+            // The list's own hold on each ends only after it was taken off the list, under this lock.
+            var held = live.Where(b => b.Range.Overlaps(range)).ToList();
+            held.ForEach(b => b.Enter());
+            return new LiveBlocks(held);
+        }
+    }
+
+    /// <summary>Adds the series sets of the blocks that overlap the range, by time.</summary>
+    public void Select(IReadOnlyList<Matcher> matchers, TimeRange range, List<ISeriesSet> into, CancellationToken cancellation)
+    {
+        using var held = Hold(range);
+        foreach (var block in held.Blocks)
+        {
+            Visit(block, reader =>
+            {
+                var found = reader.Select(matchers, range, cancellation);
+                var deletions = block.Described.Deletions;
+                into.Add(new BlockAnswer(deletions.Count == 0 ? found : new UndeletedSeriesSet(found, deletions, Common(block.Range, range)), block, SetAside));
+            });
+        }
+    }
+
+    /// <summary>Adds the label names of matching series in blocks that overlap the range.</summary>
+    public void AddLabelNames(IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into)
+    {
+        using var held = Hold(range);
+        foreach (var block in held.Blocks)
+        {
+            Visit(block, reader => into.UnionWith(reader.LabelNames(matchers, range)));
+        }
+    }
+
+    /// <summary>Adds the values of a label of matching series in blocks that overlap the range.</summary>
+    public void AddLabelValues(string name, IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into)
+    {
+        using var held = Hold(range);
+        foreach (var block in held.Blocks)
+        {
+            Visit(block, reader => into.UnionWith(reader.LabelValues(name, matchers, range)));
+        }
+    }
+
+    /// <summary>Takes blocks off and puts others in, in one step; running reads of those that leave end undisturbed.</summary>
+    public void Replace(IReadOnlyCollection<LiveBlock> leaving, IEnumerable<LiveBlock> coming)
+    {
+        List<LiveBlock> left;
+        lock (changing)
+        {
+            left = [.. leaving.Where(live.Contains)];
+            live = [.. live.Except(leaving).Concat(coming).OrderBy(b => b.Described.Meta.MinTime).ThenBy(b => b.Ulid)];
+        }
+
+        left.ForEach(b => b.Leave());
+    }
+
+    /// <summary>Closes the blocks once nobody reads them any more.</summary>
+    public void Dispose() => Replace(live, []);
+
+    /// <summary>Takes a block out of service, because its bytes are wrong; it stays in the manifest, for an operator to mend or to give up.</summary>
+    public void SetAside(LiveBlock block, InvalidDataException damage)
+    {
+        lock (changing)
+        {
+            if (!live.Contains(block))
+            {
+                return;
+            }
+
+            live = [.. live.Where(b => b != block)];
+            damaged = [.. damaged, new(block.Described, damage.Message)];
+        }
+
+        report($"block {block.Ulid} is damaged and set aside, the others serve: {damage.Message}");
+        block.Leave();
+    }
+
+    private void Visit(LiveBlock block, Action<BlockReader> visit)
+    {
+        try
+        {
+            visit(block.Reader());
+        }
+        catch (InvalidDataException e)
+        {
+            SetAside(block, e);
+        }
+    }
+
+    private static TimeRange Common(TimeRange a, TimeRange b) => new(Math.Max(a.MinMs, b.MinMs), Math.Min(a.MaxMs, b.MaxMs));
+}
+
+/// <summary>A block set aside.</summary>
+/// <param name="Block">Which.</param>
+/// <param name="Reason">What is wrong with it: file, offset and reason.</param>
+internal sealed record DamagedBlock(ManifestBlock Block, string Reason);

@@ -1,0 +1,63 @@
+using Metrics.Model;
+
+namespace Metrics.Storage;
+
+/// <summary>Encodes samples of one series, whatever their kinds, as a run of chunks. Reused; not thread-safe.</summary>
+internal sealed class ChunkRun(int chunkSamples)
+{
+    private readonly HistogramChunkEncoder whole = new(ChunkEncoding.Histogram);
+    private readonly HistogramChunkEncoder fractional = new(ChunkEncoding.FloatHistogram);
+    private readonly byte[] scratch = new byte[XorChunk.MaxBytes(chunkSamples)];
+
+    /// <summary>Adds the samples to the series at hand.</summary>
+    public void Write(SampleBuffer samples, BlockWriter to)
+    {
+        for (var at = 0; at < samples.Count;)
+        {
+            at = samples.HasHistograms && samples.Histograms[at] is not null ? WriteHistograms(samples, at, to) : WriteFloats(samples, at, to);
+        }
+    }
+
+    private int WriteFloats(SampleBuffer samples, int from, BlockWriter to)
+    {
+        var end = from;
+        while (end < samples.Count && end - from < chunkSamples && !(samples.HasHistograms && samples.Histograms[end] is not null))
+        {
+            end++;
+        }
+
+        var times = samples.Times[from..end];
+        var length = XorChunk.Encode(times, samples.Values[from..end], scratch);
+        to.AddChunk(ChunkEncoding.Xor, times[0], times[^1], scratch.AsSpan(0, length));
+        return end;
+    }
+
+    // A run of histograms of one kind; layouts and resets end chunks within it.
+    private int WriteHistograms(SampleBuffer samples, int from, BlockWriter to)
+    {
+        var encoder = HistogramChunkEncoder.HasWholeCounts(samples.Histograms[from]!) ? whole : fractional;
+        var hint = samples.Histograms[from]!.CounterResetHint;
+        encoder.Begin(hint == CounterResetHint.NotReset ? CounterResetHint.Unknown : hint);
+        var first = from;
+        var at = from;
+        for (; at < samples.Count && samples.Histograms[at] is { } histogram; at++)
+        {
+            if (!StaleMarker.Is(histogram.Sum) && encoder.Encoding == ChunkEncoding.Histogram != HistogramChunkEncoder.HasWholeCounts(histogram))
+            {
+                break;
+            }
+
+            var full = encoder.Count >= chunkSamples;
+            if (full || !encoder.TryAppend(samples.Times[at], histogram))
+            {
+                to.AddChunk(encoder.Encoding, samples.Times[first], samples.Times[at - 1], encoder.ToBytes());
+                encoder.Begin(!full ? encoder.NextHint : histogram.CounterResetHint == CounterResetHint.Gauge ? CounterResetHint.Gauge : CounterResetHint.Unknown);
+                first = at;
+                encoder.TryAppend(samples.Times[at], histogram);
+            }
+        }
+
+        to.AddChunk(encoder.Encoding, samples.Times[first], samples.Times[at - 1], encoder.ToBytes());
+        return at;
+    }
+}
