@@ -26,8 +26,8 @@ public readonly record struct RuleWrite(Labels Labels, long TimeMs, double Value
 }
 
 /// <summary>What became of an append.</summary>
-/// <param name="Rejected">The indexes of the samples that were left out, ascending.</param>
-/// <param name="Reason">Why the first of them was, or null.</param>
+/// <param name="Rejected">The indexes of the samples that were left out, ascending; empty also when it is not known which they were.</param>
+/// <param name="Reason">Why the first result was left out; null when all results are stored (stale markers need not be).</param>
 public sealed record RuleAppendResult(IReadOnlyList<int> Rejected, string? Reason)
 {
     /// <summary>Everything is stored.</summary>

@@ -52,6 +52,9 @@ public sealed class InProcessCluster : ICluster
     public Task Ready => starting;
 
     /// <inheritdoc/>
+    public IObjectStore? Objects => store;
+
+    /// <inheritdoc/>
     public ReplayProgress Progress
     {
         get

@@ -17,4 +17,7 @@ public sealed class GatewayOptions
 
     /// <summary>Where data lies and how.</summary>
     public LocalStorageOptions Storage { get; } = new();
+
+    /// <summary>Which rules are evaluated, and where their alerts go.</summary>
+    public RulesOptions Rules { get; } = new();
 }

@@ -33,6 +33,9 @@ public sealed record Alert
     /// <summary>The value of the expression when it last held.</summary>
     public double Value { get; init; }
 
+    /// <summary>The value as Prometheus's API writes it, e.g. <c>1.5e+01</c>.</summary>
+    public string ValueText => Templates.GoFloatText.Format(Value, 'e', -1);
+
     /// <summary>Since when its condition holds.</summary>
     public long ActiveAtMs { get; init; }
 

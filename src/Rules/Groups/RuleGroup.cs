@@ -220,7 +220,7 @@ public sealed class RuleGroup
         }
 
         var answer = await Services.Appender.AppendAsync(writes, cancellation);
-        string? error = null;
+        var error = answer.Rejected.Count == 0 ? answer.Reason : null;
         foreach (var rejected in answer.Rejected)
         {
             // A marker is refused when another rule writes the series now.
