@@ -4,8 +4,8 @@
 set -uo pipefail
 cd "$(dirname "$0")"
 
-peers=(prometheus promtool prometheus-node-exporter)
-packages=(prometheus prometheus-node-exporter)
+peers=(prometheus promtool prometheus-node-exporter prometheus-alertmanager)
+packages=(prometheus prometheus-node-exporter prometheus-alertmanager)
 
 missing() {
     local name

@@ -81,6 +81,7 @@ public sealed class RuleFileTests
 
     /// <summary>promtool accepts what we accept, refuses what we refuse, and finds as many rules.</summary>
     [Theory]
+    [Trait("Category", "Peers")]
     [InlineData("")]
     [InlineData("groups:")]
     [InlineData("groups: []")]
@@ -131,6 +132,7 @@ public sealed class RuleFileTests
     }
 
     [Fact]
+    [Trait("Category", "Peers")]
     public void DoubledRulesAreFoundWhenAskedFor()
     {
         using var directory = new TemporaryDirectory();
@@ -144,6 +146,7 @@ public sealed class RuleFileTests
     }
 
     [Fact]
+    [Trait("Category", "Peers")]
     public void WhatIsWrittenReadsBackTheSame()
     {
         var file = RuleLab.File(Full);

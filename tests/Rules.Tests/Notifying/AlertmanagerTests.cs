@@ -9,6 +9,7 @@ using Xunit;
 namespace Metrics.Rules.Tests.Notifying;
 
 /// <summary>A real Alertmanager takes, groups and resolves what our rules send.</summary>
+[Trait("Category", "Peers")]
 public sealed class AlertmanagerTests
 {
     [Fact]

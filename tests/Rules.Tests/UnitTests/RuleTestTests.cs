@@ -6,6 +6,7 @@ using Xunit;
 namespace Metrics.Rules.Tests.UnitTests;
 
 /// <summary><c>rules test</c> and <c>promtool test rules</c> agree.</summary>
+[Trait("Category", "Peers")]
 public sealed class RuleTestTests
 {
     private const string Rules = """
