@@ -35,44 +35,39 @@ public static class RuleBackfill
     /// <param name="groups">The groups; alerts in them are skipped.</param>
     /// <param name="range">From when to when.</param>
     /// <param name="query">Reads.</param>
-    /// <param name="appender">Takes the samples: ascending in time per series, two hours of a rule after the other.</param>
-    /// <param name="progress">Hears of each rule that is done.</param>
+    /// <param name="appender">Takes the samples: per series ascending in time, all rules of two hours before the next two hours.</param>
+    /// <param name="afterChunk">Called when all rules of a chunk of time are done; a place to flush.</param>
     /// <param name="cancellation">Gives up; what was appended stays.</param>
     /// <returns>The number of samples appended.</returns>
     /// <exception cref="QueryException">A query failed.</exception>
     /// <exception cref="IOException">Samples could not be stored.</exception>
     public static async Task<long> RunAsync(
-        IReadOnlyList<PlacedGroup> groups, BackfillRange range, IRuleRangeQuery query, IRuleAppender appender, Action<string>? progress, CancellationToken cancellation)
+        IReadOnlyList<PlacedGroup> groups, BackfillRange range, IRuleRangeQuery query, IRuleAppender appender, Func<TimeRange, ValueTask>? afterChunk, CancellationToken cancellation)
     {
-        long samples = 0;
+        var rules = new List<(RecordingRule Rule, GroupSchedule Schedule)>();
         foreach (var placed in groups)
         {
             var schedule = new GroupSchedule(placed.File, placed.Spec.Name, placed.Spec.IntervalMs > 0 ? placed.Spec.IntervalMs : range.DefaultIntervalMs);
-            foreach (var spec in placed.Spec.Rules)
-            {
-                if (!spec.IsAlert)
-                {
-                    var rule = new RecordingRule(spec, placed.Spec.Labels);
-                    samples += await RunAsync(rule, schedule, range, query, appender, cancellation);
-                    progress?.Invoke($"{placed.Spec.Name}: {rule.Name}");
-                }
-            }
+            rules.AddRange(placed.Spec.Rules.Where(static r => !r.IsAlert).Select(r => (new RecordingRule(r, placed.Spec.Labels), schedule)));
         }
 
-        return samples;
-    }
-
-    private static async Task<long> RunAsync(RecordingRule rule, GroupSchedule schedule, BackfillRange range, IRuleRangeQuery query, IRuleAppender appender, CancellationToken cancellation)
-    {
         long samples = 0;
         for (var chunkMs = range.StartMs - (range.StartMs % ChunkMs); chunkMs <= range.EndMs; chunkMs += ChunkMs)
         {
-            var fromMs = schedule.TickAtOrAfter(Math.Max(chunkMs, range.StartMs));
-            var toMs = Math.Min(chunkMs + ChunkMs - 1, range.EndMs);
-            if (fromMs <= toMs)
+            var chunk = new TimeRange(Math.Max(chunkMs, range.StartMs), Math.Min(chunkMs + ChunkMs - 1, range.EndMs));
+            foreach (var (rule, schedule) in rules)
             {
-                using var result = await query.RangeAsync(rule.QueryText, new TimeGrid(fromMs, toMs, schedule.IntervalMs), cancellation);
-                samples += await AppendAsync(rule, result, appender, cancellation);
+                var fromMs = schedule.TickAtOrAfter(chunk.MinMs);
+                if (fromMs <= chunk.MaxMs)
+                {
+                    using var result = await query.RangeAsync(rule.QueryText, new TimeGrid(fromMs, chunk.MaxMs, schedule.IntervalMs), cancellation);
+                    samples += await AppendAsync(rule, result, appender, cancellation);
+                }
+            }
+
+            if (afterChunk is not null)
+            {
+                await afterChunk(chunk);
             }
         }
 

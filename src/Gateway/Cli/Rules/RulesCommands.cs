@@ -17,6 +17,7 @@ internal static class RulesCommands
     {
         BuildCheck(output, error),
         BuildTest(output, error),
+        BackfillCommand.Build(output, error),
     };
 
     private static Command BuildCheck(TextWriter output, TextWriter error)
