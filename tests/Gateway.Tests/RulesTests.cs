@@ -2,6 +2,10 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Rules;
+using Metrics.Model;
+using Metrics.ObjectStore;
+using Metrics.Rules.Groups;
 using Xunit;
 
 namespace Metrics.Gateway.Tests;
@@ -112,6 +116,7 @@ public sealed class RulesTests : IDisposable
         await Refused("name: g\nrules:\n- {record: a, expr: sum(}", "could not parse expression");
         await Refused("name: g\nnonsense: 1", "field nonsense not found");
         await Refused("", "no rule group in the body");
+        await Refused("name: g\nsource_tenants: [team, other]\nrules: []", "source_tenants other than the own tenant are not supported");
         Assert.Equal(HttpStatusCode.Accepted, await SetAsync(app, "/config/v1/rules/ns", Group));
         Assert.Equal(HttpStatusCode.Accepted, await SetAsync(app, "/config/v1/rules/ns", Group.Replace("name: api", "name: two")));
         await Refused(Group.Replace("name: api", "name: three"), "(rules.max_groups: 2, actual: 3) exceeded by tenant team");
@@ -141,6 +146,33 @@ public sealed class RulesTests : IDisposable
         var failure = await Assert.ThrowsAsync<ConfigurationException>(() => GatewayApp.StartAsync(options =>
             SettingCatalog.All.Single(s => s.Key == "rules." + key).Set(options, [value], key)));
         Assert.Contains(value, failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ARuleFileInDisorderStopsTheStart()
+    {
+        var failure = await Assert.ThrowsAsync<ConfigurationException>(() => StartAsync("groups: [{name: a, rules: [{record: r, expr: sum(}]}]"));
+        Assert.Contains("could not parse expression", failure.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Two owners of one group: the one that was overtaken stops at its next save.</summary>
+    [Fact]
+    public async Task AnOwnerThatWasOvertakenMayNotSave()
+    {
+        var store = new MemoryObjectStore(TimeProvider.System);
+        var tenant = TenantId.Parse("team");
+        var first = new RuleObjects(store, tenant);
+        var second = new RuleObjects(store, tenant);
+        static GroupState At(long tick) => new(tick, [], []);
+        await first.SaveAsync("f;g", At(1), CancellationToken.None);
+        await first.SaveAsync("f;g", At(2), CancellationToken.None);
+        Assert.Equal(2, (await second.LoadAsync("f;g", CancellationToken.None))!.LastTickMs);
+        await second.SaveAsync("f;g", At(3), CancellationToken.None);
+        await Assert.ThrowsAsync<OperationCanceledException>(async () => await first.SaveAsync("f;g", At(3), CancellationToken.None));
+        Assert.Equal(3, (await new RuleObjects(store, tenant).LoadAsync("f;g", CancellationToken.None))!.LastTickMs);
+        await Assert.ThrowsAsync<OperationCanceledException>(async () => await new RuleObjects(store, tenant).SaveAsync("f;g", At(2), CancellationToken.None));
+        await second.RemoveAsync("f;g", CancellationToken.None);
+        Assert.Null(await first.LoadAsync("f;g", CancellationToken.None));
     }
 
     private static async Task<HttpStatusCode> SetAsync(GatewayApp app, string path, string group) =>

@@ -100,6 +100,11 @@ internal sealed class RuleConfigEndpoints(TenantResolver tenants, RulesHost rule
             throw new Refusal(StatusCodes.Status400BadRequest, result.Errors.Count > 0 ? string.Join("\n", result.Errors) : "no rule group in the body");
         }
 
+        if (RuleSettings.Unsupported(group, tenant) is { } unsupported)
+        {
+            throw new Refusal(StatusCodes.Status400BadRequest, unsupported);
+        }
+
         if (limits.MaxRulesPerGroup > 0 && group.Rules.Count > limits.MaxRulesPerGroup)
         {
             throw new Refusal(

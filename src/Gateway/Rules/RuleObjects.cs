@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
@@ -21,6 +22,9 @@ internal sealed class RuleObjects(IObjectStore store, TenantId tenant) : IRuleSt
     private const int MaxFileBytes = 16 << 20;
     private const int MaxStateBytes = 256 << 20;
     private const string NamespacePrefix = "# namespace: ";
+
+    // The versions of states that this owner wrote or read last; a save by anyone else in between shows.
+    private readonly ConcurrentDictionary<string, ObjectVersion> versions = new(StringComparer.Ordinal);
 
     /// <summary>The tenants that have groups set through the API.</summary>
     public static async IAsyncEnumerable<TenantId> TenantsAsync(IObjectStore store, [EnumeratorCancellation] CancellationToken cancellation)
@@ -83,15 +87,59 @@ internal sealed class RuleObjects(IObjectStore store, TenantId tenant) : IRuleSt
     }
 
     /// <inheritdoc/>
-    public async ValueTask<GroupState?> LoadAsync(string groupKey, CancellationToken cancellation) =>
-        await store.GetAsync(StateKey(groupKey), MaxStateBytes, cancellation) is { } stored ? GroupState.FromJson(stored.Content) : null;
+    public async ValueTask<GroupState?> LoadAsync(string groupKey, CancellationToken cancellation)
+    {
+        var key = StateKey(groupKey);
+        if (await store.GetAsync(key, MaxStateBytes, cancellation) is not { } stored)
+        {
+            return null;
+        }
+
+        versions[key] = stored.Version;
+        return GroupState.FromJson(stored.Content);
+    }
 
     /// <inheritdoc/>
-    public async ValueTask SaveAsync(string groupKey, GroupState state, CancellationToken cancellation) =>
-        await store.PutAsync(StateKey(groupKey), state.ToJson(), PutCondition.None, cancellation);
+    /// <exception cref="OperationCanceledException">Another owner has saved the state since: this one must stop.</exception>
+    public async ValueTask SaveAsync(string groupKey, GroupState state, CancellationToken cancellation)
+    {
+        var key = StateKey(groupKey);
+        var condition = versions.TryGetValue(key, out var version) ? PutCondition.Unchanged(version) : await ConditionAsync(groupKey, state, cancellation);
+        try
+        {
+            versions[key] = await store.PutAsync(key, state.ToJson(), condition, cancellation);
+        }
+        catch (ConditionFailedException e)
+        {
+            throw new OperationCanceledException($"another owner evaluates {groupKey}", e);
+        }
+        catch (ObjectStoreException)
+        {
+            // It may have been stored all the same; the next save looks.
+            versions.TryRemove(key, out _);
+            throw;
+        }
+    }
 
     /// <inheritdoc/>
-    public ValueTask RemoveAsync(string groupKey, CancellationToken cancellation) => store.DeleteAsync(StateKey(groupKey), cancellation);
+    public ValueTask RemoveAsync(string groupKey, CancellationToken cancellation)
+    {
+        versions.TryRemove(StateKey(groupKey), out _);
+        return store.DeleteAsync(StateKey(groupKey), cancellation);
+    }
+
+    /// <summary>The condition of a save when it is not known what is stored: nobody may be ahead.</summary>
+    private async ValueTask<PutCondition> ConditionAsync(string groupKey, GroupState state, CancellationToken cancellation)
+    {
+        if (await LoadAsync(groupKey, cancellation) is not { } stored)
+        {
+            return PutCondition.Absent;
+        }
+
+        return stored.LastTickMs > state.LastTickMs
+            ? throw new OperationCanceledException($"another owner evaluates {groupKey}")
+            : PutCondition.Unchanged(versions[StateKey(groupKey)]);
+    }
 
     private string StateKey(string groupKey) => $"{tenant}/rules/state/{Hash(groupKey)}.json";
 

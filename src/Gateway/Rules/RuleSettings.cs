@@ -25,6 +25,10 @@ internal static class RuleSettings
         }
     }
 
+    /// <summary>Why a tenant can't have a group, or null. Rules over several tenants are not evaluated here, and one that reads less than it says would be silent.</summary>
+    public static string? Unsupported(RuleGroupSpec group, TenantId tenant) =>
+        group.SourceTenants.All(t => t == tenant.Value) ? null : $"group \"{group.Name}\": source_tenants other than the own tenant are not supported by this version";
+
     /// <summary>How rules are evaluated.</summary>
     public static RuleOptions OptionsOf(RulesOptions options) => new()
     {
@@ -62,7 +66,7 @@ internal static class RuleSettings
 
     /// <summary>The groups in rule files.</summary>
     /// <exception cref="ConfigurationException">A file can't be read or is not in order.</exception>
-    public static IEnumerable<PlacedGroup> ReadFiles(IReadOnlyList<string> patterns, ParseOptions parsing)
+    public static IReadOnlyList<PlacedGroup> ReadFiles(IReadOnlyList<string> patterns, ParseOptions parsing)
     {
         var files = new SortedSet<string>(StringComparer.Ordinal);
         foreach (var pattern in patterns)

@@ -27,7 +27,7 @@ internal sealed partial class RulesHost : IAsyncDisposable
     private int disposed;
 
     /// <summary>Prepares; nothing is read or evaluated before <see cref="Start"/>.</summary>
-    /// <exception cref="ConfigurationException">Alertmanagers or labels are not what they must be.</exception>
+    /// <exception cref="ConfigurationException">Alertmanagers, labels or rule files are not what they must be.</exception>
     public RulesHost(GatewayOptions gateway, ICluster cluster, EngineOptions engine, TimeProvider time, ILogger<RulesHost> logger)
     {
         options = gateway.Rules;
@@ -37,6 +37,7 @@ internal sealed partial class RulesHost : IAsyncDisposable
         this.logger = logger;
         defaultTenant = TenantId.Parse(gateway.Tenancy.DefaultTenant);
         RuleSettings.Check(options);
+        ReadFiles();
         notifying = RuleSettings.NotifierOf(options);
     }
 
@@ -71,7 +72,7 @@ internal sealed partial class RulesHost : IAsyncDisposable
             var groups = new List<PlacedGroup>();
             if (tenant == defaultTenant)
             {
-                groups.AddRange(RuleSettings.ReadFiles(options.Files, engine.Parsing));
+                groups.AddRange(ReadFiles());
             }
 
             if (Objects is { } store)
@@ -110,6 +111,14 @@ internal sealed partial class RulesHost : IAsyncDisposable
         }
 
         stopping.Dispose();
+    }
+
+    private IReadOnlyList<PlacedGroup> ReadFiles()
+    {
+        var groups = RuleSettings.ReadFiles(options.Files, engine.Parsing);
+        return groups.Select(g => RuleSettings.Unsupported(g.Spec, defaultTenant)).FirstOrDefault(static u => u is not null) is { } unsupported
+            ? throw new ConfigurationException($"rules.files: {unsupported}")
+            : groups;
     }
 
     private async Task StartAsync()

@@ -73,9 +73,12 @@ internal sealed class GroupRunner(RuleGroup group, IRuleStateStore? states) : IA
                 next = TickAfter(next);
             }
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException e)
         {
-            // Stopped, or another owner has taken over.
+            if (!stop.IsCancellationRequested && !abort.IsCancellationRequested)
+            {
+                group.Services.Observer?.OnUpkeepFailed(group.Key, "keeping the group: another owner has it, and it ends here", e);
+            }
         }
     }
 

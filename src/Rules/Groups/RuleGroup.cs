@@ -15,6 +15,7 @@ public sealed class RuleGroup
     private readonly SemaphoreSlim? gate;
     private List<Labels> endedSeries = [];
     private int restoresLeft;
+    private long lastEvaluationMs = long.MinValue;
 
     /// <summary>Makes a group that has never been evaluated.</summary>
     /// <param name="file">The file or namespace it stands in.</param>
@@ -74,7 +75,7 @@ public sealed class RuleGroup
     public long? LastTickMs { get; private set; }
 
     /// <summary>When the last evaluation began, by the clock, Unix milliseconds; null before the first.</summary>
-    public long? LastEvaluationMs { get; private set; }
+    public long? LastEvaluationMs => Interlocked.Read(ref lastEvaluationMs) is var at and not long.MinValue ? at : null;
 
     /// <summary>How long the last evaluation took.</summary>
     public TimeSpan LastDuration { get; private set; }
@@ -110,7 +111,7 @@ public sealed class RuleGroup
         await RestoreAsync(tickMs, cancellation);
         Counters.LastSamples = samples;
         LastTickMs = tickMs;
-        LastEvaluationMs = startedAt;
+        Interlocked.Exchange(ref lastEvaluationMs, startedAt);
         LastDuration = Services.Time.GetElapsedTime(started);
     }
 

@@ -47,7 +47,7 @@ internal static class BackfillCommand
 
     private static async Task<int> RunAsync(string[] files, BackfillRange range, IRuleRangeQuery query, string folder, TextWriter output, CancellationToken stop)
     {
-        var groups = RuleSettings.ReadFiles(files, ParseOptions.All).ToList();
+        var groups = RuleSettings.ReadFiles(files, ParseOptions.All);
         Directory.CreateDirectory(folder);
         var blocks = new BackfillBlocks(folder, TimeProvider.System);
         var samples = await RuleBackfill.RunAsync(groups, range, query, blocks, async chunk =>
