@@ -127,6 +127,22 @@ public sealed class TenantRulesTests
     }
 
     [Fact]
+    public async Task AnOwnerWhoseSaveIsRefusedStops()
+    {
+        await using var rules = new TenantRules(lab.Services, states);
+        await rules.LoadAsync(Placed("groups: [{name: g, interval: 1m, rules: [{record: r, expr: m}]}]"), CancellationToken.None);
+        var group = rules.Groups.Single();
+        var first = group.Schedule.TickAtOrBefore(Start) + Minute;
+        await TickAsync(first);
+        states.IsTakenOver = true;
+        await time.UntilTimersAsync(1);
+        time.AdvanceTo(first + Minute);
+        await states.UntilRefusedAsync();
+        time.AdvanceTo(first + (5 * Minute));
+        Assert.Equal((first + Minute, 2), (group.LastTickMs!.Value, group.Counters.Iterations));
+    }
+
+    [Fact]
     public async Task TwoGroupsOfOneNameAreRefused()
     {
         await using var rules = new TenantRules(lab.Services);
@@ -150,6 +166,12 @@ public sealed class TenantRulesTests
     private sealed class KeptStates : IRuleStateStore
     {
         private readonly Dictionary<string, (byte[] Json, List<long> Ticks)> saved = [];
+
+        private readonly TaskCompletionSource refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public bool IsTakenOver { get; set; }
+
+        public Task UntilRefusedAsync() => refused.Task.WaitAsync(TimeSpan.FromSeconds(30));
 
         public long? LastTickOf(string key) => Saved(key)[^1];
 
@@ -181,6 +203,12 @@ public sealed class TenantRulesTests
 
         public ValueTask SaveAsync(string groupKey, GroupState state, CancellationToken cancellation)
         {
+            if (IsTakenOver)
+            {
+                refused.SetResult();
+                throw new OperationCanceledException("another owner has it");
+            }
+
             lock (saved)
             {
                 var ticks = saved.TryGetValue(groupKey, out var known) ? known.Ticks : [];
