@@ -122,8 +122,11 @@ public sealed class AppendResult
     /// <summary>References of the series that the batch carried, by their index in it; <see cref="NoRef"/> where there is none.</summary>
     public uint[] NewSeriesRefs { get; init; } = [];
 
-    /// <summary>Samples taken, already known ones included.</summary>
+    /// <summary>Samples taken, already known ones and native histograms included.</summary>
     public int Accepted { get; init; }
+
+    /// <summary>Of those, the native histograms.</summary>
+    public int AcceptedHistograms { get; init; }
 
     /// <summary>Samples refused for good: why, how many, and the first example.</summary>
     public IReadOnlyList<Rejection> Rejections { get; init; } = [];

@@ -1,4 +1,3 @@
-using Metrics.ObjectStore;
 using Metrics.Storage;
 
 namespace Metrics.Cluster;
@@ -20,6 +19,9 @@ public sealed class ArchiveOptions
 
     /// <summary>How long blocks are kept.</summary>
     public RetentionOptions Retention { get; init; } = new();
+
+    /// <summary>The most bytes of what was read of blocks in object storage that stay on the local disk. 10 GiB by default.</summary>
+    public long CacheBytes { get; init; } = 10L * 1024 * 1024 * 1024;
 
     /// <summary>When blocks are merged.</summary>
     public CompactionOptions Compaction { get; init; } = new();
@@ -43,30 +45,4 @@ public sealed class ArchiveOptions
             yield return age is { } kept ? StorageOptions.Check(key, kept, TimeSpan.FromMinutes(1), TimeSpan.MaxValue) : null;
         }
     }
-}
-
-/// <summary>Opens published blocks, wherever their bytes are.</summary>
-internal interface IBlockOpener
-{
-    /// <summary>Opens a block.</summary>
-    /// <param name="prefix">Its folder in the store, ending in a slash.</param>
-    /// <param name="block">What the manifest says of it.</param>
-    /// <exception cref="InvalidDataException">It is damaged, or not there.</exception>
-    /// <exception cref="IOException">It can't be read now.</exception>
-    BlockReader Open(string prefix, ManifestBlock block);
-}
-
-/// <summary>What the archives of all shards of a process share.</summary>
-/// <param name="Store">Where blocks go.</param>
-/// <param name="Opener">How they are read from there.</param>
-/// <param name="Options">How they are kept.</param>
-/// <param name="Time">The clock.</param>
-internal sealed record ArchiveServices(IObjectStore Store, IBlockOpener Opener, ArchiveOptions Options, TimeProvider Time);
-
-/// <summary>Opens blocks of a store that is a local folder: its files are mapped where they lie.</summary>
-internal sealed class LocalBlockOpener(IObjectStore store) : IBlockOpener
-{
-    /// <inheritdoc/>
-    public BlockReader Open(string prefix, ManifestBlock block) =>
-        BlockReader.Open(Path.GetDirectoryName(store.LocalPath(prefix + BlockMeta.FileName)) ?? throw new InvalidOperationException($"{store.Name} is no local folder"));
 }

@@ -5,7 +5,7 @@ namespace Metrics.Cluster;
 
 /// <summary>A block that queries see: what the manifest says of it, and its reader once somebody has asked for it. Thread-safe.</summary>
 /// <remarks>Counts who works with it; the list of live blocks is the first, and the reader is closed by whoever leaves last.</remarks>
-internal sealed class LiveBlock(ManifestBlock described, Func<BlockReader> open)
+internal sealed class LiveBlock(ManifestBlock described, Func<LiveBlock, BlockReader> open)
 {
     private readonly Lock opening = new();
     private BlockReader? reader;
@@ -27,7 +27,33 @@ internal sealed class LiveBlock(ManifestBlock described, Func<BlockReader> open)
     {
         lock (opening)
         {
-            return reader ??= open();
+            return reader ??= open(this);
+        }
+    }
+
+    /// <summary>Closes the reader, to be opened again by the next who asks, unless somebody works with it; false then, or when it is not open.</summary>
+    public bool TryClose()
+    {
+        // Never waits: who asks may be opening another block, and the one who opens this may be asking for that.
+        if (!opening.TryEnter())
+        {
+            return false;
+        }
+
+        try
+        {
+            if (reader is null || Volatile.Read(ref users) > 1)
+            {
+                return false;
+            }
+
+            reader.Dispose();
+            reader = null;
+            return true;
+        }
+        finally
+        {
+            opening.Exit();
         }
     }
 

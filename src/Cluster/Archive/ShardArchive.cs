@@ -211,8 +211,8 @@ internal sealed partial class ShardArchive : IDisposable
     {
         var ulid = block.Meta.Ulid.ToString();
         return isPending
-            ? new LiveBlock(block, () => BlockReader.Open(Path.Combine(pendingFolder, ulid)))
-            : new LiveBlock(block, () => opener.Open(BucketKeys.Block(shard.Tenant, ulid), block));
+            ? new LiveBlock(block, _ => BlockReader.Open(Path.Combine(pendingFolder, ulid)))
+            : new LiveBlock(block, live => opener.Open(BucketKeys.Block(shard.Tenant, ulid), live));
     }
 
     // The rename comes first: a crash in the middle of the removal must not leave half a block under its name.

@@ -19,6 +19,9 @@ internal sealed class DataDirectory : IDisposable
     /// <summary>Where blocks lie when there is no other object storage.</summary>
     public string Bucket => System.IO.Path.Combine(Path, "bucket");
 
+    /// <summary>Where what was read of blocks in other object storage is kept.</summary>
+    public string Cache => System.IO.Path.Combine(Path, "cache");
+
     private string Tenants => System.IO.Path.Combine(Path, "tenants");
 
     /// <summary>Makes the folder if need be and takes its lock, which the operating system drops when the process ends in whatever way.</summary>

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.PromQL;
+using Metrics.Storage;
 
 namespace Metrics.Cluster;
 
@@ -135,7 +136,10 @@ public sealed class InProcessCluster : ICluster
         try
         {
             var bucket = store ?? FileSystemObjectStore.Open(taken.Bucket, time);
-            var services = new ArchiveServices(bucket, new LocalBlockOpener(bucket), options.Archive, time);
+            IBlockOpener blocks = bucket.LocalPath("any") is not null
+                ? new LocalBlockOpener(bucket)
+                : new RemoteBlockOpener(new BlockCache(bucket, new BlockCacheOptions { Folder = taken.Cache, MaxBytes = options.Archive.CacheBytes }, time));
+            var services = new ArchiveServices(bucket, blocks, options.Archive, time);
             opener ??= (shard, folder, meter, cancellation) => ShardStore.Open(shard, folder, options, services, meter, text => report($"shard {shard}: {text}"), cancellation);
             return new InProcessCluster(options, engine, time, opener, report, taken, bucket);
         }

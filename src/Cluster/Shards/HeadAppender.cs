@@ -31,6 +31,8 @@ internal sealed class HeadAppender(Head head)
         var given = batch.NewSeriesCount == 0 ? [] : new uint[batch.NewSeriesCount];
         Array.Fill(given, AppendResult.NoRef);
         var accepted = 0;
+        var acceptedHistograms = 0;
+        var histograms = batch.Histograms;
         for (var i = 0; i < batch.Count; i++)
         {
             var name = batch.Series[i];
@@ -42,18 +44,15 @@ internal sealed class HeadAppender(Head head)
             }
 
             var reference = (name & SampleBatch.NewSeriesFlag) == 0 ? name : Resolve(batch, (int)(name & ~SampleBatch.NewSeriesFlag), given);
-            var outcome = head.Append(reference, timeMs, batch.Values[i]);
-            if (outcome == AppendOutcome.Added)
-            {
-                Record.AddSample(reference, timeMs, batch.Values[i]);
-            }
-            else if (outcome != AppendOutcome.AlreadyThere)
+            var outcome = histograms.IsEmpty || histograms[i] is not { } histogram ? AppendFloat(reference, timeMs, batch.Values[i]) : AppendHistogram(reference, timeMs, histogram);
+            if (outcome is not (AppendOutcome.Added or AppendOutcome.AlreadyThere))
             {
                 Reject(ReasonOf(outcome), batch, i);
                 continue;
             }
 
             accepted++;
+            acceptedHistograms += !histograms.IsEmpty && histograms[i] is not null ? 1 : 0;
         }
 
         return new AppendResult
@@ -62,8 +61,31 @@ internal sealed class HeadAppender(Head head)
             Incarnation = incarnation,
             NewSeriesRefs = given,
             Accepted = accepted,
+            AcceptedHistograms = acceptedHistograms,
             Rejections = tally.ToList(),
         };
+    }
+
+    private AppendOutcome AppendFloat(uint reference, long timeMs, double value)
+    {
+        var outcome = head.Append(reference, timeMs, value);
+        if (outcome == AppendOutcome.Added)
+        {
+            Record.AddSample(reference, timeMs, value);
+        }
+
+        return outcome;
+    }
+
+    private AppendOutcome AppendHistogram(uint reference, long timeMs, FloatHistogram histogram)
+    {
+        var outcome = head.Append(reference, timeMs, histogram);
+        if (outcome == AppendOutcome.Added)
+        {
+            Record.AddSample(reference, timeMs, histogram);
+        }
+
+        return outcome;
     }
 
     private uint Resolve(SampleBatch batch, int carried, uint[] given)

@@ -1,3 +1,4 @@
+using Metrics.Model;
 using Metrics.Storage;
 
 namespace Metrics.Cluster;
@@ -35,24 +36,17 @@ internal sealed class LogReplay(Head head, LogCoverage coverage, IReadOnlyList<L
 
     public void Sample(uint reference, long timeMs, double value)
     {
-        newestMs = Math.Max(newestMs, timeMs);
-        if (timeMs < coveredBeforeMs)
+        if (Locate(reference, timeMs) is { } used)
         {
-            return;
+            head.Append(used, timeMs, value);
         }
+    }
 
-        if (renamed.Count > 0 && renamed.TryGetValue(reference, out var used))
+    public void Sample(uint reference, long timeMs, FloatHistogram histogram)
+    {
+        if (Locate(reference, timeMs) is { } used)
         {
-            reference = used;
-        }
-
-        if (head.IsKnown(reference))
-        {
-            head.Append(reference, timeMs, value);
-        }
-        else
-        {
-            orphans++;
+            head.Append(used, timeMs, histogram);
         }
     }
 
@@ -63,5 +57,28 @@ internal sealed class LogReplay(Head head, LogCoverage coverage, IReadOnlyList<L
         {
             report($"{orphans} samples in the log belong to series whose labels were in damaged records; they are lost");
         }
+    }
+
+    /// <summary>The series of a sample that is to be brought back; null when a block has it, or nobody knows the series.</summary>
+    private uint? Locate(uint reference, long timeMs)
+    {
+        newestMs = Math.Max(newestMs, timeMs);
+        if (timeMs < coveredBeforeMs)
+        {
+            return null;
+        }
+
+        if (renamed.Count > 0 && renamed.TryGetValue(reference, out var used))
+        {
+            reference = used;
+        }
+
+        if (head.IsKnown(reference))
+        {
+            return reference;
+        }
+
+        orphans++;
+        return null;
     }
 }

@@ -5,7 +5,7 @@ namespace Metrics.Cluster;
 
 /// <summary>Splits one write request into a columnar batch for each shard, sends them, and merges the answers.</summary>
 /// <remarks>
-/// Use: for each series <see cref="BeginSeries"/>, then <see cref="Add"/> for each of its samples; at the end <see cref="WriteAsync"/>, then Dispose, which
+/// Use: for each series <see cref="BeginSeries"/>, then <see cref="Add(long, double)"/> for each of its samples; at the end <see cref="WriteAsync"/>, then Dispose, which
 /// returns it to the pool of its <see cref="TenantWriter"/>. A series known to the cache costs one fingerprint and one look-up and its labels are never
 /// decoded; another one is validated, brought into canonical form and carried with its labels. Not thread-safe.
 /// Writing the same request again after any failure is harmless.
@@ -72,6 +72,19 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         }
     }
 
+    /// <summary>Adds a native histogram to the series begun last; it must not change until the request is written.</summary>
+    public void Add(long timeMs, FloatHistogram histogram)
+    {
+        if (currentReason == RejectReason.None)
+        {
+            current!.Add(currentRef, timeMs, histogram);
+        }
+        else
+        {
+            tally.Add(currentReason, 1, null);
+        }
+    }
+
     /// <summary>Counts samples that the caller refused for a reason of its own.</summary>
     public void Reject(RejectReason reason, int count, string example) => tally.Add(reason, count, example);
 
@@ -90,6 +103,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         }
 
         var accepted = 0;
+        var histograms = 0;
         ShardUnavailableException? unavailable = null;
         Exception? failure = null;
         for (var shard = 0; shard < route.Shards.Count; shard++)
@@ -114,6 +128,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
                 }
 
                 accepted += result.Accepted;
+                histograms += result.AcceptedHistograms;
                 tally.Add(result.Rejections);
                 Remember(shard, result);
             }
@@ -134,7 +149,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
         }
 
-        return new WriteOutcome(accepted, tally.ToList(), unavailable);
+        return new WriteOutcome(accepted, histograms, tally.ToList(), unavailable);
     }
 
     /// <summary>Gives the partitioner back.</summary>

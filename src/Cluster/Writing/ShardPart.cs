@@ -56,7 +56,7 @@ internal sealed class ShardPart
             var index = fresh.AddSeries(canonical, SeriesHash.Of(canonical));
             for (var sample = run.FirstSample; sample < end; sample++)
             {
-                fresh.Add((uint)index | SampleBatch.NewSeriesFlag, old.Times[sample], old.Values[sample]);
+                fresh.AddFrom(old, sample, (uint)index | SampleBatch.NewSeriesFlag);
             }
 
             run = run with { NewSeries = index };

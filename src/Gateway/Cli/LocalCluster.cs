@@ -1,5 +1,6 @@
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
+using Metrics.ObjectStore;
 using Metrics.PromQL;
 using Metrics.Storage;
 
@@ -12,7 +13,7 @@ internal static class LocalCluster
     /// <exception cref="IOException">The folder cannot be used.</exception>
     /// <exception cref="DataDirectoryInUseException">Another process has the folder.</exception>
     public static ValueTask<ICluster> OpenAsync(GatewayOptions options, EngineOptions engine, ILoggerFactory loggers, CancellationToken stop) =>
-        ValueTask.FromResult<ICluster>(InProcessCluster.Open(StorageOf(options), engine, TimeProvider.System, text => loggers.CreateLogger("storage").StorageReport(text)));
+        ValueTask.FromResult<ICluster>(InProcessCluster.Open(StorageOf(options), engine, TimeProvider.System, text => loggers.CreateLogger("storage").StorageReport(text), StoreOf(options.Archive)));
 
     /// <summary>The storage's options as the gateway's say.</summary>
     internal static StorageOptions StorageOf(GatewayOptions options)
@@ -33,7 +34,37 @@ internal static class LocalCluster
             BlockRange = from.BlockRange,
             OutOfOrderWindow = from.OutOfOrderWindow,
             MaxFuture = from.MaxFuture,
-            Archive = new ArchiveOptions { Retention = new RetentionOptions { Raw = from.Retention == TimeSpan.Zero ? null : from.Retention } },
+            Archive = ArchiveOf(options),
         };
+    }
+
+    private static ArchiveOptions ArchiveOf(GatewayOptions options) => new()
+    {
+        WorkEvery = options.Archive.WorkEvery,
+        DeleteDelay = options.Archive.DeleteDelay,
+        OrphanGrace = options.Archive.OrphanGrace,
+        CacheBytes = options.Archive.CacheSize.Bytes,
+        Retention = new RetentionOptions { Raw = options.Storage.Retention == TimeSpan.Zero ? null : options.Storage.Retention, MaxBytes = options.Archive.RetentionSize.Bytes },
+        Compaction = new CompactionOptions { Ranges = options.Archive.Ranges(options.Storage.BlockRange) },
+    };
+
+    /// <summary>The object storage that the settings name; null for the data folder.</summary>
+    private static IObjectStore? StoreOf(ArchiveSettings settings)
+    {
+        if (settings.ObjstoreConfigFile.Length > 0 && settings.ObjstoreConfig.Length > 0)
+        {
+            throw new ConfigurationException("archive.objstore_config and archive.objstore_config_file: give one of the two");
+        }
+
+        try
+        {
+            return settings.ObjstoreConfigFile.Length > 0 ? ObjectStoreConfiguration.FromFile(settings.ObjstoreConfigFile).Open(TimeProvider.System)
+                : settings.ObjstoreConfig.Length > 0 ? ObjectStoreConfiguration.Parse(settings.ObjstoreConfig, "--objstore.config").Open(TimeProvider.System)
+                : null;
+        }
+        catch (ObjectStoreConfigurationException e)
+        {
+            throw new ConfigurationException(e.Message);
+        }
     }
 }

@@ -18,6 +18,9 @@ public sealed class GatewayOptions
     /// <summary>Where data lies and how.</summary>
     public LocalStorageOptions Storage { get; } = new();
 
+    /// <summary>Where blocks go for long.</summary>
+    public ArchiveSettings Archive { get; } = new();
+
     /// <summary>Which rules are evaluated, and where their alerts go.</summary>
     public RulesOptions Rules { get; } = new();
 }

@@ -71,8 +71,8 @@ internal sealed partial class RemoteWriteEndpoint(
     private Task AnswerAsync(HttpContext context, TenantId tenant, WriteOutcome outcome)
     {
         var headers = context.Response.Headers;
-        headers["X-Prometheus-Remote-Write-Samples-Written"] = outcome.Accepted.ToString(CultureInfo.InvariantCulture);
-        headers["X-Prometheus-Remote-Write-Histograms-Written"] = "0";
+        headers["X-Prometheus-Remote-Write-Samples-Written"] = (outcome.Accepted - outcome.AcceptedHistograms).ToString(CultureInfo.InvariantCulture);
+        headers["X-Prometheus-Remote-Write-Histograms-Written"] = outcome.AcceptedHistograms.ToString(CultureInfo.InvariantCulture);
         headers["X-Prometheus-Remote-Write-Exemplars-Written"] = "0";
         if (outcome.Rejections.Count == 0)
         {

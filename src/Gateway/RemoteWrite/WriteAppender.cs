@@ -11,6 +11,9 @@ namespace Metrics.Gateway.RemoteWrite;
 /// <remarks>A known series costs no object and no decoding of its labels. Nothing is appended before the whole message was found sound.</remarks>
 internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options)
 {
+    /// <summary>A bucket's difference may come as one byte, and is eight in memory and in the log, whose records have a limit.</summary>
+    private const long MaxBucketBytes = 64 * 1024 * 1024;
+
     private readonly ConcurrentDictionary<TenantId, TenantWriter> writers = new();
     private readonly LabelLimits limits = new()
     {
@@ -45,6 +48,7 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
         var reader = new WriteRequestReader(message);
         var series = 0;
         var samples = 0L;
+        var bucketBytes = 0L;
         for (var part = reader.Read(); part != WriteRequestPart.End; part = reader.Read())
         {
             if (part == WriteRequestPart.Metadata)
@@ -61,32 +65,58 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
             }
 
             series++;
-            Add(view, partitioner);
+            bucketBytes += Add(view, partitioner);
+            if (bucketBytes > MaxBucketBytes)
+            {
+                throw new WriteRefusal(StatusCodes.Status413PayloadTooLarge, $"too many buckets in the native histograms of one request: limit {MaxBucketBytes / sizeof(double)}");
+            }
         }
 
         return series;
     }
 
-    private static void Add(TimeSeriesView view, BatchPartitioner<RemoteWriteLabels> partitioner)
+    /// <summary>Adds the samples of a series; gives the bytes that the buckets of its histograms take once decoded.</summary>
+    private static long Add(TimeSeriesView view, BatchPartitioner<RemoteWriteLabels> partitioner)
     {
         if (!view.HasContiguousLabels)
         {
             throw new WireFormatException(WireError.BadTag, 0, "the labels of a series are interleaved with other fields");
         }
 
-        if (view.SampleCount > 0)
+        if (view.SampleCount + view.HistogramCount == 0)
         {
-            partitioner.BeginSeries(view.RawLabels);
-            foreach (var sample in view.Samples)
+            return 0;
+        }
+
+        partitioner.BeginSeries(view.RawLabels);
+        foreach (var sample in view.Samples)
+        {
+            partitioner.Add(sample.TimestampMs, sample.Value);
+        }
+
+        var bucketBytes = 0L;
+        if (view.HistogramCount > 0)
+        {
+            foreach (var sample in view.Histograms)
             {
-                partitioner.Add(sample.TimestampMs, sample.Value);
+                bucketBytes += AddHistogram(sample, partitioner);
             }
         }
 
-        if (view.HistogramCount > 0)
+        return bucketBytes;
+    }
+
+    private static long AddHistogram(HistogramSample sample, BatchPartitioner<RemoteWriteLabels> partitioner)
+    {
+        if (sample.FindDefect() is { } defect)
         {
-            partitioner.Reject(RejectReason.InvalidHistogram, view.HistogramCount, "native histograms are not stored by this version");
+            partitioner.Reject(RejectReason.InvalidHistogram, 1, $"{defect}; timestamp: {sample.TimestampMs}");
+            return 0;
         }
+
+        var histogram = sample.ToFloatHistogram();
+        partitioner.Add(sample.TimestampMs, histogram);
+        return sizeof(double) * (long)(histogram.PositiveBuckets.Length + histogram.NegativeBuckets.Length + histogram.CustomValues.Length);
     }
 
     private static void Note(MetadataView view, IMetricMetadata metadata)

@@ -15,6 +15,7 @@ public sealed class SampleBatch
     private uint[] series = new uint[1024];
     private long[] times = new long[1024];
     private double[] values = new double[1024];
+    private FloatHistogram?[]? histograms;
     private int[] labelEnds = new int[16];
     private ulong[] hashes = new ulong[16];
     private byte[] labelBytes = new byte[1024];
@@ -31,8 +32,14 @@ public sealed class SampleBatch
     /// <summary>Per sample: Unix milliseconds.</summary>
     public ReadOnlySpan<long> Times => times.AsSpan(0, Count);
 
-    /// <summary>Per sample: the value.</summary>
+    /// <summary>Per sample: the value; without meaning where there is a histogram.</summary>
     public ReadOnlySpan<double> Values => values.AsSpan(0, Count);
+
+    /// <summary>True when a sample is a native histogram.</summary>
+    public bool HasHistograms { get; private set; }
+
+    /// <summary>Per sample: the histogram, or null for a float; empty when all are floats.</summary>
+    public ReadOnlySpan<FloatHistogram?> Histograms => HasHistograms ? histograms.AsSpan(0, Count) : default;
 
     /// <summary>The number of label sets carried.</summary>
     public int NewSeriesCount { get; private set; }
@@ -43,6 +50,11 @@ public sealed class SampleBatch
         Count = 0;
         NewSeriesCount = 0;
         Incarnation = 0;
+        if (HasHistograms)
+        {
+            Array.Clear(histograms!);
+            HasHistograms = false;
+        }
     }
 
     /// <summary>The canonical label bytes of a carried series.</summary>
@@ -84,11 +96,37 @@ public sealed class SampleBatch
             Array.Resize(ref series, Count * 2);
             Array.Resize(ref times, Count * 2);
             Array.Resize(ref values, Count * 2);
+            if (histograms is not null)
+            {
+                Array.Resize(ref histograms, Count * 2);
+            }
         }
 
         series[Count] = seriesRef;
         times[Count] = timeMs;
         values[Count] = value;
         Count++;
+    }
+
+    /// <summary>Adds a native histogram of a series given by reference, or by index with <see cref="NewSeriesFlag"/>. It is shared, not copied, and so must not change.</summary>
+    public void Add(uint seriesRef, long timeMs, FloatHistogram histogram)
+    {
+        Add(seriesRef, timeMs, histogram.Sum);
+        histograms ??= new FloatHistogram?[series.Length];
+        histograms[Count - 1] = histogram;
+        HasHistograms = true;
+    }
+
+    /// <summary>Adds one sample of another batch, whatever its kind, under a series of this one.</summary>
+    public void AddFrom(SampleBatch other, int index, uint seriesRef)
+    {
+        if (other.HasHistograms && other.histograms![index] is { } histogram)
+        {
+            Add(seriesRef, other.times[index], histogram);
+        }
+        else
+        {
+            Add(seriesRef, other.times[index], other.values[index]);
+        }
     }
 }

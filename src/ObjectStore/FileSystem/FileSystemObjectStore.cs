@@ -92,6 +92,7 @@ public sealed class FileSystemObjectStore : IObjectStore
     /// <inheritdoc/>
     public async ValueTask<StoredObject?> GetAsync(string key, int maxBytes, CancellationToken cancellation)
     {
+        cancellation.ThrowIfCancellationRequested();
         ArgumentOutOfRangeException.ThrowIfNegative(maxBytes);
         var path = PathOf(key);
         try
@@ -123,6 +124,7 @@ public sealed class FileSystemObjectStore : IObjectStore
     /// <inheritdoc/>
     public async ValueTask<int> ReadAsync(string key, long offset, Memory<byte> into, CancellationToken cancellation)
     {
+        cancellation.ThrowIfCancellationRequested();
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         var path = PathOf(key);
         try

@@ -31,7 +31,7 @@ internal sealed class S3Calls(S3Options options, string store, TimeProvider time
         var deadline = (call.Deadline ?? options.Deadline) + transfer;
         var started = time.GetTimestamp();
         using var overall = new CancellationTokenSource(deadline, time);
-        var unclear = false;
+        string? unclear = null;
         for (var tries = 1; ; tries++)
         {
             using var single = new CancellationTokenSource(options.TryTimeout + transfer, time);
@@ -56,7 +56,11 @@ internal sealed class S3Calls(S3Options options, string store, TimeProvider time
                 kind = S3Failure.Judge(failure);
             }
 
-            unclear |= kind == S3FailureKind.Unclear;
+            if (kind == S3FailureKind.Unclear)
+            {
+                unclear ??= S3Failure.Describe(failure);
+            }
+
             ThrowIfSettled(call, kind, failure, unclear);
             var pause = PauseAfter(tries);
             var elapsed = time.GetElapsedTime(started);
@@ -75,16 +79,17 @@ internal sealed class S3Calls(S3Options options, string store, TimeProvider time
     private static string TimedOut(TimeSpan single, bool overall) =>
         overall ? "no answer before the deadline" : $"no answer within {single.TotalSeconds:0.###} s";
 
-    private static string Open(S3Call call, bool unclear) => unclear && call.Changes is { } changes ? $". It is unknown whether {changes}" : "";
+    private static string Open(S3Call call, string? unclear) => unclear is not null && call.Changes is { } changes ? $". It is unknown whether {changes}" : "";
 
-    private void ThrowIfSettled(S3Call call, S3FailureKind kind, Exception failure, bool unclear)
+    private void ThrowIfSettled(S3Call call, S3FailureKind kind, Exception failure, string? unclear)
     {
         var said = S3Failure.Describe(failure);
         switch (kind)
         {
             // The object is gone while a put named a version of it: that too is another state.
-            case S3FailureKind.Condition or S3FailureKind.NotFound when unclear && call.Changes is not null:
-                throw new ObjectStoreException($"{store}: {call.Attempted}: an earlier try was lost, and then: {said}. It is unknown whether {call.Changes}", failure);
+            case S3FailureKind.Condition or S3FailureKind.NotFound when unclear is not null && call.Changes is not null:
+                throw new ObjectStoreException(
+                    $"{store}: {call.Attempted}: an earlier try was lost ({unclear}), and then: {said}. It is unknown whether {call.Changes}", failure);
             case S3FailureKind.Condition:
                 throw new ConditionFailedException($"{store}: {call.Attempted}: the condition does not hold: {said}", failure);
             case S3FailureKind.NotFound:

@@ -28,7 +28,7 @@ internal static class S3Failure
 {
     /// <summary>True for what networks and servers cause; anything else is a mistake of ours.</summary>
     public static bool IsOperational(Exception e) =>
-        e is AmazonClientException or HttpRequestException or IOException or OperationCanceledException or TimeoutException
+        e is AmazonServiceException or AmazonClientException or HttpRequestException or IOException or OperationCanceledException or TimeoutException
             or System.Net.Sockets.SocketException or System.Xml.XmlException or AuthenticationException;
 
     /// <summary>What to do about it.</summary>
@@ -47,7 +47,8 @@ internal static class S3Failure
         if (e is AmazonServiceException { StatusCode: not default(HttpStatusCode) } service)
         {
             var code = string.IsNullOrEmpty(service.ErrorCode) ? "" : $" {service.ErrorCode}";
-            return $"{(int)service.StatusCode}{code}: {OneLine(service.Message)}";
+            var message = OneLine(service.Message);
+            return $"{(int)service.StatusCode}{code}{(message.Length > 0 ? ": " : "")}{message}";
         }
 
         var deepest = Chain(e).Last();

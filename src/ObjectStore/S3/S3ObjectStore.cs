@@ -24,6 +24,19 @@ public sealed class S3ObjectStore : IObjectStore
     /// <summary>The server answered about this bucket: a missing object is then not a missing bucket, which looks the same to a HEAD.</summary>
     private volatile bool bucketSeen;
 
+    /// <summary>
+    /// How this server wants the ETag in <c>If-Match</c> of a put. The protocol says in quotes, as the server itself gives it; Ceph up to 16 compares
+    /// that with the bare one and finds them different. So the first refusal of a version that is there as named is answered with the bare one.
+    /// </summary>
+    private volatile TagStyle tagStyle;
+
+    private enum TagStyle
+    {
+        Unknown,
+        Quoted,
+        Bare,
+    }
+
     private S3ObjectStore(S3Options options, TimeProvider time, Random random)
     {
         this.options = options;
@@ -63,9 +76,7 @@ public sealed class S3ObjectStore : IObjectStore
         {
             var found = await calls.RunAsync(new S3Call($"find {key}"), async limit =>
             {
-                var request = new GetObjectMetadataRequest { BucketName = options.Bucket, Key = fullKey };
-                options.Encryption?.Apply(request);
-                var answer = await client.GetObjectMetadataAsync(request, limit);
+                var answer = await client.GetObjectMetadataAsync(HeadRequest(fullKey), limit);
                 return new ObjectInfo(key, answer.ContentLength, S3Listing.Instant(answer.LastModified));
             }, cancellation);
             bucketSeen = true;
@@ -130,27 +141,29 @@ public sealed class S3ObjectStore : IObjectStore
     public async ValueTask<ObjectVersion> PutAsync(string key, ReadOnlyMemory<byte> content, PutCondition condition, CancellationToken cancellation)
     {
         var fullKey = FullKey(key);
+        if (condition.Version is not { } version)
+        {
+            return await PutOnceAsync(key, fullKey, content, condition.MustBeAbsent, ifMatch: null, cancellation);
+        }
+
         try
         {
-            return await calls.RunAsync(new S3Call($"put {key}", content.Length, "the object was stored"), async limit =>
-            {
-                using var body = Body(content);
-                var request = upload.PutRequest(fullKey, body);
-                request.IfNoneMatch = condition.MustBeAbsent ? "*" : null;
-                request.IfMatch = condition.Version?.Text;
-                if (options.SendContentMd5)
-                {
-                    request.MD5Digest = Md5.Base64(content.Span);
-                }
-
-                var answer = await client.PutObjectAsync(request, limit);
-                return VersionOf(answer.ETag, $"put {key}");
-            }, cancellation);
+            var style = tagStyle;
+            var put = await PutOnceAsync(key, fullKey, content, mustBeAbsent: false, style == TagStyle.Bare ? Bare(version) : version.Text, cancellation);
+            tagStyle = style == TagStyle.Unknown ? TagStyle.Quoted : style;
+            return put;
         }
-        catch (ObjectNotFoundException e)
+        catch (ConditionFailedException) when (tagStyle == TagStyle.Unknown)
         {
-            throw new ConditionFailedException($"{Name}: put {key}: the condition does not hold: there is no such object", e);
+            if (await TagAsync(key, fullKey, cancellation) != version.Text)
+            {
+                throw;
+            }
         }
+
+        var stored = await PutOnceAsync(key, fullKey, content, mustBeAbsent: false, Bare(version), cancellation);
+        tagStyle = TagStyle.Bare;
+        return stored;
     }
 
     /// <inheritdoc/>
@@ -218,6 +231,8 @@ public sealed class S3ObjectStore : IObjectStore
         return ValueTask.CompletedTask;
     }
 
+    private static string Bare(ObjectVersion version) => version.Text.Trim('"');
+
     private static MemoryStream Body(ReadOnlyMemory<byte> content) => MemoryMarshal.TryGetArray(content, out var array)
         ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
         : new MemoryStream(content.ToArray(), writable: false);
@@ -229,11 +244,57 @@ public sealed class S3ObjectStore : IObjectStore
         return ObjectKey.Problem(full) is { } problem ? throw new ArgumentException($"\"{key}\" below {Name}: {problem}", nameof(key)) : full;
     }
 
+    private GetObjectMetadataRequest HeadRequest(string fullKey)
+    {
+        var request = new GetObjectMetadataRequest { BucketName = options.Bucket, Key = fullKey };
+        options.Encryption?.Apply(request);
+        return request;
+    }
+
     private GetObjectRequest GetRequest(string fullKey)
     {
         var request = new GetObjectRequest { BucketName = options.Bucket, Key = fullKey };
         options.Encryption?.Apply(request);
         return request;
+    }
+
+    private async ValueTask<ObjectVersion> PutOnceAsync(
+        string key, string fullKey, ReadOnlyMemory<byte> content, bool mustBeAbsent, string? ifMatch, CancellationToken cancellation)
+    {
+        try
+        {
+            return await calls.RunAsync(new S3Call($"put {key}", content.Length, "the object was stored"), async limit =>
+            {
+                using var body = Body(content);
+                var request = upload.PutRequest(fullKey, body);
+                request.IfNoneMatch = mustBeAbsent ? "*" : null;
+                request.IfMatch = ifMatch;
+                if (options.SendContentMd5)
+                {
+                    request.MD5Digest = Md5.Base64(content.Span);
+                }
+
+                var answer = await client.PutObjectAsync(request, limit);
+                return VersionOf(answer.ETag, $"put {key}");
+            }, cancellation);
+        }
+        catch (ObjectNotFoundException e)
+        {
+            throw new ConditionFailedException($"{Name}: put {key}: the condition does not hold: there is no such object", e);
+        }
+    }
+
+    /// <summary>The version that an object has now, or null when there is none.</summary>
+    private async ValueTask<string?> TagAsync(string key, string fullKey, CancellationToken cancellation)
+    {
+        try
+        {
+            return await calls.RunAsync(new S3Call($"find {key}"), async limit => (await client.GetObjectMetadataAsync(HeadRequest(fullKey), limit)).ETag, cancellation);
+        }
+        catch (ObjectNotFoundException)
+        {
+            return null;
+        }
     }
 
     private ObjectVersion VersionOf(string? etag, string attempted) => string.IsNullOrEmpty(etag)

@@ -26,7 +26,7 @@ public sealed class BlockReader : IDisposable
         Tombstones = tombstones;
     }
 
-    /// <summary>The block's directory.</summary>
+    /// <summary>The block's directory, or its folder in a store.</summary>
     public string DirectoryPath { get; }
 
     /// <summary>What <c>meta.json</c> says.</summary>
@@ -59,20 +59,20 @@ public sealed class BlockReader : IDisposable
             throw new InvalidDataException($"{Path.Combine(directory, BlockMeta.FileName)}: offset 0: it describes block {meta.Ulid}, but lies in the directory of {name}");
         }
 
-        var tombstones = Tombstones.Read(directory);
-        var indexPath = Path.Combine(directory, IndexFileName);
-        if (!File.Exists(indexPath))
-        {
-            throw new InvalidDataException($"{indexPath}: offset 0: the file is missing");
-        }
+        FileSeals.CheckOnOpening(directory, meta.Metrics?.Seal);
+        return Open(meta, new LocalBlockFiles(directory), directory);
+    }
 
-        var file = new MappedFile(indexPath);
+    /// <summary>Opens a block whose files lie anywhere.</summary>
+    internal static BlockReader Open(BlockMeta meta, IBlockFiles files, string where)
+    {
+        var tombstones = Tombstones.Read(files);
+        var file = files.Open(IndexFileName) ?? throw new InvalidDataException($"{files.NameOf(IndexFileName)}: offset 0: the file is missing");
         var index = new IndexReader(file);
         try
         {
-            FileSeals.CheckOnOpening(directory, meta.Metrics?.Seal);
             FileSeals.CheckIndex(file, meta.Metrics?.Seal);
-            return new BlockReader(directory, meta, index, ChunkSegments.Open(directory), tombstones);
+            return new BlockReader(where, meta, index, ChunkSegments.Open(files), tombstones);
         }
         catch
         {
@@ -167,6 +167,9 @@ public sealed class BlockReader : IDisposable
             Release();
         }
     }
+
+    /// <summary>Fetches the chunks that will be read, when they are far away.</summary>
+    internal void PrefetchChunks(ReadOnlySpan<ChunkMeta> chunks, CancellationToken cancellation) => segments.Prefetch(chunks, cancellation);
 
     internal void Release()
     {

@@ -18,6 +18,7 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range) : ISeri
     /// <summary>Reads the series; one without a chunk in the range is left out.</summary>
     public void Load(ReadOnlySpan<uint> references, CancellationToken cancellation)
     {
+        block.Index.PrefetchSeries(references, cancellation);
         var entry = new SeriesEntry();
         var left = SeriesBetweenCancellationChecks;
         foreach (var reference in references)
@@ -50,6 +51,8 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range) : ISeri
                 series.Add(new Series(Labels.FromEncoded(entry.CanonicalLabels), reference, start, chunks.Count - start, plain));
             }
         }
+
+        block.PrefetchChunks(CollectionsMarshal.AsSpan(chunks), cancellation);
     }
 
     /// <inheritdoc/>

@@ -11,12 +11,18 @@ internal sealed class ChunkSegments : IDisposable
     public const byte Version = 1;
     public const int HeaderBytes = 8;
 
-    private readonly string directory;
+    /// <summary>What a chunk is taken to have when nothing follows that tells: 120 samples of doubles that XOR does not shrink.</summary>
+    private const int UsualChunkBytes = 2048;
+
+    /// <summary>The most that is fetched ahead of reading; the rest is fetched when it is read.</summary>
+    private const long MostAhead = 256L * 1024 * 1024;
+
+    private readonly IBlockFiles files;
     private readonly List<IBlockFile> segments;
 
-    private ChunkSegments(string folder, List<IBlockFile> segments)
+    private ChunkSegments(IBlockFiles files, List<IBlockFile> segments)
     {
-        directory = folder;
+        this.files = files;
         this.segments = segments;
     }
 
@@ -26,26 +32,58 @@ internal sealed class ChunkSegments : IDisposable
     /// <summary>The name of a segment, numbered from 0.</summary>
     public static string FileName(int segment) => (segment + 1).ToString("D6");
 
-    /// <summary>Maps the segments of a block directory and verifies their heads.</summary>
-    public static ChunkSegments Open(string blockDirectory)
+    /// <summary>Opens the segments of a block and verifies their heads.</summary>
+    public static ChunkSegments Open(IBlockFiles files)
     {
-        var folder = Path.Combine(blockDirectory, DirectoryName);
-        var files = new List<IBlockFile>();
+        var opened = new List<IBlockFile>();
         try
         {
-            while (File.Exists(Path.Combine(folder, FileName(files.Count))))
+            while (files.Open(PathOf(opened.Count)) is { } segment)
             {
-                files.Add(new MappedFile(Path.Combine(folder, FileName(files.Count))));
-                CheckHead(files[^1]);
+                opened.Add(segment);
+                CheckHead(segment);
             }
         }
         catch
         {
-            files.ForEach(f => f.Dispose());
+            opened.ForEach(f => f.Dispose());
             throw;
         }
 
-        return new ChunkSegments(folder, files);
+        return new ChunkSegments(files, opened);
+    }
+
+    /// <summary>Fetches chunks that will be read, when the segments are far away; their order is that of the series, and so mostly ascending.</summary>
+    public void Prefetch(ReadOnlySpan<ChunkMeta> chunks, CancellationToken cancellation)
+    {
+        if (segments.Count == 0 || !segments[0].IsRemote || chunks.IsEmpty)
+        {
+            return;
+        }
+
+        var references = new ulong[chunks.Length];
+        for (var i = 0; i < chunks.Length; i++)
+        {
+            references[i] = chunks[i].Reference;
+        }
+
+        Array.Sort(references);
+        var total = 0L;
+        for (var at = 0; at < references.Length && total < MostAhead;)
+        {
+            var segment = references[at] >> 32;
+            var ranges = new FileRanges();
+            for (; at < references.Length && references[at] >> 32 == segment && total + ranges.Bytes < MostAhead; at++)
+            {
+                ranges.Add((uint)references[at], UsualChunkBytes);
+            }
+
+            total += ranges.Bytes;
+            if (segment < (ulong)segments.Count)
+            {
+                segments[(int)segment].Prefetch(ranges.Items, cancellation);
+            }
+        }
     }
 
     /// <summary>The payload of a chunk, verified; valid until this is disposed.</summary>
@@ -55,7 +93,7 @@ internal sealed class ChunkSegments : IDisposable
         var offset = (long)(uint)reference;
         if (segment >= (ulong)segments.Count)
         {
-            BlockDamage.Throw(Path.Combine(directory, FileName((int)Math.Min(segment, int.MaxValue - 1))), offset, $"the index has a chunk in this segment, but the block has {segments.Count} segments");
+            BlockDamage.Throw(files.NameOf(PathOf((int)Math.Min(segment, int.MaxValue - 1))), offset, $"the index has a chunk in this segment, but the block has {segments.Count} segments");
         }
 
         var file = segments[(int)segment];
@@ -93,6 +131,8 @@ internal sealed class ChunkSegments : IDisposable
 
     /// <summary>Unmaps the segments.</summary>
     public void Dispose() => segments.ForEach(f => f.Dispose());
+
+    private static string PathOf(int segment) => $"{DirectoryName}/{FileName(segment)}";
 
     private static void CheckHead(IBlockFile file)
     {

@@ -53,17 +53,18 @@ public sealed class Tombstones
         return false;
     }
 
-    /// <summary>Reads the file of a block directory; a missing file means no deletions.</summary>
+    /// <summary>Reads the file of a block; a missing file means no deletions.</summary>
     /// <exception cref="InvalidDataException">The file is damaged.</exception>
-    public static Tombstones Read(string directory)
+    internal static Tombstones Read(IBlockFiles files)
     {
-        var path = Path.Combine(directory, FileName);
-        if (!File.Exists(path))
+        using var file = files.Open(FileName);
+        if (file is null)
         {
             return None;
         }
 
-        var bytes = File.ReadAllBytes(path);
+        var path = file.Name;
+        var bytes = file.Range(0, (int)Math.Min(file.Length, int.MaxValue)).ToArray();
         if (bytes.Length < 9)
         {
             BlockDamage.Throw(path, bytes.Length, "a tombstones file has at least 9 bytes");

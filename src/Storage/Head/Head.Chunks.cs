@@ -67,17 +67,11 @@ public sealed unsafe partial class Head
             EndChange(ref series);
         }
 
-        if (series.HasOutOfOrder)
+        if (series.HasOutOfOrder && TruncateAside(reference, boundMs))
         {
-            var late = outOfOrder[reference];
-            late.EndCut();
-            if (late.IsEmpty)
-            {
-                BeginChange(ref series);
-                series.HasOutOfOrder = false;
-                EndChange(ref series);
-                outOfOrder.TryRemove(reference, out _);
-            }
+            BeginChange(ref series);
+            series.HasOutOfOrder = false;
+            EndChange(ref series);
         }
 
         if (series.SealedCount > 0 || series.OpenCount > 0)
@@ -89,6 +83,31 @@ public sealed unsafe partial class Head
         {
             truncation.Idle++;
         }
+    }
+
+    /// <summary>Drops what lies beside the float chunks; true when nothing is left there.</summary>
+    private bool TruncateAside(uint reference, long boundMs)
+    {
+        if (outOfOrder.TryGetValue(reference, out var late))
+        {
+            late.EndCut();
+            if (late.IsEmpty)
+            {
+                outOfOrder.TryRemove(reference, out _);
+            }
+        }
+
+        if (histograms.TryGetValue(reference, out var kept))
+        {
+            chunkCount -= kept.EndCut(boundMs);
+            truncation.MinMs = Math.Min(truncation.MinMs, kept.MinTimeMs);
+            if (kept.IsEmpty)
+            {
+                histograms.TryRemove(reference, out _);
+            }
+        }
+
+        return !outOfOrder.ContainsKey(reference) && !histograms.ContainsKey(reference);
     }
 
     private void DropSealed(ref HeadSeries series, int dropped)

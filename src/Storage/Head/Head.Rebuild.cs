@@ -19,9 +19,15 @@ public sealed unsafe partial class Head
                 {
                     head.Create(reference, LabelsOf(reference).Encoded, series.Hash);
                     head.CopyChunks(ref series, ref head.At(reference));
-                    if (series.HasOutOfOrder)
+                    if (outOfOrder.TryGetValue(reference, out var late))
                     {
-                        head.outOfOrder[reference] = outOfOrder[reference];
+                        head.outOfOrder[reference] = late;
+                    }
+
+                    if (histograms.TryGetValue(reference, out var kept))
+                    {
+                        head.histograms[reference] = kept;
+                        head.chunkCount += kept.ChunkCount;
                     }
                 }
             }

@@ -19,6 +19,7 @@ public sealed unsafe partial class Head : IDisposable
     private readonly NativeArena arena = new();
     private readonly ViewEpochs epochs;
     private readonly ConcurrentDictionary<uint, OutOfOrderSamples> outOfOrder = new();
+    private readonly ConcurrentDictionary<uint, HistogramSamples> histograms = new();
     private HeadSeries[]?[] pages = new HeadSeries[]?[16];
     private uint[] table = new uint[1024];
     private uint nextReference;
@@ -47,7 +48,7 @@ public sealed unsafe partial class Head : IDisposable
     public long ChunkCount => Volatile.Read(ref chunkCount);
 
     /// <summary>True when out-of-order samples are held.</summary>
-    public bool HasLateSamples => !outOfOrder.IsEmpty;
+    public bool HasLateSamples => !outOfOrder.IsEmpty || histograms.Values.Any(h => h.HasLate);
 
     /// <summary>The oldest sample held, or long.MaxValue when there is none. May be too low after samples were dropped, never too high.</summary>
     public long MinTimeMs => Volatile.Read(ref minTimeMs);
@@ -151,6 +152,11 @@ public sealed unsafe partial class Head : IDisposable
             samples.BeginCut(endMs, late);
         }
 
+        foreach (var samples in histograms.Values)
+        {
+            samples.BeginCut(endMs, late);
+        }
+
         return late;
     }
 
@@ -241,7 +247,9 @@ public sealed unsafe partial class Head : IDisposable
 
     internal ref HeadSeries At(uint reference) => ref Volatile.Read(ref pages)[reference >> PageBits]![reference & PageMask];
 
-    internal OutOfOrderSamples OutOfOrderOf(uint reference) => outOfOrder[reference];
+    internal OutOfOrderSamples? OutOfOrderOf(uint reference) => outOfOrder.GetValueOrDefault(reference);
+
+    internal HistogramSamples? HistogramsOf(uint reference) => histograms.GetValueOrDefault(reference);
 
     internal ReadOnlySpan<uint> LabelPairsOf(uint reference)
     {

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Metrics.Model;
 
 namespace Metrics.Storage;
@@ -12,19 +11,18 @@ public static class HeadCut
         var series = view.Snapshots([], range);
         series.Sort((a, b) => CompareLabels(view.Head, a.Reference, b.Reference));
         using var samples = new SampleBuffer();
-        var scratch = ArrayPool<byte>.Shared.Rent(XorChunk.MaxBytes(view.Head.Options.ChunkSamples));
+        var encoder = new ChunkRun(view.Head.Options.ChunkSamples);
         var written = 0;
         foreach (var one in series)
         {
             cancellation.ThrowIfCancellationRequested();
-            written += WriteSeries(view.Head, one, range, writer, samples, scratch) ? 1 : 0;
+            written += WriteSeries(view.Head, one, range, writer, samples, encoder) ? 1 : 0;
         }
 
-        ArrayPool<byte>.Shared.Return(scratch);
         return written;
     }
 
-    private static bool WriteSeries(Head head, in SeriesSnapshot series, TimeRange range, BlockWriter writer, SampleBuffer samples, byte[] scratch)
+    private static bool WriteSeries(Head head, in SeriesSnapshot series, TimeRange range, BlockWriter writer, SampleBuffer samples, ChunkRun encoder)
     {
         // Fast path: chunks do not cross block boundaries, so most lie in the range as a whole.
         var whole = !series.HasOutOfOrder;
@@ -68,14 +66,7 @@ public static class HeadCut
             }
         }
 
-        for (var at = 0; at < samples.Count; at += head.Options.ChunkSamples)
-        {
-            var count = Math.Min(head.Options.ChunkSamples, samples.Count - at);
-            var times = samples.Times.Slice(at, count);
-            var length = XorChunk.Encode(times, samples.Values.Slice(at, count), scratch);
-            writer.AddChunk(ChunkEncoding.Xor, times[0], times[^1], scratch.AsSpan(0, length));
-        }
-
+        encoder.Write(samples, writer);
         return true;
     }
 

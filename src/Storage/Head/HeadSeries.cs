@@ -42,7 +42,7 @@ internal struct HeadSeries
     public int OpenCapacity;
     public int OpenCount;
     public long OpenMinMs;
-    public bool HasOutOfOrder;
+    public bool HasOutOfOrder; // Or histograms: samples beside the float chunks.
 
     // The writer's own.
     public int SealedCapacity;

@@ -13,7 +13,7 @@ internal sealed class HeadSeriesSet(HeadView view, List<SeriesSnapshot> series, 
 
     public void Dispose() => view.Dispose();
 
-    /// <summary>Appends the samples of a series in a range: in-order chunks as they are, late samples merged in between.</summary>
+    /// <summary>Appends the samples of a series in a range: in-order chunks as they are, late samples and histograms merged in between.</summary>
     internal static void Read(Head head, in SeriesSnapshot series, TimeRange range, SampleBuffer into)
     {
         if (!series.HasOutOfOrder)
@@ -22,26 +22,21 @@ internal sealed class HeadSeriesSet(HeadView view, List<SeriesSnapshot> series, 
             return;
         }
 
-        var late = new List<(long TimeMs, double Value)>();
-        head.OutOfOrderOf(series.Reference).Collect(range, late);
-        late.Sort((a, b) => a.TimeMs.CompareTo(b.TimeMs));
         using var inOrder = new SampleBuffer();
         ReadInOrder(series, range, inOrder);
-        var next = 0;
-        for (var i = 0; i < inOrder.Count; i++)
+        using var late = new SampleBuffer();
+        head.OutOfOrderOf(series.Reference)?.Read(range, late);
+        if (head.HistogramsOf(series.Reference) is not { } histograms)
         {
-            for (; next < late.Count && late[next].TimeMs < inOrder.Times[i]; next++)
-            {
-                into.Add(late[next].TimeMs, late[next].Value);
-            }
-
-            into.Add(inOrder.Times[i], inOrder.Values[i]);
+            SampleBuffer.Merge(inOrder, late, into);
+            return;
         }
 
-        for (; next < late.Count; next++)
-        {
-            into.Add(late[next].TimeMs, late[next].Value);
-        }
+        using var floats = new SampleBuffer();
+        using var rest = new SampleBuffer();
+        SampleBuffer.Merge(inOrder, late, floats);
+        histograms.Read(range, rest);
+        SampleBuffer.Merge(floats, rest, into);
     }
 
     private static void ReadInOrder(in SeriesSnapshot series, TimeRange range, SampleBuffer into)

@@ -63,9 +63,10 @@ internal sealed class OutOfOrderSamples
         }
     }
 
-    /// <summary>Adds the samples in the range to a list, unordered between chunks.</summary>
-    public void Collect(TimeRange range, List<(long TimeMs, double Value)> into)
+    /// <summary>Appends the samples in a range, by time.</summary>
+    public void Read(TimeRange range, SampleBuffer into)
     {
+        var found = new List<(long TimeMs, double Value)>();
         using var buffer = new SampleBuffer(Capacity);
         lock (gate)
         {
@@ -76,7 +77,7 @@ internal sealed class OutOfOrderSamples
                     XorChunk.Decode(bytes, range, buffer);
                     for (var i = 0; i < buffer.Count; i++)
                     {
-                        into.Add((buffer.Times[i], buffer.Values[i]));
+                        found.Add((buffer.Times[i], buffer.Values[i]));
                     }
 
                     buffer.Clear();
@@ -87,9 +88,15 @@ internal sealed class OutOfOrderSamples
             {
                 if (range.Contains(times[i]))
                 {
-                    into.Add((times[i], values[i]));
+                    found.Add((times[i], values[i]));
                 }
             }
+        }
+
+        found.Sort((a, b) => a.TimeMs.CompareTo(b.TimeMs));
+        foreach (var (time, value) in found)
+        {
+            into.Add(time, value);
         }
     }
 

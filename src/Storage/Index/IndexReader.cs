@@ -10,6 +10,9 @@ namespace Metrics.Storage;
 /// </remarks>
 public sealed class IndexReader : IPostingsSource, IDisposable
 {
+    /// <summary>What a series entry is taken to have: labels are numbers of symbols, and a day of chunks takes a few hundred bytes.</summary>
+    private const int UsualEntryBytes = 512;
+
     private readonly IBlockFile file;
     private readonly SymbolReader symbols;
     private readonly PostingsTable table;
@@ -115,6 +118,23 @@ public sealed class IndexReader : IPostingsSource, IDisposable
         {
             BlockDamage.Throw(file.Name, reader.Offset, $"{reader.Remaining} bytes follow the chunks of a series");
         }
+    }
+
+    /// <summary>Fetches series entries that will be read, when the file is far away.</summary>
+    internal void PrefetchSeries(ReadOnlySpan<uint> references, CancellationToken cancellation)
+    {
+        if (!file.IsRemote || references.IsEmpty)
+        {
+            return;
+        }
+
+        var ranges = new FileRanges();
+        foreach (var reference in references)
+        {
+            ranges.Add((long)reference * IndexFormat.SeriesAlignment, UsualEntryBytes);
+        }
+
+        file.Prefetch(ranges.Items, cancellation);
     }
 
     /// <summary>Gives the file back.</summary>

@@ -12,9 +12,15 @@ public sealed unsafe class MappedFile : IBlockFile
     /// <summary>Maps a file.</summary>
     /// <exception cref="IOException">The file cannot be opened.</exception>
     public MappedFile(string path)
+        : this(path, FileShare.Read)
+    {
+    }
+
+    /// <summary>Maps a file that others may share so while it is opened.</summary>
+    internal MappedFile(string path, FileShare share)
     {
         Name = path;
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 1);
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, share | FileShare.Delete, 1);
         Length = file.Length;
         if (Length == 0)
         {

@@ -105,7 +105,7 @@ public static class BlockVerifier
     {
         try
         {
-            return Tombstones.Read(directory);
+            return Tombstones.Read(new LocalBlockFiles(directory));
         }
         catch (InvalidDataException e)
         {

@@ -41,7 +41,7 @@ internal sealed class ChunkVerifier : IDisposable
         ChunkSegments? opened = null;
         try
         {
-            opened = ChunkSegments.Open(blockDirectory);
+            opened = ChunkSegments.Open(new LocalBlockFiles(blockDirectory));
         }
         catch (InvalidDataException e)
         {

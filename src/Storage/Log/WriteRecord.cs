@@ -7,8 +7,13 @@ namespace Metrics.Storage;
 /// <summary>Collects what a batch brought that was new, as the log stores it; see FORMAT.md. Reused; not thread-safe.</summary>
 public sealed class WriteRecord
 {
-    /// <summary>The type byte of a batch.</summary>
+    /// <summary>The type byte of a batch of floats.</summary>
     public const byte BatchType = 1;
+
+    /// <summary>The type byte of a batch with native histograms among its samples.</summary>
+    public const byte HistogramBatchType = 2;
+
+    private readonly List<(int Sample, FloatHistogram Histogram)> histograms = [];
 
     private byte[] series = new byte[1024];
     private int seriesBytes;
@@ -30,7 +35,11 @@ public sealed class WriteRecord
     public bool IsEmpty => SeriesCount == 0 && SampleCount == 0;
 
     /// <summary>Forgets everything.</summary>
-    public void Clear() => (SeriesCount, SampleCount, seriesBytes, NewestMs) = (0, 0, 0, long.MinValue);
+    public void Clear()
+    {
+        (SeriesCount, SampleCount, seriesBytes, NewestMs) = (0, 0, 0, long.MinValue);
+        histograms.Clear();
+    }
 
     /// <summary>Adds a series that got its reference now.</summary>
     public void AddSeries(uint reference, ReadOnlySpan<byte> canonicalLabels)
@@ -65,18 +74,27 @@ public sealed class WriteRecord
         SampleCount++;
     }
 
+    /// <summary>Adds a native histogram that was taken.</summary>
+    public void AddSample(uint reference, long timeMs, FloatHistogram histogram)
+    {
+        histograms.Add((SampleCount, histogram));
+        AddSample(reference, timeMs, histogram.Sum);
+    }
+
     /// <summary>The bytes to log, valid until the next call.</summary>
     public ReadOnlySpan<byte> Encode()
     {
-        var most = 1 + (3 * Varint.MaxBytes) + seriesBytes + (SampleCount * (5 + (2 * Varint.MaxBytes) + sizeof(double)));
+        var most = 1 + (3 * Varint.MaxBytes) + LoggedHistograms.MaxBytes(histograms) + seriesBytes + (SampleCount * (5 + (2 * Varint.MaxBytes) + sizeof(double)));
         if (encoded.Length < most)
         {
             encoded = new byte[most + (most / 2)];
         }
 
         var to = encoded.AsSpan();
-        to[0] = BatchType;
-        var at = 1 + Varint.Write(to[1..], (ulong)SeriesCount);
+        to[0] = histograms.Count == 0 ? BatchType : HistogramBatchType;
+        var at = 1;
+        at += histograms.Count == 0 ? 0 : LoggedHistograms.Write(to[at..], histograms);
+        at += Varint.Write(to[at..], (ulong)SeriesCount);
         series.AsSpan(0, seriesBytes).CopyTo(to[at..]);
         at += seriesBytes;
         at += Varint.Write(to[at..], (ulong)SampleCount);
@@ -133,6 +151,9 @@ public interface IWriteRecordVisitor
 
     /// <summary>A sample.</summary>
     void Sample(uint reference, long timeMs, double value);
+
+    /// <summary>A native histogram.</summary>
+    void Sample(uint reference, long timeMs, FloatHistogram histogram);
 }
 
 /// <summary>Reads records that <see cref="WriteRecord"/> wrote.</summary>
@@ -143,14 +164,16 @@ public static class WriteRecordReader
     public static void Read<TVisitor>(ReadOnlySpan<byte> payload, TVisitor visitor)
         where TVisitor : IWriteRecordVisitor
     {
-        if (payload.IsEmpty || payload[0] != WriteRecord.BatchType)
+        if (payload.IsEmpty || payload[0] is not (WriteRecord.BatchType or WriteRecord.HistogramBatchType))
         {
-            throw new InvalidDataException($"a log record of type {(payload.IsEmpty ? "none" : payload[0])}; known is {WriteRecord.BatchType}");
+            throw new InvalidDataException($"a log record of type {(payload.IsEmpty ? "none" : payload[0])}; known are {WriteRecord.BatchType} and {WriteRecord.HistogramBatchType}");
         }
 
         try
         {
-            ReadBatch(payload[1..], visitor);
+            var rest = payload[1..];
+            var histograms = payload[0] == WriteRecord.HistogramBatchType ? LoggedHistograms.Read(ref rest) : [];
+            ReadBatch(rest, histograms, visitor);
         }
         catch (Exception e) when (e is FormatException or ArgumentOutOfRangeException or OverflowException)
         {
@@ -158,7 +181,7 @@ public static class WriteRecordReader
         }
     }
 
-    private static void ReadBatch<TVisitor>(ReadOnlySpan<byte> rest, TVisitor visitor)
+    private static void ReadBatch<TVisitor>(ReadOnlySpan<byte> rest, List<(int Sample, FloatHistogram Histogram)> histograms, TVisitor visitor)
         where TVisitor : IWriteRecordVisitor
     {
         for (var left = Varint.Read(ref rest); left > 0; left--)
@@ -178,6 +201,7 @@ public static class WriteRecordReader
 
         var values = rest[^checked(count * sizeof(double))..];
         long reference64 = 0, time = 0;
+        var nextHistogram = 0;
         for (var i = 0; i < count;)
         {
             var run = checked((int)Varint.Read(ref rest));
@@ -185,6 +209,12 @@ public static class WriteRecordReader
             for (var end = checked(i + run); i < end; i++)
             {
                 reference64 += Varint.ReadSigned(ref references);
+                if (nextHistogram < histograms.Count && histograms[nextHistogram].Sample == i)
+                {
+                    visitor.Sample(checked((uint)reference64), time, histograms[nextHistogram++].Histogram);
+                    continue;
+                }
+
                 visitor.Sample(checked((uint)reference64), time, BinaryPrimitives.ReadDoubleLittleEndian(values[(i * sizeof(double))..]));
             }
         }

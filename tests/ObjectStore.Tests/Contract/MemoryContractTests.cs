@@ -1,0 +1,6 @@
+namespace Metrics.ObjectStore.Tests;
+
+public sealed class MemoryContractTests : ObjectStoreContract
+{
+    protected override IObjectStore Store { get; } = new MemoryObjectStore(TimeProvider.System);
+}
