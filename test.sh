@@ -4,10 +4,10 @@
 set -uo pipefail
 cd "$(dirname "$0")"
 
-peers=(prometheus promtool prometheus-node-exporter)
+peers=(prometheus promtool prometheus-node-exporter prometheus-alertmanager)
 # Ceph, as small as it gets: the S3 server of the object storage tests.
 object_storage=(ceph ceph-authtool monmaptool ceph-mon ceph-osd radosgw radosgw-admin)
-packages=(prometheus prometheus-node-exporter ceph-common ceph-mon ceph-osd radosgw)
+packages=(prometheus prometheus-node-exporter prometheus-alertmanager ceph-common ceph-mon ceph-osd radosgw)
 
 missing() {
     local name

@@ -1,4 +1,5 @@
 using Metrics.Model;
+using Metrics.ObjectStore;
 using Metrics.PromQL;
 
 namespace Metrics.Cluster;
@@ -8,6 +9,9 @@ public interface ICluster : IAsyncDisposable
 {
     /// <summary>How far start-up is; the gateway answers 503 on <c>/-/ready</c> until it is done.</summary>
     ReplayProgress Progress { get; }
+
+    /// <summary>The long-term storage that the cluster's blocks lie in, for what else must outlive a process; null when there is none. The cluster's to dispose.</summary>
+    IObjectStore? Objects => null;
 
     /// <summary>The tenants open here, for status pages and self metrics; a snapshot.</summary>
     IReadOnlyList<ITenant> Tenants => [];

@@ -17,7 +17,7 @@ public sealed class ProjectReferenceTests
         ["Rules"] = ["PromQL"],
         ["Cluster"] = ["Storage", "PromQL", "Rules"],
         ["Grains"] = ["Cluster"],
-        ["Gateway"] = ["Cluster", "Wire", "PromQL"],
+        ["Gateway"] = ["Cluster", "Wire", "PromQL", "Rules"],
         ["Silo"] = ["Grains", "Gateway"],
     };
 

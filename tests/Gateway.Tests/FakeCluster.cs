@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Metrics.Cluster;
 using Metrics.Model;
+using Metrics.ObjectStore;
 using Metrics.PromQL;
 using Xunit;
 
@@ -12,6 +13,8 @@ internal sealed class FakeCluster : ICluster
     private readonly ConcurrentDictionary<TenantId, FakeTenant> tenants = new();
 
     public ReplayProgress Progress { get; set; } = new(true, 0, 0, 0, 0);
+
+    public IObjectStore? Objects { get; set; } = new MemoryObjectStore(TimeProvider.System);
 
     /// <summary>Thrown by every append when set.</summary>
     public Exception? AppendFailure { get; set; }

@@ -53,6 +53,9 @@ public sealed class InProcessCluster : ICluster
     public Task Ready => starting;
 
     /// <inheritdoc/>
+    public IObjectStore? Objects => store;
+
+    /// <inheritdoc/>
     public ReplayProgress Progress
     {
         get

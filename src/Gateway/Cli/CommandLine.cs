@@ -20,6 +20,7 @@ internal static class CommandLine
         {
             ServeCommand.Build(open, output),
             PromQLCommands.Build(output, error),
+            Rules.RulesCommands.Build(output, error),
             Tsdb.TsdbCommands.Build(open, output, error),
         };
         foreach (var option in root.Options.OfType<VersionOption>())

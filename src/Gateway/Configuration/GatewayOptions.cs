@@ -20,4 +20,7 @@ public sealed class GatewayOptions
 
     /// <summary>Where blocks go for long.</summary>
     public ArchiveSettings Archive { get; } = new();
+
+    /// <summary>Which rules are evaluated, and where their alerts go.</summary>
+    public RulesOptions Rules { get; } = new();
 }

@@ -4,6 +4,7 @@ using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Health;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.RemoteWrite;
+using Metrics.Gateway.Rules;
 using Metrics.Gateway.Telemetry;
 using Metrics.Gateway.Tenancy;
 using Metrics.PromQL;
@@ -20,6 +21,7 @@ internal sealed class GatewayServer : IAsyncDisposable
 {
     private readonly WebApplication app;
     private readonly ConcurrencyGate gate;
+    private readonly RulesHost rules;
 
     /// <summary>Builds the server from validated options.</summary>
     public GatewayServer(GatewayOptions options, ICluster cluster, EngineOptions engine, QueryExecution execute, TimeProvider time, Action<ILoggingBuilder> logging)
@@ -42,6 +44,8 @@ internal sealed class GatewayServer : IAsyncDisposable
 
         var tenants = new TenantResolver(options.Tenancy);
         var endpoint = new ApiEndpoint(cluster, tenants);
+        rules = new RulesHost(options, cluster, engine, time, app.Services.GetRequiredService<ILogger<RulesHost>>());
+        RuleInstruments.Register(Registry, rules);
         HttpRoute[] routes =
         [
             HelpPage.Route,
@@ -51,6 +55,8 @@ internal sealed class GatewayServer : IAsyncDisposable
             .. new LabelEndpoints(endpoint, cluster).Routes,
             .. new MetadataEndpoint(endpoint, cluster).Routes,
             .. new AdminEndpoints(endpoint, cluster, options.Http.AdminApi, app.Services.GetRequiredService<ILogger<AdminEndpoints>>()).Routes,
+            .. new RuleEndpoints(endpoint, rules).Routes,
+            .. new RuleConfigEndpoints(tenants, rules, options.Rules, engine.Parsing).Routes,
             .. new ParseEndpoints(endpoint, engine.Parsing).Routes,
             .. new StatusEndpoints(endpoint, cluster, options, time, startTime).Routes,
         ];
@@ -67,16 +73,25 @@ internal sealed class GatewayServer : IAsyncDisposable
     /// <summary>The address and port it really listens on, e.g. <c>http://127.0.0.1:10902</c>.</summary>
     public Uri Address => new(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
 
-    /// <summary>Listens.</summary>
+    /// <summary>Listens, and evaluates rules once the data is there.</summary>
     /// <exception cref="IOException">The address is taken or not ours.</exception>
-    public Task StartAsync(CancellationToken cancellation) => app.StartAsync(cancellation);
+    public async Task StartAsync(CancellationToken cancellation)
+    {
+        await app.StartAsync(cancellation);
+        rules.Start();
+    }
 
-    /// <summary>Stops listening and lets requests in flight end, as long as the options grant.</summary>
-    public Task StopAsync(CancellationToken cancellation) => app.StopAsync(cancellation);
+    /// <summary>Stops the rules, stops listening and lets requests in flight end, as long as the options grant.</summary>
+    public async Task StopAsync(CancellationToken cancellation)
+    {
+        await rules.DisposeAsync();
+        await app.StopAsync(cancellation);
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await rules.DisposeAsync();
         await app.DisposeAsync();
         gate.Dispose();
     }

@@ -2,7 +2,7 @@ namespace Metrics.Gateway.Server;
 
 /// <summary>One path and who answers there.</summary>
 /// <param name="Methods">The HTTP methods it takes.</param>
-/// <param name="Path">The path, with <c>{name}</c> for the one segment that varies.</param>
+/// <param name="Path">The path, with <c>{name}</c> for the one segment that varies, or <c>{*rest}</c> at its end for whatever follows.</param>
 /// <param name="Handler">What metrics call it.</param>
 /// <param name="AnswerAsync">Answers the request.</param>
 internal sealed record HttpRoute(string[] Methods, string Path, string Handler, Func<HttpContext, Task> AnswerAsync)

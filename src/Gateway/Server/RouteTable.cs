@@ -2,14 +2,16 @@ using System.Collections.Frozen;
 
 namespace Metrics.Gateway.Server;
 
-/// <summary>Finds the route of a path: a look-up, or for the one path with a variable segment a comparison of its ends.</summary>
+/// <summary>Finds the route of a path: a look-up, a comparison of its ends for the one path with a variable segment, or of its beginning for those that end in <c>{*rest}</c>.</summary>
 internal sealed class RouteTable
 {
     private const string LabelPrefix = "/api/v1/label/";
     private const string LabelSuffix = "/values";
+    private const string Rest = "{*rest}";
 
     private readonly FrozenDictionary<string, HttpRoute> exact;
     private readonly HttpRoute? labelValues;
+    private readonly HttpRoute[] open;
     private readonly string prefix;
 
     /// <summary>Makes a table; every path is also found under the prefix.</summary>
@@ -17,7 +19,8 @@ internal sealed class RouteTable
     {
         var all = routes.ToList();
         labelValues = all.Find(r => r.Path == LabelPrefix + "{name}" + LabelSuffix);
-        exact = all.Where(r => r != labelValues).ToFrozenDictionary(r => r.Path, StringComparer.Ordinal);
+        open = [.. all.Where(r => r.Path.EndsWith(Rest, StringComparison.Ordinal))];
+        exact = all.Where(r => r != labelValues && !open.Contains(r)).ToFrozenDictionary(r => r.Path, StringComparer.Ordinal);
         this.prefix = prefix;
     }
 
@@ -34,6 +37,16 @@ internal sealed class RouteTable
         if (exact.TryGetValue(path, out var route))
         {
             return route;
+        }
+
+        foreach (var candidate in open)
+        {
+            var start = candidate.Path.AsSpan(0, candidate.Path.Length - Rest.Length);
+            if (path.Length > start.Length && path.AsSpan().StartsWith(start, StringComparison.Ordinal))
+            {
+                segment = path[start.Length..];
+                return candidate;
+            }
         }
 
         if (labelValues is null || path.Length <= LabelPrefix.Length + LabelSuffix.Length

@@ -14,11 +14,42 @@ public sealed class CapturePattern
     private readonly Regex regex;
     private readonly List<string> names = [];
 
-    private CapturePattern(string pattern) => regex = ValuePattern.ToRegex(RegexParser.Parse(pattern, names), pattern);
+    private CapturePattern(string pattern, bool isWhole) => regex = ValuePattern.ToRegex(RegexParser.Parse(pattern, names), pattern, isWhole);
 
     /// <summary>Compiles a pattern.</summary>
     /// <exception cref="FormatException">It is not in the syntax.</exception>
-    public static CapturePattern Compile(string pattern) => new(pattern);
+    public static CapturePattern Compile(string pattern) => new(pattern, isWhole: true);
+
+    /// <summary>Compiles a pattern that is looked for anywhere in a text, as Go's regexp package does: <c>.</c> does not match a line feed.</summary>
+    /// <exception cref="FormatException">It is not in the syntax.</exception>
+    public static CapturePattern CompileSearch(string pattern) => new("(?-s)" + pattern, isWhole: false);
+
+    /// <summary>True when the value matches, or for a search pattern holds a match.</summary>
+    public bool IsMatch(string value) => regex.IsMatch(value);
+
+    /// <summary>Replaces each match in a text by the filled template, as Go's <c>ReplaceAllString</c> does: an empty match right after another match does not count.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="template">As for <see cref="Expand(string, string)"/>.</param>
+    public string ReplaceAll(string text, string template)
+    {
+        var replaced = new StringBuilder();
+        var end = 0;
+        var isFirst = true;
+        for (var match = regex.Match(text); match.Success; match = match.NextMatch())
+        {
+            if (match.Length == 0 && match.Index == end && !isFirst)
+            {
+                continue;
+            }
+
+            replaced.Append(text, end, match.Index - end);
+            Fill(replaced, template, match);
+            end = match.Index + match.Length;
+            isFirst = false;
+        }
+
+        return replaced.Append(text, end, text.Length - end).ToString();
+    }
 
     /// <summary>Matches a whole value and fills the template with its groups; null when it does not match.</summary>
     /// <param name="value">The value.</param>
@@ -32,6 +63,12 @@ public sealed class CapturePattern
         }
 
         var text = new StringBuilder();
+        Fill(text, template, match);
+        return text.ToString();
+    }
+
+    private void Fill(StringBuilder text, string template, Match match)
+    {
         var at = 0;
         while (at < template.Length)
         {
@@ -54,8 +91,6 @@ public sealed class CapturePattern
                 text.Append(template[at++]);
             }
         }
-
-        return text.ToString();
     }
 
     private static bool TryName(string template, int at, out string name, out int end)

@@ -108,13 +108,13 @@ internal sealed class ValuePattern
         }
     }
 
-    /// <summary>The regex over a whole text that a node stands for; captures are numbered groups.</summary>
+    /// <summary>The regex that a node stands for, over a whole text or anywhere in it; captures are numbered groups.</summary>
     /// <exception cref="FormatException">The pattern is too large.</exception>
-    internal static Regex ToRegex(RegexNode node, string source)
+    internal static Regex ToRegex(RegexNode node, string source, bool isWhole = true)
     {
-        var pattern = new StringBuilder("\\A(?:");
+        var pattern = new StringBuilder(isWhole ? "\\A(?:" : "(?:");
         Append(pattern, node);
-        pattern.Append(")\\z");
+        pattern.Append(isWhole ? ")\\z" : ")");
         try
         {
             return new Regex(pattern.ToString(), RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);

@@ -47,4 +47,23 @@ public sealed class CapturePatternTests
     [InlineData("a**")]
     [InlineData("(a)\\1")]
     public void WhatRe2RefusesIsRefused(string pattern) => Assert.Throws<FormatException>(() => CapturePattern.Compile(pattern));
+
+    [Theory]
+    [InlineData("a(.)", "<$1>", "xab ac", "x<b> <c>")]
+    [InlineData("a*", "x", "baaac", "xbxcx")]
+    [InlineData("", "-", "ab", "-a-b-")]
+    [InlineData("a.b", "x", "a\nb", "a\nb")]
+    [InlineData("(?s)a.b", "x", "a\nb", "x")]
+    [InlineData("^a", "x", "aa", "xa")]
+    [InlineData("b$", "x", "ab", "ax")]
+    [InlineData("(?P<w>\\w+)@", "${w} at ", "me@you", "me at you")]
+    [InlineData("a|ab", "x", "ab", "xb")]
+    public void SearchReplacesAllAsGoDoes(string pattern, string template, string text, string expected) =>
+        Assert.Equal(expected, CapturePattern.CompileSearch(pattern).ReplaceAll(text, template));
+
+    [Theory]
+    [InlineData("[0-9]+", "a1", true)]
+    [InlineData("[0-9]+$", "1a", false)]
+    [InlineData("", "", true)]
+    public void SearchFindsAMatchAnywhere(string pattern, string text, bool expected) => Assert.Equal(expected, CapturePattern.CompileSearch(pattern).IsMatch(text));
 }

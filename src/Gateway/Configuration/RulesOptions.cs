@@ -1,0 +1,57 @@
+namespace Metrics.Gateway.Configuration;
+
+/// <summary>Which rules are evaluated, and where their alerts go. Defaults are Prometheus's.</summary>
+public sealed class RulesOptions
+{
+    /// <summary>Rule files of the default tenant; the last part of a path may have <c>*</c> and <c>?</c>. Read again on <c>POST /-/reload</c>.</summary>
+    [Setting("Rule files of the default tenant; the last part of a path may hold * and ?.")]
+    public IReadOnlyList<string> Files { get; set; } = [];
+
+    /// <summary>The interval of groups that name none (<c>global.evaluation_interval</c>).</summary>
+    [Setting("Interval of groups that name none.", Min = "1s", Max = "1d")]
+    public TimeSpan EvaluationInterval { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How far before the tick rules look when their group does not say (<c>global.rule_query_offset</c>).</summary>
+    [Setting("How far before the tick rules look, for groups that do not say.", Min = "0", Max = "1d")]
+    public TimeSpan QueryOffset { get; set; } = TimeSpan.Zero;
+
+    /// <summary>Rules evaluated beside others, per tenant (<c>rules.max-concurrent-evals</c>).</summary>
+    [Setting("Rules of a tenant evaluated side by side.", Min = "1", Max = "1000")]
+    public int MaxConcurrentEvals { get; set; } = 4;
+
+    /// <summary>Alertmanagers as URLs; every one gets every alert.</summary>
+    [Setting("Alertmanagers, as URLs such as http://localhost:9093; every one gets every alert.")]
+    public IReadOnlyList<string> Alertmanagers { get; set; } = [];
+
+    /// <summary>A YAML file with what Prometheus has under <c>alerting</c>: discovery, authentication, relabelling.</summary>
+    [Setting("YAML file with what Prometheus's configuration has under alerting.")]
+    public string AlertingConfig { get; set; } = "";
+
+    /// <summary>The URL under which users reach the server; in templates and as the source of alerts.</summary>
+    [Setting("URL under which users reach the server, for templates and the source of alerts.")]
+    public string ExternalUrl { get; set; } = "";
+
+    /// <summary>Labels for alerts that lack them, and for templates, as <c>name=value</c>.</summary>
+    [Setting("Labels for alerts that lack them, as name=value.")]
+    public IReadOnlyList<string> ExternalLabels { get; set; } = [];
+
+    /// <summary>The least time between two notifications of one alert (<c>rules.alert.resend-delay</c>).</summary>
+    [Setting("The least time between two notifications of one alert.", Min = "1s", Max = "1d")]
+    public TimeSpan ResendDelay { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>The longest outage after which pending alerts are restored (<c>rules.alert.for-outage-tolerance</c>).</summary>
+    [Setting("The longest outage after which pending alerts are restored.", Min = "0", Max = "30d")]
+    public TimeSpan ForOutageTolerance { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>The least time that a restored alert stays pending (<c>rules.alert.for-grace-period</c>).</summary>
+    [Setting("The least time that a restored alert stays pending.", Min = "0", Max = "1d")]
+    public TimeSpan ForGracePeriod { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Groups that a tenant may set through the API (Mimir's <c>ruler_max_rule_groups_per_tenant</c>); 0 for no limit.</summary>
+    [Setting("Groups a tenant may set through the API; 0 for no limit.", Min = "0", Max = "1000000")]
+    public int MaxGroups { get; set; } = 70;
+
+    /// <summary>Rules in a group that a tenant sets through the API (Mimir's <c>ruler_max_rules_per_rule_group</c>); 0 for no limit.</summary>
+    [Setting("Rules in a group that a tenant sets through the API; 0 for no limit.", Min = "0", Max = "1000000")]
+    public int MaxRulesPerGroup { get; set; } = 20;
+}

@@ -1,0 +1,118 @@
+using Metrics.Gateway.Configuration;
+using Metrics.Model;
+using Metrics.PromQL.Parsing;
+using Metrics.Rules;
+using Metrics.Rules.Files;
+using Metrics.Rules.Groups;
+using Metrics.Rules.Notifying;
+
+namespace Metrics.Gateway.Rules;
+
+/// <summary>The settings of rules, as the library takes them.</summary>
+internal static class RuleSettings
+{
+    /// <summary>Checks what one bound cannot say.</summary>
+    /// <exception cref="ConfigurationException">Something is not allowed.</exception>
+    public static void Check(RulesOptions options)
+    {
+        LabelsOf(options);
+        foreach (var url in options.Alertmanagers)
+        {
+            if (!Uri.TryCreate(url, UriKind.Absolute, out var parsed) || parsed.Scheme is not ("http" or "https"))
+            {
+                throw new ConfigurationException($"rules.alertmanagers: {url}; allowed is a URL such as http://localhost:9093");
+            }
+        }
+    }
+
+    /// <summary>Why a tenant can't have a group, or null. Rules over several tenants are not evaluated here, and one that reads less than it says would be silent.</summary>
+    public static string? Unsupported(RuleGroupSpec group, TenantId tenant) =>
+        group.SourceTenants.All(t => t == tenant.Value) ? null : $"group \"{group.Name}\": source_tenants other than the own tenant are not supported by this version";
+
+    /// <summary>How rules are evaluated.</summary>
+    public static RuleOptions OptionsOf(RulesOptions options) => new()
+    {
+        DefaultIntervalMs = (long)options.EvaluationInterval.TotalMilliseconds,
+        DefaultQueryOffsetMs = (long)options.QueryOffset.TotalMilliseconds,
+        ResendDelayMs = (long)options.ResendDelay.TotalMilliseconds,
+        OutageToleranceMs = (long)options.ForOutageTolerance.TotalMilliseconds,
+        ForGracePeriodMs = (long)options.ForGracePeriod.TotalMilliseconds,
+        MaxConcurrentEvaluations = options.MaxConcurrentEvals,
+        ExternalLabels = LabelsOf(options),
+        ExternalUrl = options.ExternalUrl.TrimEnd('/'),
+    };
+
+    /// <summary>Where alerts go.</summary>
+    /// <exception cref="ConfigurationException">The file can't be read, or says something that is not allowed.</exception>
+    public static NotifierOptions NotifierOf(RulesOptions options)
+    {
+        var notifier = new NotifierOptions { ExternalLabels = LabelsOf(options) };
+        if (options.AlertingConfig.Length > 0)
+        {
+            try
+            {
+                notifier = AlertingConfigReader.Read(File.ReadAllText(options.AlertingConfig), notifier.ExternalLabels);
+            }
+            catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
+            {
+                throw new ConfigurationException($"rules.alerting_config: {options.AlertingConfig}: {e.Message}");
+            }
+        }
+
+        var given = options.Alertmanagers.Select(static text => new Uri(text))
+            .Select(static url => new AlertmanagerSetOptions { Scheme = url.Scheme, Targets = [url.Authority], PathPrefix = url.AbsolutePath });
+        return notifier with { Sets = [.. notifier.Sets, .. given] };
+    }
+
+    /// <summary>The groups in rule files.</summary>
+    /// <exception cref="ConfigurationException">A file can't be read or is not in order.</exception>
+    public static IReadOnlyList<PlacedGroup> ReadFiles(IReadOnlyList<string> patterns, ParseOptions parsing)
+    {
+        var files = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (var pattern in patterns)
+        {
+            files.UnionWith(Expand(pattern));
+        }
+
+        var groups = new List<PlacedGroup>();
+        foreach (var file in files)
+        {
+            try
+            {
+                var result = RuleFileReader.Read(File.ReadAllText(file), parsing);
+                groups.AddRange((result.File ?? throw new ConfigurationException($"{file}: {string.Join("; ", result.Errors)}")).Groups.Select(g => new PlacedGroup(file, g)));
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new ConfigurationException($"rules.files: {e.Message}");
+            }
+        }
+
+        return groups;
+    }
+
+    private static IEnumerable<string> Expand(string pattern)
+    {
+        var full = Path.GetFullPath(pattern);
+        var folder = Path.GetDirectoryName(full) ?? "/";
+        return pattern.AsSpan().IndexOfAny('*', '?') < 0 ? [full]
+            : Directory.Exists(folder) ? Directory.EnumerateFiles(folder, Path.GetFileName(full)) : [];
+    }
+
+    private static Labels LabelsOf(RulesOptions options)
+    {
+        var labels = new LabelsBuilder();
+        foreach (var pair in options.ExternalLabels)
+        {
+            var equals = pair.IndexOf('=');
+            if (equals <= 0)
+            {
+                throw new ConfigurationException($"rules.external_labels: {pair}; allowed is name=value");
+            }
+
+            labels.Set(pair[..equals], pair[(equals + 1)..]);
+        }
+
+        return labels.ToLabels();
+    }
+}

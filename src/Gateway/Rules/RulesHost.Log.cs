@@ -1,0 +1,17 @@
+namespace Metrics.Gateway.Rules;
+
+/// <summary>What the rules tell an operator.</summary>
+internal sealed partial class RulesHost
+{
+    [LoggerMessage(Level = LogLevel.Warning, Message = "tenant {Tenant}, group {Group}, rule {Rule}: evaluation failed: {Error}")]
+    private partial void LogRuleFailed(string tenant, string group, string rule, string error);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "tenant {Tenant}, group {Group}, rule {Rule}: template failed: {Error}")]
+    private partial void LogTemplateFailed(string tenant, string group, string rule, string error);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "tenant {Tenant}, group {Group}: {What} failed")]
+    private partial void LogUpkeepFailed(string tenant, string group, string what, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "rules of tenant {Tenant} could not be loaded; the ones before stay in force: {Reason}")]
+    private partial void LogLoadFailed(string tenant, string reason);
+}

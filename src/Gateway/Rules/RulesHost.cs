@@ -1,0 +1,188 @@
+using System.Collections.Concurrent;
+using Metrics.Cluster;
+using Metrics.Gateway.Configuration;
+using Metrics.Model;
+using Metrics.ObjectStore;
+using Metrics.PromQL;
+using Metrics.Rules;
+using Metrics.Rules.Groups;
+using Metrics.Rules.Notifying;
+
+namespace Metrics.Gateway.Rules;
+
+/// <summary>The rules of all tenants in this process: those in files for the default tenant, and those set through the API for any.</summary>
+internal sealed partial class RulesHost : IAsyncDisposable
+{
+    private readonly RulesOptions options;
+    private readonly ICluster cluster;
+    private readonly EngineOptions engine;
+    private readonly TimeProvider time;
+    private readonly TenantId defaultTenant;
+    private readonly ILogger<RulesHost> logger;
+    private readonly NotifierOptions notifying;
+    private readonly ConcurrentDictionary<TenantId, Owned> owned = new();
+    private readonly SemaphoreSlim loading = new(1, 1);
+    private readonly CancellationTokenSource stopping = new();
+    private Task starting = Task.CompletedTask;
+    private int disposed;
+
+    /// <summary>Prepares; nothing is read or evaluated before <see cref="Start"/>.</summary>
+    /// <exception cref="ConfigurationException">Alertmanagers, labels or rule files are not what they must be.</exception>
+    public RulesHost(GatewayOptions gateway, ICluster cluster, EngineOptions engine, TimeProvider time, ILogger<RulesHost> logger)
+    {
+        options = gateway.Rules;
+        this.cluster = cluster;
+        this.engine = engine with { DefaultSubqueryStepMs = (long)options.EvaluationInterval.TotalMilliseconds };
+        this.time = time;
+        this.logger = logger;
+        defaultTenant = TenantId.Parse(gateway.Tenancy.DefaultTenant);
+        RuleSettings.Check(options);
+        ReadFiles();
+        notifying = RuleSettings.NotifierOf(options);
+    }
+
+    /// <summary>The object store in which groups set through the API lie, or null when there is none.</summary>
+    public IObjectStore? Objects => cluster.Objects;
+
+    /// <summary>The tenants that have rules, with their groups.</summary>
+    public IEnumerable<(TenantId Tenant, IReadOnlyList<RuleGroup> Groups)> All => owned.Select(static o => (o.Key, o.Value.Rules.Groups));
+
+    /// <summary>The groups of a tenant, ascending by file and name.</summary>
+    public IReadOnlyList<RuleGroup> GroupsOf(TenantId tenant) => owned.TryGetValue(tenant, out var rules) ? rules.Rules.Groups : [];
+
+    /// <summary>The Alertmanagers of a tenant.</summary>
+    public IReadOnlyList<Uri> AlertmanagersOf(TenantId tenant) =>
+        owned.TryGetValue(tenant, out var rules) ? [.. rules.Notifier.Alertmanagers.Select(static a => a.Url)] : [];
+
+    /// <summary>Loads and starts all rules once the cluster is ready, in the background.</summary>
+    public void Start() => starting = StartAsync();
+
+    /// <summary>Reads the files again. What is wrong with them leaves the rules in force as they are.</summary>
+    /// <exception cref="ConfigurationException">What is wrong.</exception>
+    public Task ReloadAsync(CancellationToken cancellation) => LoadAsync(defaultTenant, cancellation);
+
+    /// <summary>Takes a tenant's groups anew from files and storage.</summary>
+    /// <exception cref="ConfigurationException">A file is not in order.</exception>
+    /// <exception cref="ObjectStoreException">Storage failed.</exception>
+    public async Task LoadAsync(TenantId tenant, CancellationToken cancellation)
+    {
+        await loading.WaitAsync(cancellation);
+        try
+        {
+            var groups = new List<PlacedGroup>();
+            if (tenant == defaultTenant)
+            {
+                groups.AddRange(ReadFiles());
+            }
+
+            if (Objects is { } store)
+            {
+                foreach (var (name, file) in await new RuleObjects(store, tenant).NamespacesAsync(cancellation))
+                {
+                    groups.AddRange(file.Groups.Select(g => new PlacedGroup(name, g)));
+                }
+            }
+
+            if (groups.Count > 0 || owned.ContainsKey(tenant))
+            {
+                await owned.GetOrAdd(tenant, Own).Rules.LoadAsync(groups, cancellation);
+            }
+        }
+        finally
+        {
+            loading.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref disposed, 1) != 0)
+        {
+            return;
+        }
+
+        await stopping.CancelAsync();
+        await starting;
+        foreach (var rules in owned.Values)
+        {
+            await rules.Rules.DisposeAsync();
+            await rules.Notifier.DisposeAsync();
+        }
+
+        stopping.Dispose();
+    }
+
+    private IReadOnlyList<PlacedGroup> ReadFiles()
+    {
+        var groups = RuleSettings.ReadFiles(options.Files, engine.Parsing);
+        return groups.Select(g => RuleSettings.Unsupported(g.Spec, defaultTenant)).FirstOrDefault(static u => u is not null) is { } unsupported
+            ? throw new ConfigurationException($"rules.files: {unsupported}")
+            : groups;
+    }
+
+    private async Task StartAsync()
+    {
+        try
+        {
+            while (!cluster.Progress.IsReady)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(200), time, stopping.Token);
+            }
+
+            var tenants = new HashSet<TenantId> { defaultTenant };
+            if (Objects is { } store)
+            {
+                await foreach (var tenant in RuleObjects.TenantsAsync(store, stopping.Token))
+                {
+                    tenants.Add(tenant);
+                }
+            }
+
+            foreach (var tenant in tenants)
+            {
+                await TryLoadAsync(tenant);
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The process ends before it was ready.
+        }
+        catch (ObjectStoreException e)
+        {
+            LogLoadFailed("(all)", e.Message);
+        }
+    }
+
+    private async Task TryLoadAsync(TenantId tenant)
+    {
+        try
+        {
+            await LoadAsync(tenant, stopping.Token);
+        }
+        catch (Exception e) when (e is ConfigurationException or ObjectStoreException or InvalidDataException)
+        {
+            LogLoadFailed(tenant.Value, e.Message);
+        }
+    }
+
+    private Owned Own(TenantId tenant)
+    {
+        var observer = new Observer(this, tenant.Value);
+        var notifier = new AlertmanagerNotifier(notifying, time, observer: observer);
+        var query = new EngineRuleQuery(new QueryEngine(engine), async stop => await cluster.FindTenantAsync(tenant, stop) is { } found ? found.Shards : []);
+        var services = new RuleServices(query, new TenantRuleAppender(cluster, tenant), notifier, time, RuleSettings.OptionsOf(options), observer);
+        return new Owned(new TenantRules(services, Objects is { } store ? new RuleObjects(store, tenant) : null), notifier);
+    }
+
+    private sealed record Owned(TenantRules Rules, AlertmanagerNotifier Notifier);
+
+    private sealed class Observer(RulesHost host, string tenant) : IRuleObserver
+    {
+        public void OnRuleFailed(string group, string rule, string error) => host.LogRuleFailed(tenant, group, rule, error);
+
+        public void OnTemplateFailed(string group, string rule, string error) => host.LogTemplateFailed(tenant, group, rule, error);
+
+        public void OnUpkeepFailed(string group, string what, Exception error) => host.LogUpkeepFailed(tenant, group, what, error);
+    }
+}

@@ -1,0 +1,164 @@
+using Metrics.Model;
+using Metrics.Rules.Files;
+
+namespace Metrics.Rules.Groups;
+
+/// <summary>A group and the file or namespace it stands in.</summary>
+public sealed record PlacedGroup(string File, RuleGroupSpec Spec);
+
+/// <summary>All rules of one tenant at their owner: runs the groups, and moves their state along when they change.</summary>
+/// <remarks>Thread-safe.</remarks>
+public sealed class TenantRules(RuleServices services, IRuleStateStore? states = null) : IAsyncDisposable
+{
+    private readonly SemaphoreSlim changing = new(1, 1);
+    private readonly SemaphoreSlim gate = new(Math.Max(services.Options.MaxConcurrentEvaluations, 1));
+    private readonly CancellationTokenSource closing = new();
+    private Dictionary<string, GroupRunner> runners = new(StringComparer.Ordinal);
+    private List<Task> endings = [];
+    private bool wasLoaded;
+
+    /// <summary>The groups, ascending by file and name.</summary>
+    public IReadOnlyList<RuleGroup> Groups => [.. Volatile.Read(ref runners).Values
+        .Select(static r => r.Group).OrderBy(static g => g.File, StringComparer.Ordinal).ThenBy(static g => g.Name, StringComparer.Ordinal)];
+
+    /// <summary>Makes these the tenant's groups. Those that are as before run on undisturbed; a changed one, or one that moved to another file, keeps the state of its rules; the series of rules that are gone end.</summary>
+    /// <exception cref="ArgumentException">Two groups share file and name.</exception>
+    public async Task LoadAsync(IReadOnlyList<PlacedGroup> groups, CancellationToken cancellation)
+    {
+        await changing.WaitAsync(cancellation);
+        try
+        {
+            var next = new Dictionary<string, GroupRunner>(StringComparer.Ordinal);
+            var fresh = new List<PlacedGroup>();
+            foreach (var placed in groups)
+            {
+                var key = RuleGroup.KeyOf(placed.File, placed.Spec.Name);
+                if (next.ContainsKey(key) || fresh.Exists(f => RuleGroup.KeyOf(f.File, f.Spec.Name) == key))
+                {
+                    throw new ArgumentException($"two groups are called {key}", nameof(groups));
+                }
+
+                if (runners.TryGetValue(key, out var running) && IsSame(running.Group.Spec, placed.Spec))
+                {
+                    next.Add(key, running);
+                }
+                else
+                {
+                    fresh.Add(placed);
+                }
+            }
+
+            await ReplaceAsync(next, fresh, cancellation);
+            wasLoaded = true;
+        }
+        finally
+        {
+            changing.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await changing.WaitAsync();
+        await closing.CancelAsync();
+        await Task.WhenAll(runners.Values.Select(static r => r.DisposeAsync().AsTask()).Concat(endings));
+        runners = new Dictionary<string, GroupRunner>(StringComparer.Ordinal);
+        closing.Dispose();
+    }
+
+    private async Task ReplaceAsync(Dictionary<string, GroupRunner> next, List<PlacedGroup> fresh, CancellationToken cancellation)
+    {
+        var stopped = runners.Where(r => !next.ContainsKey(r.Key)).ToDictionary(StringComparer.Ordinal);
+        await Task.WhenAll(stopped.Values.Select(static r => r.DisposeAsync().AsTask()));
+        var started = new List<GroupRunner>();
+        foreach (var placed in fresh)
+        {
+            var key = RuleGroup.KeyOf(placed.File, placed.Spec.Name);
+            var predecessor = TakePredecessor(stopped, key, placed);
+            var saved = predecessor is null && states is not null ? await LoadAsync(key, cancellation) : null;
+            var group = new RuleGroup(placed.File, placed.Spec, services, gate, restores: !wasLoaded && predecessor is null);
+            if (predecessor is not null)
+            {
+                group.Continue(predecessor.Capture(), predecessor.Key == key && predecessor.IntervalMs == group.IntervalMs);
+            }
+            else if (saved is not null)
+            {
+                group.Continue(saved, saved.LastTickMs is { } last && group.Schedule.TickAtOrBefore(last) == last);
+            }
+
+            var runner = new GroupRunner(group, states);
+            next.Add(key, runner);
+            started.Add(runner);
+        }
+
+        endings = [.. endings.Where(static e => !e.IsCompleted), .. stopped.Values.Select(r => EndAsync(r.Group))];
+        Volatile.Write(ref runners, next);
+        foreach (var runner in started)
+        {
+            runner.Start();
+        }
+    }
+
+    /// <summary>The group that a new one continues: of the same key, else of the same name in another file.</summary>
+    private static RuleGroup? TakePredecessor(Dictionary<string, GroupRunner> stopped, string key, PlacedGroup placed)
+    {
+        if (!stopped.Remove(key, out var runner)
+            && stopped.FirstOrDefault(s => s.Value.Group.Name == placed.Spec.Name) is { Value: { } moved, Key: { } movedKey })
+        {
+            stopped.Remove(movedKey);
+            runner = moved;
+        }
+
+        return runner?.Group;
+    }
+
+    private async Task<GroupState?> LoadAsync(string key, CancellationToken cancellation)
+    {
+        try
+        {
+            return await states!.LoadAsync(key, cancellation);
+        }
+        catch (Exception e) when (!cancellation.IsCancellationRequested)
+        {
+            services.Observer?.OnUpkeepFailed(key, "loading the state", e);
+            return null;
+        }
+    }
+
+    /// <summary>Marks the series of a group that is gone as ended, after two intervals in which another may have taken them over.</summary>
+    private async Task EndAsync(RuleGroup gone)
+    {
+        try
+        {
+            var state = gone.Capture();
+            var atMs = Math.Max(services.Time.GetUtcNow().ToUnixTimeMilliseconds(), (state.LastTickMs ?? 0) + 1) - gone.QueryOffsetMs;
+            await Task.Delay(TimeSpan.FromMilliseconds(2 * gone.IntervalMs), services.Time, closing.Token);
+            var live = Groups.SelectMany(static g => g.Rules).SelectMany(static r => r.PreviousSeries).ToHashSet();
+            RuleWrite[] markers =
+            [
+                .. state.EndedSeries.Concat(state.Rules.SelectMany(static r => r.PreviousSeries)).Where(s => !live.Contains(s))
+                    .Select(s => new RuleWrite(s, atMs, StaleMarker.Value)),
+            ];
+            if (markers.Length > 0)
+            {
+                await services.Appender.AppendAsync(markers, closing.Token);
+            }
+
+            if (states is not null)
+            {
+                await states.RemoveAsync(gone.Key, closing.Token);
+            }
+        }
+        catch (OperationCanceledException) when (closing.IsCancellationRequested)
+        {
+            // The tenant moves; the next owner finds no such group, and readers see the series end by their lookback.
+        }
+        catch (Exception e)
+        {
+            services.Observer?.OnUpkeepFailed(gone.Key, "stale markers of a group that is gone", e);
+        }
+    }
+
+    private static bool IsSame(RuleGroupSpec one, RuleGroupSpec other) => RuleFileWriter.Write(one) == RuleFileWriter.Write(other);
+}

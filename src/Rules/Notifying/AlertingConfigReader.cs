@@ -1,0 +1,208 @@
+using System.Text;
+using Metrics.Model;
+using Metrics.Rules.Files;
+using Metrics.Rules.Relabelling;
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace Metrics.Rules.Notifying;
+
+/// <summary>Reads what Prometheus's configuration has under <c>alerting</c>: <c>alert_relabel_configs</c> and <c>alertmanagers</c>.</summary>
+/// <remarks>Of discovery there is <c>static_configs</c> and <c>dns_sd_configs</c>; of authentication <c>basic_auth</c>, <c>authorization</c> and <c>tls_config</c>.</remarks>
+public sealed class AlertingConfigReader
+{
+    private readonly YamlText yaml = new();
+
+    private AlertingConfigReader()
+    {
+    }
+
+    /// <summary>Reads the YAML of the section.</summary>
+    /// <exception cref="FormatException">It says something that is not allowed; the message has a line for each mistake.</exception>
+    public static NotifierOptions Read(string text, Labels externalLabels)
+    {
+        try
+        {
+            var reader = new AlertingConfigReader();
+            var options = new NotifierOptions { ExternalLabels = externalLabels };
+            options = YamlText.Load(text, out _) is { } root ? reader.ReadSection(root, options) : options;
+            return reader.yaml.Errors.Count == 0 ? options : throw new FormatException(string.Join('\n', reader.yaml.Errors.Select(static e => e.Message)));
+        }
+        catch (YamlException e)
+        {
+            throw new FormatException($"line {e.Start.Line}: {e.Message}", e);
+        }
+    }
+
+    private NotifierOptions ReadSection(YamlNode node, NotifierOptions options)
+    {
+        foreach (var (key, value, _) in yaml.Fields(node, "config.AlertingConfig", "alert_relabel_configs", "alertmanagers"))
+        {
+            options = key == "alertmanagers"
+                ? options with { Sets = [.. yaml.Items(value, "config.AlertmanagerConfigs").Select(ReadSet)] }
+                : options with { AlertRelabelling = RelabelReader.Read(yaml, value) };
+        }
+
+        return options;
+    }
+
+    private AlertmanagerSetOptions ReadSet(YamlNode node)
+    {
+        var set = new AlertmanagerSetOptions();
+        foreach (var (key, value, _) in yaml.Fields(
+            node, "config.AlertmanagerConfig", "scheme", "path_prefix", "timeout", "api_version", "static_configs", "dns_sd_configs", "relabel_configs", "alert_relabel_configs",
+            "basic_auth", "authorization", "bearer_token", "bearer_token_file", "tls_config"))
+        {
+            var given = set.Authorization is not null && key is "basic_auth" or "authorization" or "bearer_token" or "bearer_token_file";
+            switch (key)
+            {
+                case "scheme": set = set with { Scheme = ReadScheme(value) }; break;
+                case "path_prefix": set = set with { PathPrefix = yaml.Text(value) }; break;
+                case "timeout": set = set with { Timeout = TimeSpan.FromMilliseconds(Math.Max(yaml.DurationMs(value), 1)) }; break;
+                case "api_version": CheckVersion(value); break;
+                case "static_configs": set = set with { Targets = [.. yaml.Items(value, "[]*targetgroup.Group").SelectMany(ReadTargets)] }; break;
+                case "dns_sd_configs": set = set with { DnsNames = [.. yaml.Items(value, "[]*dns.SDConfig").SelectMany(ReadDns)] }; break;
+                case "relabel_configs": set = set with { TargetRelabelling = RelabelReader.Read(yaml, value) }; break;
+                case "alert_relabel_configs": set = set with { AlertRelabelling = RelabelReader.Read(yaml, value) }; break;
+                case "tls_config": set = set with { Tls = ReadTls(value) }; break;
+                case "bearer_token": set = set with { Authorization = Bearer("Bearer", yaml.Text(value), "") }; break;
+                case "bearer_token_file": set = set with { Authorization = Bearer("Bearer", "", yaml.Text(value)) }; break;
+                case "basic_auth": set = set with { Authorization = ReadBasic(value) }; break;
+                case "authorization": set = set with { Authorization = ReadAuthorization(value) }; break;
+            }
+
+            if (given)
+            {
+                yaml.Fail(value, "at most one of basic_auth, authorization, bearer_token & bearer_token_file must be configured");
+            }
+        }
+
+        return set;
+    }
+
+    private string ReadScheme(YamlNode node)
+    {
+        var scheme = yaml.Text(node);
+        if (scheme is not ("http" or "https"))
+        {
+            yaml.Fail(node, $"scheme \"{scheme}\"; allowed are http and https");
+        }
+
+        return scheme;
+    }
+
+    private void CheckVersion(YamlNode node)
+    {
+        if (yaml.Text(node) != "v2")
+        {
+            yaml.Fail(node, $"expected Alertmanager api version to be one of [v2] but got {yaml.Text(node)}");
+        }
+    }
+
+    private List<string> ReadTargets(YamlNode node)
+    {
+        var targets = new List<string>();
+        foreach (var (key, value, _) in yaml.Fields(node, "targetgroup.Group", "targets", "labels"))
+        {
+            targets.AddRange(key == "targets" ? yaml.Items(value, "[]string").Select(yaml.Text) : []);
+        }
+
+        return targets;
+    }
+
+    private List<DnsName> ReadDns(YamlNode node)
+    {
+        IReadOnlyList<string> names = [];
+        var type = DnsRecordType.Srv;
+        var port = 0;
+        var refreshMs = 30_000L;
+        foreach (var (key, value, _) in yaml.Fields(node, "dns.SDConfig", "names", "type", "port", "refresh_interval"))
+        {
+            switch (key)
+            {
+                case "names": names = [.. yaml.Items(value, "[]string").Select(yaml.Text)]; break;
+                case "port": port = yaml.Whole(value); break;
+                case "refresh_interval": refreshMs = Math.Max(yaml.DurationMs(value), 1000); break;
+                case "type":
+                    if (!Enum.TryParse(yaml.Text(value), ignoreCase: true, out type) || !Enum.IsDefined(type))
+                    {
+                        yaml.Fail(value, $"invalid DNS-SD records type {yaml.Text(value)}");
+                    }
+
+                    break;
+            }
+        }
+
+        if (names.Count == 0)
+        {
+            yaml.Fail(node, "DNS-SD config must contain at least one SRV record name");
+        }
+
+        if (type != DnsRecordType.Srv && port is <= 0 or > 65535)
+        {
+            yaml.Fail(node, "a port is required in DNS-SD configs for all record types except SRV");
+        }
+
+        return [.. names.Select(n => new DnsName(n, type, port, TimeSpan.FromMilliseconds(refreshMs)))];
+    }
+
+    private TlsOptions ReadTls(YamlNode node)
+    {
+        var tls = new TlsOptions();
+        foreach (var (key, value, _) in yaml.Fields(node, "config.TLSConfig", "ca_file", "cert_file", "key_file", "server_name", "insecure_skip_verify"))
+        {
+            tls = key switch
+            {
+                "ca_file" => tls with { CaFile = yaml.Text(value) },
+                "cert_file" => tls with { CertFile = yaml.Text(value) },
+                "key_file" => tls with { KeyFile = yaml.Text(value) },
+                "server_name" => tls with { ServerName = yaml.Text(value) },
+                _ => tls with { SkipsVerification = yaml.Flag(value) },
+            };
+        }
+
+        if (tls.CertFile.Length == 0 != (tls.KeyFile.Length == 0))
+        {
+            yaml.Fail(node, "exactly one of key or key_file must be configured when a client certificate is configured");
+        }
+
+        return tls;
+    }
+
+    private Func<string> ReadBasic(YamlNode node)
+    {
+        string user = "", password = "", file = "";
+        foreach (var (key, value, _) in yaml.Fields(node, "config.BasicAuth", "username", "password", "password_file"))
+        {
+            (user, password, file) = key switch
+            {
+                "username" => (yaml.Text(value), password, file),
+                "password" => (user, yaml.Text(value), file),
+                _ => (user, password, yaml.Text(value)),
+            };
+        }
+
+        return () => "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{Secret(password, file)}"));
+    }
+
+    private Func<string> ReadAuthorization(YamlNode node)
+    {
+        string type = "Bearer", credentials = "", file = "";
+        foreach (var (key, value, _) in yaml.Fields(node, "config.Authorization", "type", "credentials", "credentials_file"))
+        {
+            (type, credentials, file) = key switch
+            {
+                "type" => (yaml.Text(value), credentials, file),
+                "credentials" => (type, yaml.Text(value), file),
+                _ => (type, credentials, yaml.Text(value)),
+            };
+        }
+
+        return Bearer(type, credentials, file);
+    }
+
+    private static Func<string> Bearer(string type, string credentials, string file) => () => $"{type} {Secret(credentials, file)}";
+
+    /// <summary>A secret, read anew each time it stands in a file: files are rotated.</summary>
+    private static string Secret(string text, string file) => file.Length == 0 ? text : File.ReadAllText(file).Trim();
+}

@@ -1,0 +1,121 @@
+namespace Metrics.Rules.Tests.Fakes;
+
+/// <summary>A clock that only the test moves. Timers fire on the thread that moves it, in order.</summary>
+internal sealed class FakeTime(long startMs) : TimeProvider
+{
+    private readonly Lock sync = new();
+    private readonly List<FakeTimer> timers = [];
+    private DateTimeOffset now = DateTimeOffset.FromUnixTimeMilliseconds(startMs);
+
+    public long NowMs => GetUtcNow().ToUnixTimeMilliseconds();
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override DateTimeOffset GetUtcNow()
+    {
+        lock (sync)
+        {
+            return now;
+        }
+    }
+
+    public override long GetTimestamp() => GetUtcNow().UtcTicks;
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        var timer = new FakeTimer(this, callback, state);
+        timer.Change(dueTime, period);
+        return timer;
+    }
+
+    /// <summary>Waits until somebody waits for a time to come: a timer is set.</summary>
+    public async Task UntilTimersAsync(int count)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (true)
+        {
+            lock (sync)
+            {
+                if (timers.Count(t => t.DueAt is not null) >= count)
+                {
+                    return;
+                }
+            }
+
+            await Task.Yield();
+            patience.Token.ThrowIfCancellationRequested();
+        }
+    }
+
+    public void AdvanceTo(long timeMs)
+    {
+        var target = DateTimeOffset.FromUnixTimeMilliseconds(timeMs);
+        while (true)
+        {
+            FakeTimer? due;
+            lock (sync)
+            {
+                due = timers.Where(t => t.DueAt <= target).MinBy(t => t.DueAt);
+                if (due is null)
+                {
+                    now = target > now ? target : now;
+                    return;
+                }
+
+                now = due.DueAt!.Value > now ? due.DueAt.Value : now;
+                due.DueAt = null;
+            }
+
+            due.Fire();
+        }
+    }
+
+    public void Advance(TimeSpan by) => AdvanceTo(NowMs + (long)by.TotalMilliseconds);
+
+    private sealed class FakeTimer(FakeTime owner, TimerCallback callback, object? state) : ITimer
+    {
+        public DateTimeOffset? DueAt { get; set; }
+
+        public void Fire() => callback(state);
+
+        public bool Change(TimeSpan dueTime, TimeSpan period)
+        {
+            if (period != Timeout.InfiniteTimeSpan && period != TimeSpan.Zero)
+            {
+                throw new NotSupportedException("periodic timers");
+            }
+
+            var isOff = dueTime == Timeout.InfiniteTimeSpan;
+            var isNow = dueTime == TimeSpan.Zero;
+            lock (owner.sync)
+            {
+                DueAt = isOff || isNow ? null : owner.now + dueTime;
+                if (!owner.timers.Contains(this))
+                {
+                    owner.timers.Add(this);
+                }
+            }
+
+            if (isNow)
+            {
+                Fire();
+            }
+
+            return true;
+        }
+
+        public void Dispose()
+        {
+            lock (owner.sync)
+            {
+                owner.timers.Remove(this);
+            }
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+}

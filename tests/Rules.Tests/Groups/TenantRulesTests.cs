@@ -1,0 +1,231 @@
+using Metrics.PromQL.Parsing;
+using Metrics.Rules.Files;
+using Metrics.Rules.Groups;
+using Metrics.Rules.Tests.Fakes;
+using Xunit;
+
+namespace Metrics.Rules.Tests.Groups;
+
+public sealed class TenantRulesTests
+{
+    private const long Minute = 60_000;
+    private const long Start = 1_600_000_000_000 / Minute * Minute;
+
+    private readonly FakeTime time = new(Start);
+    private readonly KeptStates states = new();
+    private readonly RuleLab lab;
+
+    public TenantRulesTests() => lab = new RuleLab("load 1m\n  m 1+0x100", time: time, startMs: Start);
+
+    [Fact]
+    public async Task AGroupIsEvaluatedAtItsTicks()
+    {
+        await using var rules = new TenantRules(lab.Services, states);
+        await rules.LoadAsync(Placed("groups: [{name: g, interval: 1m, rules: [{record: r, expr: m}]}]"), CancellationToken.None);
+        var group = rules.Groups.Single();
+        var first = group.Schedule.TickAtOrBefore(Start) + Minute;
+        for (var i = 0; i < 5; i++)
+        {
+            await TickAsync(first + (i * Minute));
+            Assert.Equal(first + (i * Minute), group.LastTickMs);
+            Assert.Equal(first + (i * Minute), states.LastTickOf("f;g"));
+        }
+
+        Assert.Equal((5, 0), (group.Counters.Iterations, group.Counters.Missed));
+    }
+
+    [Fact]
+    public async Task TicksThatGoByDuringALongEvaluationAreMissed()
+    {
+        await using var rules = new TenantRules(lab.Services, states);
+        await rules.LoadAsync(Placed("groups: [{name: g, interval: 1m, rules: [{record: r, expr: m}]}]"), CancellationToken.None);
+        var group = rules.Groups.Single();
+        var first = group.Schedule.TickAtOrBefore(Start) + Minute;
+        lab.BeforeQuery = _ =>
+        {
+            // The first evaluation takes three and a half minutes.
+            lab.BeforeQuery = null;
+            time.AdvanceTo(first + (3 * Minute) + (Minute / 2));
+            return Task.CompletedTask;
+        };
+        await TickAsync(first, saves: 2);
+        Assert.Equal((first + (3 * Minute), 4, 2), (group.LastTickMs!.Value, group.Counters.Iterations, group.Counters.Missed));
+        Assert.Equal([first, first + (3 * Minute)], states.Saved("f;g"));
+    }
+
+    [Fact]
+    public async Task TheNextOwnerGoesOnWithTheNextTick()
+    {
+        long first;
+        await using (var rules = new TenantRules(lab.Services, states))
+        {
+            await rules.LoadAsync(Placed("groups: [{name: g, interval: 1m, rules: [{record: r, expr: m}]}]"), CancellationToken.None);
+            first = rules.Groups.Single().Schedule.TickAtOrBefore(Start) + Minute;
+            await TickAsync(first);
+            await TickAsync(first + Minute);
+        }
+
+        // Half an interval later elsewhere: this tick is done, the next one is due.
+        time.AdvanceTo(first + Minute + (Minute / 2));
+        await using (var rules = new TenantRules(lab.Services, states))
+        {
+            await rules.LoadAsync(Placed("groups: [{name: g, interval: 1m, rules: [{record: r, expr: m}]}]"), CancellationToken.None);
+            await TickAsync(first + (2 * Minute));
+            Assert.Equal(0, rules.Groups.Single().Counters.Missed);
+        }
+
+        // Two ticks nobody was there for: the later is evaluated at once, the other is missed.
+        time.AdvanceTo(first + (4 * Minute) + 1000);
+        await using (var rules = new TenantRules(lab.Services, states))
+        {
+            await rules.LoadAsync(Placed("groups: [{name: g, interval: 1m, rules: [{record: r, expr: m}]}]"), CancellationToken.None);
+            await states.UntilAsync("f;g", 4);
+            Assert.Equal(1, rules.Groups.Single().Counters.Missed);
+        }
+
+        Assert.Equal([first, first + Minute, first + (2 * Minute), first + (4 * Minute)], states.Saved("f;g"));
+    }
+
+    [Fact]
+    public async Task AChangedGroupKeepsTheStateOfItsRulesAndAnUntouchedOneRunsOn()
+    {
+        await using var rules = new TenantRules(lab.Services, states);
+        const string same = "{name: same, interval: 1m, rules: [{record: s, expr: m}]}";
+        await rules.LoadAsync(Placed($"groups: [{same}, {{name: g, interval: 1m, rules: [{{alert: A, expr: m, for: 1h}}, {{record: r, expr: m}}]}}]"), CancellationToken.None);
+        var before = rules.Groups;
+        var tick = Start + (3 * Minute);
+        await time.UntilTimersAsync(2);
+        lab.Storage.AdvanceTo(tick);
+        time.AdvanceTo(tick);
+        await states.UntilAsync("f;g", 1);
+        await states.UntilAsync("f;same", 1);
+        var activeAt = Alert(rules).ActiveAtMs;
+        await rules.LoadAsync(Placed($"groups: [{same}, {{name: g, interval: 1m, rules: [{{alert: A, expr: m, for: 2h}}]}}]"), CancellationToken.None);
+        Assert.Same(before.Single(g => g.Name == "same"), rules.Groups.Single(g => g.Name == "same"));
+        Assert.NotSame(before.Single(g => g.Name == "g"), rules.Groups.Single(g => g.Name == "g"));
+        Assert.Equal(activeAt, Alert(rules).ActiveAtMs);
+        // Moved to another file, the alert is still the same.
+        await rules.LoadAsync([.. Placed($"groups: [{same}]"), .. Placed("groups: [{name: g, interval: 1m, rules: [{alert: A, expr: m, for: 2h}]}]", "other")], CancellationToken.None);
+        Assert.Equal(["f;same", "other;g"], rules.Groups.Select(g => g.Key));
+        Assert.Equal(activeAt, Alert(rules).ActiveAtMs);
+    }
+
+    [Fact]
+    public async Task SeriesOfAGroupThatIsGoneEndAfterTwoIntervals()
+    {
+        await using var rules = new TenantRules(lab.Services, states);
+        await rules.LoadAsync(Placed("groups: [{name: g, interval: 1m, rules: [{record: r, expr: m}]}]"), CancellationToken.None);
+        await TickAsync(rules.Groups.Single().Schedule.TickAtOrBefore(Start) + Minute);
+        await rules.LoadAsync([], CancellationToken.None);
+        var removedAt = time.NowMs;
+        Assert.Empty(rules.Groups);
+        Assert.NotEqual("", await lab.AskAsync("r", removedAt));
+        await time.UntilTimersAsync(1);
+        time.Advance(TimeSpan.FromMinutes(2));
+        await states.UntilAsync("f;g", 0);
+        Assert.Equal("", await lab.AskAsync("r", removedAt + 1));
+    }
+
+    [Fact]
+    public async Task AnOwnerWhoseSaveIsRefusedStops()
+    {
+        await using var rules = new TenantRules(lab.Services, states);
+        await rules.LoadAsync(Placed("groups: [{name: g, interval: 1m, rules: [{record: r, expr: m}]}]"), CancellationToken.None);
+        var group = rules.Groups.Single();
+        var first = group.Schedule.TickAtOrBefore(Start) + Minute;
+        await TickAsync(first);
+        states.IsTakenOver = true;
+        await time.UntilTimersAsync(1);
+        time.AdvanceTo(first + Minute);
+        await states.UntilRefusedAsync();
+        time.AdvanceTo(first + (5 * Minute));
+        Assert.Equal((first + Minute, 2), (group.LastTickMs!.Value, group.Counters.Iterations));
+    }
+
+    [Fact]
+    public async Task TwoGroupsOfOneNameAreRefused()
+    {
+        await using var rules = new TenantRules(lab.Services);
+        await Assert.ThrowsAsync<ArgumentException>(() => rules.LoadAsync([.. Placed("groups: [{name: g}]"), .. Placed("groups: [{name: g}]")], CancellationToken.None));
+    }
+
+    private static Rules.Alerting.Alert Alert(TenantRules rules) => rules.Groups.SelectMany(g => g.Rules).OfType<Rules.Alerting.AlertingRule>().Single().Alerts.Single();
+
+    private static List<PlacedGroup> Placed(string yaml, string file = "f") =>
+        [.. RuleFileReader.Read(yaml, ParseOptions.All).File!.Groups.Select(g => new PlacedGroup(file, g))];
+
+    private async Task TickAsync(long tickMs, int saves = 1)
+    {
+        var before = states.Saved("f;g").Count;
+        await time.UntilTimersAsync(1);
+        lab.Storage.AdvanceTo(tickMs);
+        time.AdvanceTo(tickMs);
+        await states.UntilAsync("f;g", before + saves);
+    }
+
+    private sealed class KeptStates : IRuleStateStore
+    {
+        private readonly Dictionary<string, (byte[] Json, List<long> Ticks)> saved = [];
+
+        private readonly TaskCompletionSource refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public bool IsTakenOver { get; set; }
+
+        public Task UntilRefusedAsync() => refused.Task.WaitAsync(TimeSpan.FromSeconds(30));
+
+        public long? LastTickOf(string key) => Saved(key)[^1];
+
+        public List<long> Saved(string key)
+        {
+            lock (saved)
+            {
+                return saved.TryGetValue(key, out var state) ? [.. state.Ticks] : [];
+            }
+        }
+
+        public async Task UntilAsync(string key, int count)
+        {
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+            while (count == 0 ? Saved(key).Count > 0 : Saved(key).Count < count)
+            {
+                await Task.Yield();
+                patience.Token.ThrowIfCancellationRequested();
+            }
+        }
+
+        public ValueTask<GroupState?> LoadAsync(string groupKey, CancellationToken cancellation)
+        {
+            lock (saved)
+            {
+                return new(saved.TryGetValue(groupKey, out var state) ? GroupState.FromJson(state.Json) : null);
+            }
+        }
+
+        public ValueTask SaveAsync(string groupKey, GroupState state, CancellationToken cancellation)
+        {
+            if (IsTakenOver)
+            {
+                refused.SetResult();
+                throw new OperationCanceledException("another owner has it");
+            }
+
+            lock (saved)
+            {
+                var ticks = saved.TryGetValue(groupKey, out var known) ? known.Ticks : [];
+                saved[groupKey] = (state.ToJson(), [.. ticks, state.LastTickMs!.Value]);
+            }
+
+            return default;
+        }
+
+        public ValueTask RemoveAsync(string groupKey, CancellationToken cancellation)
+        {
+            lock (saved)
+            {
+                saved.Remove(groupKey);
+            }
+
+            return default;
+        }
+    }
+}
