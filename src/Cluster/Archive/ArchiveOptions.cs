@@ -26,6 +26,9 @@ public sealed class ArchiveOptions
     /// <summary>When blocks are merged.</summary>
     public CompactionOptions Compaction { get; init; } = new();
 
+    /// <summary>When blocks of aggregates are made.</summary>
+    public DownsamplingOptions Downsampling { get; init; } = new();
+
     /// <summary>The most series of a merged block, beyond which it is cut by hash range; an index takes about half a kilobyte for each while it is written. 4 million by default.</summary>
     public long MaxBlockSeries { get; init; } = 4_000_000;
 

@@ -13,11 +13,11 @@ internal sealed partial class ShardArchive
     private async Task<bool> CompactOnceAsync(CancellationToken cancellation)
     {
         var usable = Blocks.Live.Select(b => b.Ulid).Except(unreadable).ToHashSet();
-        var candidates = manifest.Current.Blocks.Where(b => usable.Contains(b.Meta.Ulid)).ToDictionary(b => b.Meta.Ulid);
+        var candidates = manifest.Current.Blocks.Where(b => usable.Contains(b.Meta.Ulid) && !HasDeletedAggregates(b)).ToDictionary(b => b.Meta.Ulid);
         var job = CompactionPlanner.Next([.. candidates.Values.Select(b => new PlannedBlock(b.Meta, b.Bytes))], options.Compaction, time.GetUtcNow());
         if (job.Count == 0)
         {
-            return false;
+            return await DownsampleOnceAsync(candidates, cancellation);
         }
 
         await RewriteAsync([.. job.Select(b => candidates[b.Meta.Ulid])], cancellation);
@@ -27,13 +27,32 @@ internal sealed partial class ShardArchive
     /// <summary>Merges blocks and puts the result into their place.</summary>
     private async Task RewriteAsync(IReadOnlyList<ManifestBlock> blocks, CancellationToken cancellation)
     {
-        Directory.CreateDirectory(compactingFolder);
-        var written = await MergeAsync(blocks, cancellation);
-        if (written is null)
+        if (await MergeAsync(blocks, cancellation) is { } written)
         {
-            return;
+            await ReplaceAsync(blocks, written, cancellation);
+        }
+    }
+
+    /// <summary>Makes a downsampled block that is due; false when none is.</summary>
+    private async Task<bool> DownsampleOnceAsync(Dictionary<Ulid, ManifestBlock> candidates, CancellationToken cancellation)
+    {
+        if (DownsamplePlanner.Next([.. candidates.Values.Select(b => new PlannedBlock(b.Meta, b.Bytes))], options.Downsampling) is not { } job)
+        {
+            return false;
         }
 
+        if (await MadeOfAsync([candidates[job.Raw.Meta.Ulid]], (inputs, request) => Downsample.Run(inputs[0], job.ResolutionMs, request, cancellation) is { } made ? [made] : [], cancellation) is { } written)
+        {
+            await ReplaceAsync([.. job.Outdated.Select(b => candidates[b.Meta.Ulid])], written, cancellation);
+            return written.Count > 0;
+        }
+
+        return true;
+    }
+
+    /// <summary>Uploads blocks that were written and puts them into the place of others, in one swap.</summary>
+    private async Task ReplaceAsync(IReadOnlyList<ManifestBlock> blocks, List<ManifestBlock> written, CancellationToken cancellation)
+    {
         step("a merge is written");
         foreach (var block in written)
         {
@@ -51,8 +70,13 @@ internal sealed partial class ShardArchive
         }
     }
 
-    private async Task<List<ManifestBlock>?> MergeAsync(IReadOnlyList<ManifestBlock> blocks, CancellationToken cancellation)
+    private Task<List<ManifestBlock>?> MergeAsync(IReadOnlyList<ManifestBlock> blocks, CancellationToken cancellation) =>
+        MadeOfAsync(blocks, (inputs, request) => BlockMerge.Run(inputs, request, cancellation), cancellation);
+
+    /// <summary>Makes blocks of others in the local folder; null when one of them can't be read.</summary>
+    private async Task<List<ManifestBlock>?> MadeOfAsync(IReadOnlyList<ManifestBlock> blocks, Func<IReadOnlyList<MergeInput>, MergeRequest, IReadOnlyList<BlockMeta>> make, CancellationToken cancellation)
     {
+        Directory.CreateDirectory(compactingFolder);
         using var held = Blocks.Hold(TimeRange.All);
         var live = held.Blocks.Where(b => blocks.Any(w => w.Meta.Ulid == b.Ulid)).ToList();
         if (live.Count < blocks.Count)
@@ -68,11 +92,11 @@ internal sealed partial class ShardArchive
                 Directory = compactingFolder,
                 Time = time,
                 HashRange = shard.Range,
-                Description = Description(TimeRange.All),
+                Description = Description(TimeRange.All, blocks[0].ResolutionMs),
                 MaxSeries = options.MaxBlockSeries,
                 MaxBytes = options.MaxBlockBytes,
             };
-            var made = await Task.Run(() => BlockMerge.Run(inputs, request, cancellation), cancellation);
+            var made = await Task.Run(() => make(inputs, request), cancellation);
             return [.. made.Select(m => ManifestBlock.Of(Path.Combine(compactingFolder, m.Ulid.ToString()), m))];
         }
         catch (InvalidDataException e)
@@ -87,6 +111,9 @@ internal sealed partial class ShardArchive
             return null;
         }
     }
+
+    /// <summary>True for aggregates of samples that were deleted since: they can't be told apart any more, only made anew.</summary>
+    private static bool HasDeletedAggregates(ManifestBlock block) => block.ResolutionMs > 0 && block.Deletions.Count > 0;
 
     private static string? FirstDamage(LiveBlock block)
     {
@@ -103,7 +130,11 @@ internal sealed partial class ShardArchive
                 foreach (var chunk in entry.Chunks)
                 {
                     samples.Clear();
-                    reader.Decode(chunk, TimeRange.All, samples);
+                    _ = reader.ReadChunk(chunk, out var encoding);
+                    if (encoding is ChunkEncoding.Xor or ChunkEncoding.Histogram or ChunkEncoding.FloatHistogram)
+                    {
+                        reader.Decode(chunk, TimeRange.All, samples);
+                    }
                 }
             }
 

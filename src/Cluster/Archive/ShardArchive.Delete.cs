@@ -53,14 +53,32 @@ internal sealed partial class ShardArchive
         try
         {
             await PublishAsync(cancellation);
-            foreach (var block in manifest.Current.Blocks.Where(b => b.Deletions.Count > 0).ToList())
+            foreach (var block in manifest.Current.Blocks.Where(b => b.Deletions.Count > 0 && b.ResolutionMs == 0).ToList())
             {
                 await RewriteAsync([block], cancellation);
+            }
+
+            await RetireDeletedAggregatesAsync(cancellation);
+            while (await CompactOnceAsync(cancellation))
+            {
             }
         }
         finally
         {
             turn.Release();
+        }
+    }
+
+    /// <summary>Drops the aggregates of deleted samples that can be made anew from raw ones; where those are gone, the deletion goes on hiding what it hides.</summary>
+    private async Task RetireDeletedAggregatesAsync(CancellationToken cancellation)
+    {
+        var raw = manifest.Current.Blocks.Where(b => b.ResolutionMs == 0).Select(b => new PlannedBlock(b.Meta, 0)).ToList();
+        var leaving = manifest.Current.Blocks.Where(b => HasDeletedAggregates(b) && raw.Exists(r => r.Overlaps(new PlannedBlock(b.Meta, 0)))).Select(b => b.Meta.Ulid).ToHashSet();
+        if (leaving.Count > 0)
+        {
+            await manifest.SwapAsync(now => Retired(now, leaving, time.GetUtcNow()), cancellation);
+            step("aggregates of deleted samples are retired");
+            Reconcile();
         }
     }
 

@@ -152,13 +152,14 @@ internal sealed partial class ShardArchive : IDisposable
 
     private Ulid NewUlid() => Ulid.New(time, new Random(System.Security.Cryptography.RandomNumberGenerator.GetInt32(int.MaxValue)));
 
-    private BlockDescription Description(TimeRange range) => new()
+    private BlockDescription Description(TimeRange range, long resolutionMs = 0) => new()
     {
         MinTimeMs = range.MinMs == long.MinValue ? null : range.MinMs,
         MaxTimeMs = range.MaxMs == long.MaxValue ? null : range.MaxMs + 1,
         Thanos = new ThanosMeta
         {
             Labels = new Dictionary<string, string>(StringComparer.Ordinal) { ["tenant_id"] = shard.Tenant.Value, ["shard"] = shard.Range.ToString() },
+            Downsample = new ThanosDownsample(resolutionMs),
             Source = "metrics",
         },
     };

@@ -1,4 +1,5 @@
 using Metrics.Model;
+using Metrics.PromQL;
 using Metrics.Storage;
 
 namespace Metrics.Cluster;
@@ -32,17 +33,18 @@ internal sealed class ShardBlocks(Action<string> report) : IDisposable
         }
     }
 
-    /// <summary>Adds the series sets of the blocks that overlap the range, by time.</summary>
-    public void Select(IReadOnlyList<Matcher> matchers, TimeRange range, List<ISeriesSet> into, CancellationToken cancellation)
+    /// <summary>Adds the series sets of the blocks that overlap the range, by time; of raw and downsampled blocks of the same samples, those that the hints ask for.</summary>
+    public void Select(IReadOnlyList<Matcher> matchers, TimeRange range, SelectionHints hints, List<ISeriesSet> into, CancellationToken cancellation)
     {
         using var held = Hold(range);
-        foreach (var block in held.Blocks)
+        var aggregate = AggregateReading.For(hints.Function);
+        foreach (var (block, part) in ResolutionChoice.Of(held.Blocks, range, hints))
         {
             Visit(block, reader =>
             {
-                var found = reader.Select(matchers, range, cancellation);
+                var found = reader.Select(matchers, part, aggregate, cancellation);
                 var deletions = block.Described.Deletions;
-                into.Add(new BlockAnswer(deletions.Count == 0 ? found : new UndeletedSeriesSet(found, deletions, Common(block.Range, range)), block, SetAside));
+                into.Add(new BlockAnswer(deletions.Count == 0 ? found : new UndeletedSeriesSet(found, deletions, Common(block.Range, part)), block, SetAside));
             });
         }
     }

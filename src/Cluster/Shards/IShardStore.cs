@@ -1,4 +1,5 @@
 using Metrics.Model;
+using Metrics.PromQL;
 
 namespace Metrics.Cluster;
 
@@ -29,7 +30,7 @@ internal interface IShardStore : IAsyncDisposable
     ValueTask CommitAsync(long position);
 
     /// <summary>Adds the series sets of the blocks and the head that a selection touches, by time, to a list whose owner disposes them.</summary>
-    void Select(IReadOnlyList<Matcher> matchers, TimeRange range, List<ISeriesSet> into, CancellationToken cancellation);
+    void Select(IReadOnlyList<Matcher> matchers, TimeRange range, SelectionHints hints, List<ISeriesSet> into, CancellationToken cancellation);
 
     /// <summary>The names of labels of matching series with samples in the range, in any order, possibly repeated.</summary>
     void AddLabelNames(IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into);

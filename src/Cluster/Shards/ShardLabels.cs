@@ -1,5 +1,6 @@
 using System.Text;
 using Metrics.Model;
+using Metrics.PromQL;
 
 namespace Metrics.Cluster;
 
@@ -14,7 +15,7 @@ internal static class ShardLabels
         var found = new HashSet<Labels>();
         foreach (var selector in Selectors(query))
         {
-            using var set = source.Select(selector, query.Range, cancellation);
+            using var set = source.Select(selector, query.Range, new SelectionHints(), cancellation);
             for (var i = 0; i < set.Count; i++)
             {
                 found.Add(set.LabelsOf(i));

@@ -9,18 +9,18 @@ internal sealed class ShardSource(Func<IShardStore> open) : ISeriesSource
 {
     /// <inheritdoc/>
     public ValueTask<ISeriesSet> SelectAsync(SeriesSelection selection, CancellationToken cancellation) =>
-        ValueTask.FromResult(Select(selection.Matchers, selection.Range, cancellation));
+        ValueTask.FromResult(Select(selection.Matchers, selection.Range, selection.Hints, cancellation));
 
     /// <summary>The matching series that have samples in the range.</summary>
     /// <exception cref="ShardUnavailableException">The shard is replaying or closed.</exception>
-    public ISeriesSet Select(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation)
+    public ISeriesSet Select(IReadOnlyList<Matcher> matchers, TimeRange range, SelectionHints hints, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         var sets = new List<ISeriesSet>();
         var store = open();
         try
         {
-            store.Select(matchers, range, sets, cancellation);
+            store.Select(matchers, range, hints, sets, cancellation);
         }
         catch
         {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Metrics.Model;
+using Metrics.PromQL;
 using Metrics.Storage;
 
 namespace Metrics.Cluster;
@@ -134,12 +135,12 @@ internal sealed partial class ShardStore : IShardStore
     public ValueTask CommitAsync(long position) => log.WaitDurableAsync(position);
 
     /// <inheritdoc/>
-    public void Select(IReadOnlyList<Matcher> matchers, TimeRange range, List<ISeriesSet> into, CancellationToken cancellation)
+    public void Select(IReadOnlyList<Matcher> matchers, TimeRange range, SelectionHints hints, List<ISeriesSet> into, CancellationToken cancellation)
     {
         // The head first: what is cut meanwhile is then seen twice, in head and block, and merged; the other way round it could be missed.
         var view = OpenView();
         into.Add(view.Select(matchers, range));
-        archive.Blocks.Select(matchers, range, into, cancellation);
+        archive.Blocks.Select(matchers, range, hints, into, cancellation);
     }
 
     /// <inheritdoc/>

@@ -30,7 +30,7 @@ internal sealed class QueryEndpoints(
         var limit = parameters.Limit();
         var timeMs = parameters.TimeMs("time", time.GetUtcNow().ToUnixTimeMilliseconds());
         var timeout = Timeout(parameters);
-        var query = new QueryRequest(parameters["query"], TimeGrid.Instant(timeMs), IsRange: false) { LookbackMs = parameters.LookbackMs(), Limit = limit };
+        var query = new QueryRequest(parameters["query"], TimeGrid.Instant(timeMs), IsRange: false) { LookbackMs = parameters.LookbackMs(), Limit = limit, MaxResolutionMs = MaxResolution(parameters, 0) };
         return EvaluateAsync(request, query, timeout, "instant");
     }
 
@@ -58,9 +58,17 @@ internal sealed class QueryEndpoints(
         }
 
         var timeout = Timeout(parameters);
-        var query = new QueryRequest(parameters["query"], new TimeGrid(startMs, endMs, stepNs / 1_000_000), IsRange: true) { LookbackMs = parameters.LookbackMs(), Limit = limit };
+        var query = new QueryRequest(parameters["query"], new TimeGrid(startMs, endMs, stepNs / 1_000_000), IsRange: true) { LookbackMs = parameters.LookbackMs(), Limit = limit, MaxResolutionMs = MaxResolution(parameters, stepNs / 1_000_000) };
         return EvaluateAsync(request, query, timeout, "range");
     }
+
+    /// <summary>Thanos's <c>max_source_resolution</c>: a duration, or <c>auto</c> for a fifth of the step.</summary>
+    private static long MaxResolution(RequestParameters parameters, long stepMs) => parameters["max_source_resolution"] switch
+    {
+        "" => 0,
+        "auto" => stepMs / 5,
+        _ => Math.Max(0, parameters.DurationNs("max_source_resolution") / 1_000_000),
+    };
 
     private TimeSpan Timeout(RequestParameters parameters)
     {

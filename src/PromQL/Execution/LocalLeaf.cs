@@ -24,7 +24,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
         };
         var plan = fragment.Plan ?? Replan(fragment, effective);
         var (select, reach) = SelectorOf(plan);
-        using var set = await source.SelectAsync(new SeriesSelection(select.Matchers, reach, select.Hints), cancellation).ConfigureAwait(false);
+        using var set = await source.SelectAsync(new SeriesSelection(select.Matchers, reach, select.Hints with { MaxResolutionMs = fragment.MaxResolutionMs, LookbackMs = select.LookbackMs }), cancellation).ConfigureAwait(false);
         var annotations = new AnnotationSet();
         foreach (var warning in set.Warnings)
         {

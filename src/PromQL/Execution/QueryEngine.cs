@@ -72,6 +72,7 @@ public sealed class QueryEngine(EngineOptions options)
                 Options.MaxSamples,
                 i)
             {
+                MaxResolutionMs = request.MaxResolutionMs,
                 Plan = plan.Fragments[i].Body,
             };
             running[i] = new Task<FragmentResult>[leaves.Count];

@@ -9,6 +9,9 @@ public sealed record QueryRequest(string Query, TimeGrid Grid, bool IsRange)
     /// <summary>How far an instant selector looks back, or null for the engine's default.</summary>
     public long? LookbackMs { get; init; }
 
+    /// <summary>The coarsest downsampled data that may stand for the samples, milliseconds a sample; 0 for none.</summary>
+    public long MaxResolutionMs { get; init; }
+
     /// <summary>The most series in the result, 0 for all; more are cut off with a warning.</summary>
     public int Limit { get; init; }
 }

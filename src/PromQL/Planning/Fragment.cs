@@ -32,6 +32,9 @@ public sealed record Fragment(
     long MaxSamples,
     int Index)
 {
+    /// <summary>The coarsest downsampled data wanted, milliseconds a sample; 0 for raw samples.</summary>
+    public long MaxResolutionMs { get; init; }
+
     /// <summary>The plan of the fragment where it was made in this process.</summary>
     internal PlanNode? Plan { get; init; }
 }

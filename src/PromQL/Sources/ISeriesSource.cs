@@ -23,8 +23,10 @@ public sealed record SeriesSelection(IReadOnlyList<Matcher> Matchers, TimeRange 
 /// <param name="Function">The function around the selector, or null.</param>
 /// <param name="Projection">The labels that the result depends on, or null for all.</param>
 /// <param name="StatisticsOnly">True when of native histograms only count and sum matter.</param>
+/// <param name="MaxResolutionMs">The coarsest downsampled data wanted, milliseconds a sample; 0 for raw samples, where there are any.</param>
+/// <param name="LookbackMs">How far an instant selector looks back; 0 when not known.</param>
 public sealed record SelectionHints(
-    long StepMs = 0, long RangeMs = 0, string? Function = null, LabelProjection? Projection = null, bool StatisticsOnly = false);
+    long StepMs = 0, long RangeMs = 0, string? Function = null, LabelProjection? Projection = null, bool StatisticsOnly = false, long MaxResolutionMs = 0, long LookbackMs = 0);
 
 /// <summary>The labels that a result depends on: only those named, or all but those named.</summary>
 public sealed record LabelProjection(IReadOnlyList<string> Names, bool Without);

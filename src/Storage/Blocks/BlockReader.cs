@@ -91,12 +91,15 @@ public sealed class BlockReader : IDisposable
     }
 
     /// <summary>The series for which all matchers hold and that have chunks in the range; see <see cref="ISeriesSet"/>.</summary>
-    public ISeriesSet Select(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation = default)
+    public ISeriesSet Select(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation = default) => Select(matchers, range, Aggregate.Average, cancellation);
+
+    /// <summary>The same; of a downsampled block, the samples that an aggregate makes.</summary>
+    public ISeriesSet Select(IReadOnlyList<Matcher> matchers, TimeRange range, Aggregate aggregate, CancellationToken cancellation)
     {
         Acquire();
         try
         {
-            var found = new BlockSeriesSet(this, range);
+            var found = new BlockSeriesSet(this, range, aggregate);
             if (!range.IsEmpty && Range.Overlaps(range))
             {
                 using var postings = new PostingsBuffer();

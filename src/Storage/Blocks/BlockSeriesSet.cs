@@ -4,7 +4,7 @@ using Metrics.Model;
 namespace Metrics.Storage;
 
 /// <summary>What a selection found in a block: labels and chunk places in memory, samples decoded on demand.</summary>
-internal sealed class BlockSeriesSet(BlockReader block, TimeRange range) : ISeriesSet
+internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggregate aggregate) : ISeriesSet
 {
     private const int SeriesBetweenCancellationChecks = 1024;
 
@@ -64,6 +64,12 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range) : ISeri
         ObjectDisposedException.ThrowIf(disposed != 0, this);
         var one = series[index];
         var own = CollectionsMarshal.AsSpan(chunks).Slice(one.FirstChunk, one.ChunkCount);
+        if (block.Meta.Thanos is { Downsample.Resolution: > 0 })
+        {
+            AggregateReading.Read(block, own, aggregate, range, into);
+            return;
+        }
+
         if (one.Plain)
         {
             foreach (var chunk in own)

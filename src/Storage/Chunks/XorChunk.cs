@@ -18,7 +18,13 @@ public static class XorChunk
 
     /// <summary>Appends those of the first <paramref name="count"/> samples that lie within the range; for chunks that are still growing.</summary>
     /// <exception cref="InvalidDataException">The chunk is damaged: it ends inside a sample, or time does not grow.</exception>
-    public static void Decode(ReadOnlySpan<byte> chunk, int count, TimeRange range, SampleBuffer into)
+    public static void Decode(ReadOnlySpan<byte> chunk, int count, TimeRange range, SampleBuffer into) => Decode(new XorReader(chunk), count, range, into);
+
+    /// <summary>Appends all samples of a chunk in which a time may repeat, as the counters of downsampled blocks do at their ends.</summary>
+    /// <exception cref="InvalidDataException">The chunk is damaged: it ends inside a sample, or time goes back.</exception>
+    internal static void DecodeRepeating(ReadOnlySpan<byte> chunk, SampleBuffer into) => Decode(new XorReader(chunk, mayRepeat: true), Count(chunk), TimeRange.All, into);
+
+    private static void Decode(XorReader reader, int count, TimeRange range, SampleBuffer into)
     {
         if (count == 0)
         {
@@ -26,7 +32,6 @@ public static class XorChunk
         }
 
         into.Reserve(count, out var times, out var values);
-        var reader = new XorReader(chunk);
         var kept = 0;
         for (var i = 0; i < count; i++)
         {
@@ -84,9 +89,10 @@ public static class XorChunk
 }
 
 /// <summary>Walks the samples of one XOR chunk.</summary>
-internal ref struct XorReader(ReadOnlySpan<byte> chunk)
+internal ref struct XorReader(ReadOnlySpan<byte> chunk, bool mayRepeat = false)
 {
     private readonly ReadOnlySpan<byte> chunk = chunk;
+    private readonly bool mayRepeat = mayRepeat;
     private int bit = XorAppender.HeaderBytes * 8;
     private long delta;
     private int leading;
@@ -117,7 +123,7 @@ internal ref struct XorReader(ReadOnlySpan<byte> chunk)
 
         // Times of damaged bytes are caught here, once per sample: everything above relies on their growing.
         var next = unchecked(TimeMs + delta);
-        if (next <= TimeMs || delta <= 0)
+        if ((next <= TimeMs || delta <= 0) && !(mayRepeat && delta == 0))
         {
             Throw($"time {TimeMs} is followed by a step of {delta}");
         }

@@ -54,7 +54,9 @@ public static class CompactionPlanner
         foreach (var group in blocks.GroupBy(b => b.ResolutionMs))
         {
             var sorted = group.OrderBy(b => b.Meta.MinTime).ThenBy(b => b.Meta.Ulid).ToList();
-            if (Overlap(sorted, options, now) is { Count: > 0 } overlap)
+
+            // Aggregates of overlapping blocks can't be merged: which samples both counted is not known any more.
+            if (group.Key == 0 && Overlap(sorted, options, now) is { Count: > 0 } overlap)
             {
                 return overlap;
             }
@@ -106,7 +108,8 @@ public static class CompactionPlanner
         foreach (var window in sorted.Where(b => b.Meta.MaxTime - b.Meta.MinTime < rangeMs).GroupBy(b => Floor(b.Meta.MinTime, rangeMs)))
         {
             var inside = window.Where(b => b.Meta.MaxTime <= window.Key + rangeMs).ToList();
-            if (newest >= window.Key + rangeMs && inside.Exists(b => inside.Exists(o => o != b && o.SharesSeries(b))) && Fits(inside, options))
+            if (newest >= window.Key + rangeMs && inside.Exists(b => inside.Exists(o => o != b && o.SharesSeries(b))) && Fits(inside, options)
+                && (sorted[0].ResolutionMs == 0 || !inside.Exists(b => inside.Exists(o => o != b && o.Overlaps(b)))))
             {
                 return inside;
             }

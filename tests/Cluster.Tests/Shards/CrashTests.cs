@@ -33,7 +33,7 @@ public sealed class CrashTests : IDisposable
             images.Add((image, what, operation));
         }
 
-        var options = new ArchiveOptions { Compaction = Ranges, Retention = new RetentionOptions { Raw = TimeSpan.FromMilliseconds(20 * RangeMs) }, DeleteDelay = TimeSpan.FromMinutes(1), SweepEvery = TimeSpan.Zero };
+        var options = new ArchiveOptions { Compaction = Ranges, Downsampling = Steps, Retention = new RetentionOptions { Raw = TimeSpan.FromMilliseconds(20 * RangeMs), FiveMinutes = TimeSpan.FromMilliseconds(20 * RangeMs) }, DeleteDelay = TimeSpan.FromMinutes(1), SweepEvery = TimeSpan.Zero };
         await using (var store = Open(live, options, Step))
         {
             foreach (var act in Operations(store))
@@ -49,7 +49,7 @@ public sealed class CrashTests : IDisposable
         foreach (var (folder, step, during) in images)
         {
             // What is left over is removed at once here, so that a leak shows.
-            var eager = new ArchiveOptions { Compaction = Ranges, DeleteDelay = TimeSpan.Zero, OrphanGrace = TimeSpan.Zero, SweepEvery = TimeSpan.Zero };
+            var eager = new ArchiveOptions { Compaction = Ranges, Downsampling = Steps, DeleteDelay = TimeSpan.Zero, OrphanGrace = TimeSpan.Zero, SweepEvery = TimeSpan.Zero };
             await using var store = Open(folder, eager, null);
             var found = Read(store);
             Assert.True(Equal(found, states[during - 1]) || Equal(found, states[during]), $"after '{step}' in operation {during}: {found.Count} samples; {states[during - 1].Count} before, {states[during].Count} after");
@@ -93,6 +93,8 @@ public sealed class CrashTests : IDisposable
 
     private static CompactionOptions Ranges => new() { Ranges = [TimeSpan.FromMilliseconds(2 * RangeMs), TimeSpan.FromMilliseconds(4 * RangeMs)] };
 
+    private static DownsamplingOptions Steps => new() { Steps = [(TimeSpan.FromSeconds(15), TimeSpan.FromMilliseconds(2 * RangeMs))] };
+
     private static Func<Task> Do(Action act) => () =>
     {
         act();
@@ -133,7 +135,7 @@ public sealed class CrashTests : IDisposable
     private static SortedDictionary<(string Name, long Time), double> Read(ShardStore store)
     {
         var sets = new List<ISeriesSet>();
-        store.Select([new Matcher(MatchType.Regex, "__name__", ".+")], TimeRange.All, sets, CancellationToken.None);
+        store.Select([new Matcher(MatchType.Regex, "__name__", ".+")], TimeRange.All, new Metrics.PromQL.SelectionHints(), sets, CancellationToken.None);
         using var merged = MergedSeriesSet.Of(sets, CancellationToken.None);
         var found = new SortedDictionary<(string, long), double>();
         using var samples = new SampleBuffer();

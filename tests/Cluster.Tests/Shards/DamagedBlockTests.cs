@@ -120,7 +120,7 @@ public sealed class DamagedBlockTests : IDisposable
         var sets = new List<ISeriesSet>();
         try
         {
-            store.Select(All, TimeRange.All, sets, CancellationToken.None);
+            store.Select(All, TimeRange.All, new Metrics.PromQL.SelectionHints(), sets, CancellationToken.None);
             return (sets.Sum(Count), null);
         }
         catch (InvalidDataException e)

@@ -116,7 +116,7 @@ public sealed class HistogramStoreTests : IDisposable
     private static void Check(SortedDictionary<(string, long), object> model, ShardStore store)
     {
         var sets = new List<ISeriesSet>();
-        store.Select([new Matcher(MatchType.Regex, "__name__", ".+")], TimeRange.All, sets, CancellationToken.None);
+        store.Select([new Matcher(MatchType.Regex, "__name__", ".+")], TimeRange.All, new Metrics.PromQL.SelectionHints(), sets, CancellationToken.None);
         using var merged = MergedSeriesSet.Of(sets, CancellationToken.None);
         using var samples = new SampleBuffer();
         var found = 0;

@@ -1,4 +1,5 @@
 using Metrics.Model;
+using Metrics.PromQL;
 
 namespace Metrics.Cluster.Tests;
 
@@ -98,7 +99,7 @@ internal sealed class MemoryStore(MemoryDisk disk, List<(Labels Labels, long Tim
         }
     }
 
-    public void Select(IReadOnlyList<Matcher> matchers, TimeRange range, List<ISeriesSet> into, CancellationToken cancellation) =>
+    public void Select(IReadOnlyList<Matcher> matchers, TimeRange range, SelectionHints hints, List<ISeriesSet> into, CancellationToken cancellation) =>
         into.Add(ListSeriesSet.Of(applied.Where(a => Matcher.AllMatch(matchers, a.Labels) && range.Contains(a.Time))));
 
     public void AddLabelNames(IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into)

@@ -195,7 +195,7 @@ public sealed class ShardStoreTests : IDisposable
     private static SortedDictionary<(string Name, long Time), double> Read(ShardStore store)
     {
         var sets = new List<ISeriesSet>();
-        store.Select([new Matcher(MatchType.Regex, "__name__", ".+")], TimeRange.All, sets, CancellationToken.None);
+        store.Select([new Matcher(MatchType.Regex, "__name__", ".+")], TimeRange.All, new Metrics.PromQL.SelectionHints(), sets, CancellationToken.None);
         var found = new SortedDictionary<(string, long), double>();
         using var samples = new SampleBuffer();
         foreach (var set in sets)

@@ -23,8 +23,8 @@ public class DownsampledBlockTests
             Assert.Equal(300_000, BlockMeta.Read(part).Thanos!.Downsample.Resolution);
             using var all = block.Select([], TimeRange.All);
             using var into = new SampleBuffer();
-            var error = Assert.Throws<InvalidDataException>(() => all.Read(0, into));
-            Assert.Contains("offset 8: the chunk holds aggregates of downsampled data", error.Message, StringComparison.Ordinal);
+            all.Read(0, into);
+            Assert.NotEqual(0, into.Count);
         }
 
         var chunks = Path.Combine(path, "chunks", "000001");

@@ -65,6 +65,47 @@ internal static class AggregateChunk
         return chunk.IsEmpty ? (first, last, count) : throw new InvalidDataException($"{chunk.Length} bytes follow the aggregates of a chunk");
     }
 
+    /// <summary>Appends one aggregate's samples in a range, a counter's all; nothing when it is absent.</summary>
+    /// <exception cref="InvalidDataException">The chunk is damaged.</exception>
+    public static void Decode(ReadOnlySpan<byte> chunk, Aggregate aggregate, TimeRange range, SampleBuffer into)
+    {
+        for (var i = 0; i < Aggregates; i++)
+        {
+            var part = Take(ref chunk);
+            if (i != (int)aggregate || part.IsAbsent)
+            {
+                continue;
+            }
+
+            if (i == Counter && part.Encoding == ChunkEncoding.Xor)
+            {
+                XorChunk.DecodeRepeating(part.Data, into);
+            }
+            else
+            {
+                ChunkDecoding.Decode(part.Encoding, part.Data, range, into);
+            }
+        }
+    }
+
+    /// <summary>Puts a chunk together from the encoded chunks of its aggregates, in the order of <see cref="Aggregate"/>; an empty one is absent.</summary>
+    public static byte[] Join(ReadOnlySpan<(ChunkEncoding Encoding, byte[] Data)> parts)
+    {
+        var bytes = new List<byte>();
+        Span<byte> length = stackalloc byte[Varint.MaxBytes];
+        foreach (var (encoding, data) in parts)
+        {
+            bytes.AddRange(length[..Varint.Write(length, (ulong)data.Length)]);
+            if (data.Length > 0)
+            {
+                bytes.Add((byte)encoding);
+                bytes.AddRange(data);
+            }
+        }
+
+        return [.. bytes];
+    }
+
     private static Part Take(scoped ref ReadOnlySpan<byte> rest)
     {
         if (!Varint.TryRead(ref rest, out var length) || (length > 0 && length >= (ulong)rest.Length))
@@ -90,4 +131,26 @@ internal static class AggregateChunk
 
         public readonly bool IsAbsent => Data.IsEmpty;
     }
+}
+
+/// <summary>What is kept of the samples of a window, in the order of the chunk.</summary>
+public enum Aggregate
+{
+    /// <summary>How many there were.</summary>
+    Count = 0,
+
+    /// <summary>Their sum.</summary>
+    Sum = 1,
+
+    /// <summary>The least.</summary>
+    Min = 2,
+
+    /// <summary>The greatest.</summary>
+    Max = 3,
+
+    /// <summary>The last, as a counter that was never reset.</summary>
+    Counter = 4,
+
+    /// <summary>Sum over count; made on reading.</summary>
+    Average = 5,
 }
