@@ -68,6 +68,10 @@ public interface IShard : IQueryLeaf
     /// <summary>The values of one label on those series, ascending by UTF-8 bytes.</summary>
     ValueTask<IReadOnlyList<string>> LabelValuesAsync(string name, LabelQuery query, CancellationToken cancellation);
 
+    /// <summary>The raw samples of series that satisfy all matchers, ascending by labels. Each series lasts until the next is asked for.</summary>
+    /// <exception cref="ShardUnavailableException">The shard is replaying or closed.</exception>
+    IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation);
+
     /// <summary>Counts for status pages and self metrics.</summary>
     ShardStatistics Statistics { get; }
 
@@ -87,6 +91,11 @@ public interface IShard : IQueryLeaf
     /// <exception cref="ShardUnavailableException">A block can't be read, or the folder can't be written.</exception>
     ValueTask SnapshotAsync(string folder, bool skipHead, CancellationToken cancellation);
 }
+
+/// <summary>A series with its samples.</summary>
+/// <param name="Labels">Its labels.</param>
+/// <param name="Samples">Its samples, at least one, ascending in time; the reader's, and used again for the next series.</param>
+public readonly record struct RawSeries(Labels Labels, SampleBuffer Samples);
 
 /// <summary>What the label endpoints ask.</summary>
 /// <param name="Selectors">Each a list of matchers; a series must satisfy all matchers of at least one. None means every series.</param>

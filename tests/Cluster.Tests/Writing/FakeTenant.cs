@@ -43,6 +43,8 @@ internal sealed class FakeShard(ShardId id) : IShard
 
     public List<(string Labels, long Time, double Value)> Samples { get; } = [];
 
+    public IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation) => AsyncEnumerable.Empty<RawSeries>();
+
     public ShardStatistics Statistics => default;
 
     public ValueTask FlushAsync(CancellationToken cancellation) => default;
