@@ -1,8 +1,8 @@
 using Metrics.Cluster;
 using Metrics.Gateway.Admin;
 using Metrics.Gateway.Configuration;
-using Metrics.Gateway.Health;
 using Metrics.Gateway.Federation;
+using Metrics.Gateway.Health;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.RemoteRead;
 using Metrics.Gateway.RemoteWrite;
