@@ -1,6 +1,7 @@
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.PromQL;
+using Metrics.Storage;
 
 namespace Metrics.Cluster;
 
@@ -72,6 +73,10 @@ public interface IShard : IQueryLeaf
     /// <exception cref="ShardUnavailableException">The shard is replaying or closed.</exception>
     IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation);
 
+    /// <summary>The exemplars of series that satisfy any of the selectors, in the range: by labels, then by time.</summary>
+    /// <exception cref="ShardUnavailableException">The shard is replaying or closed.</exception>
+    ValueTask<IReadOnlyList<SeriesExemplars>> ExemplarsAsync(LabelQuery query, CancellationToken cancellation);
+
     /// <summary>Counts for status pages and self metrics.</summary>
     ShardStatistics Statistics { get; }
 
@@ -91,6 +96,11 @@ public interface IShard : IQueryLeaf
     /// <exception cref="ShardUnavailableException">A block can't be read, or the folder can't be written.</exception>
     ValueTask SnapshotAsync(string folder, bool skipHead, CancellationToken cancellation);
 }
+
+/// <summary>A series with its exemplars.</summary>
+/// <param name="Series">Its labels.</param>
+/// <param name="Exemplars">At least one, ascending in time.</param>
+public sealed record SeriesExemplars(Labels Series, IReadOnlyList<Exemplar> Exemplars);
 
 /// <summary>A series with its samples.</summary>
 /// <param name="Labels">Its labels.</param>
@@ -136,6 +146,9 @@ public sealed class AppendResult
 
     /// <summary>Of those, the native histograms.</summary>
     public int AcceptedHistograms { get; init; }
+
+    /// <summary>Exemplars kept, already known ones included.</summary>
+    public int AcceptedExemplars { get; init; }
 
     /// <summary>Samples refused for good: why, how many, and the first example.</summary>
     public IReadOnlyList<Rejection> Rejections { get; init; } = [];

@@ -181,6 +181,20 @@ internal sealed class Shard : IShard, IAsyncDisposable
     }
 
     /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<SeriesExemplars>> ExemplarsAsync(LabelQuery query, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        IReadOnlyList<SeriesExemplars> found =
+        [
+            .. Store().Exemplars(query.Range).GroupBy(e => e.Series, e => e.Exemplar)
+                .Where(g => query.Selectors.Any(s => Matcher.AllMatch(s, g.Key)))
+                .OrderBy(g => g.Key)
+                .Select(g => new SeriesExemplars(g.Key, [.. g.OrderBy(e => e.TimeMs)])),
+        ];
+        return ValueTask.FromResult(found);
+    }
+
+    /// <inheritdoc/>
     public ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation) =>
         ValueTask.FromResult(ShardLabels.Series(source, query, cancellation));
 

@@ -56,6 +56,7 @@ internal sealed class GatewayServer : IAsyncDisposable
             .. new QueryEndpoints(endpoint, cluster, execute, options.Query, gate, Instruments, time).Routes,
             .. new LabelEndpoints(endpoint, cluster).Routes,
             .. new MetadataEndpoint(endpoint, cluster).Routes,
+            .. new ExemplarsEndpoint(endpoint, cluster, engine.Parsing).Routes,
             .. new RemoteReadEndpoint(cluster, tenants, options.RemoteWrite, options.Query, budget, gate).Routes,
             .. new FederationEndpoint(endpoint, cluster, options.Query.LookbackDelta, time).Routes,
             .. new AdminEndpoints(endpoint, cluster, options.Http.AdminApi, app.Services.GetRequiredService<ILogger<AdminEndpoints>>()).Routes,
