@@ -20,7 +20,9 @@ public sealed class KillTests(ITestOutputHelper log)
         log.WriteLine($"seed {seed}");
         var random = new Random(seed);
         using var directory = new TemporaryDirectory();
-        using var server = await MetricsServer.StartAsync(directory.Sub("data"));
+
+        // Small blocks, uploaded at once, so that cuts, uploads and merges are killed too, on a slow machine as well.
+        using var server = await MetricsServer.StartAsync(directory.Sub("data"), "--storage-block-range", "20m", "--archive-work-every", "1s");
         var writers = Enumerable.Range(0, Writers).Select(w => new SequenceWriter(server, w)).ToArray();
         var restarts = new List<TimeSpan>();
         for (var kill = 0; kill < Kills; kill++)
