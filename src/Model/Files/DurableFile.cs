@@ -6,6 +6,8 @@ namespace Metrics.Model;
 /// <summary>Files and names that survive a crash.</summary>
 public static partial class DurableFile
 {
+    private const int NoEntry = 2;
+
     /// <summary>Replaces a small file whole: writes beside it, flushes, renames over it, flushes the folder. A crash leaves the old or the new content.</summary>
     public static void Replace(string path, ReadOnlySpan<byte> content)
     {
@@ -21,6 +23,7 @@ public static partial class DurableFile
     }
 
     /// <summary>Makes created, renamed and deleted entries of a folder durable; files have their own flush. On Windows the file system does so itself.</summary>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="IOException">The folder can't be opened or flushed.</exception>
     public static void FlushFolder(string folder)
     {
@@ -40,7 +43,9 @@ public static partial class DurableFile
 
         if (failed)
         {
-            throw new IOException($"{folder}: can't flush the folder: {new Win32Exception(error).Message}");
+            throw error == NoEntry
+                ? new DirectoryNotFoundException($"{folder}: there is no such folder")
+                : new IOException($"{folder}: can't flush the folder: {new Win32Exception(error).Message}");
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
+using Metrics.Model;
 
 namespace Metrics.ObjectStore;
 
@@ -56,7 +57,7 @@ public sealed class FileSystemObjectStore : IObjectStore
             if (!Directory.Exists(path))
             {
                 Directory.CreateDirectory(path);
-                Posix.FlushFolder(Path.GetDirectoryName(path) ?? path);
+                DurableFile.FlushFolder(Path.GetDirectoryName(path) ?? path);
             }
 
             var store = new FileSystemObjectStore(path, time);
@@ -334,7 +335,7 @@ public sealed class FileSystemObjectStore : IObjectStore
         // Also the folders above: they may be new, made by us or by a put next to us that has not flushed them yet.
         for (var at = folder; ; at = Path.GetDirectoryName(at)!)
         {
-            Posix.FlushFolder(at);
+            DurableFile.FlushFolder(at);
             if (at.Length <= root.Length)
             {
                 return;
@@ -349,7 +350,7 @@ public sealed class FileSystemObjectStore : IObjectStore
         {
             try
             {
-                Posix.FlushFolder(folder);
+                DurableFile.FlushFolder(folder);
                 return folder;
             }
             catch (DirectoryNotFoundException) when (folder.Length > root.Length)

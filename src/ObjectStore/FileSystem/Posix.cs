@@ -15,30 +15,6 @@ internal static partial class Posix
     /// <summary>EWOULDBLOCK, which macOS numbers differently.</summary>
     private static readonly int wouldBlock = OperatingSystem.IsLinux() ? 11 : 35;
 
-    /// <summary>Makes new names and renames in a folder survive a power cut. On Windows the file system does so itself.</summary>
-    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
-    /// <exception cref="IOException">The folder cannot be opened or flushed.</exception>
-    public static void FlushFolder(string folder)
-    {
-        if (OperatingSystem.IsWindows())
-        {
-            return;
-        }
-
-        var handle = Open(folder, 0);
-        var failed = handle < 0 || Fsync(handle) != 0;
-        var error = failed ? Marshal.GetLastPInvokeError() : 0;
-        if (handle >= 0)
-        {
-            _ = Close(handle);
-        }
-
-        if (failed)
-        {
-            throw error == NoEntry ? new DirectoryNotFoundException($"{folder}: there is no such folder") : Failure($"{folder}: cannot flush the folder", error);
-        }
-    }
-
     /// <summary>Takes the exclusive lock of an open file if nobody else has it, in this process or another.</summary>
     /// <exception cref="IOException">The file system has no locks, or another failure: never taken for success.</exception>
     public static bool TryLock(SafeFileHandle file)
@@ -86,18 +62,6 @@ internal static partial class Posix
     }
 
     private static IOException Failure(string what, int error) => new($"{what}: {new Win32Exception(error).Message}", error);
-
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-    private static partial int Open(string path, int flags);
-
-    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-    private static partial int Fsync(int handle);
-
-    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-    private static partial int Close(int handle);
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
