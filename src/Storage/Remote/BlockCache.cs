@@ -5,8 +5,7 @@ namespace Metrics.Storage;
 /// <summary>Opens blocks that lie in object storage, and keeps what was read of them on the local disk. Thread-safe.</summary>
 /// <remarks>
 /// <para>Begins empty: pages of an earlier life might belong to a block that was written anew, and fetching what is asked for again takes a few requests.</para>
-/// <para>When more lies on disk than should, pages of blocks that nobody reads at the moment go, by the clock algorithm (Corbató, "A Paging Experiment with the Multics System", 1968): first those not
-/// read since the hand came by last. Symbols and the postings offset table stay as long as their block is open, since they were verified once for all; who opened the blocks closes
+/// <para>When more lies on disk than should, a tenth of it goes: of blocks that nobody reads at the moment, the pages least lately read. Symbols and the postings offset table stay as long as their block is open, since they were verified once for all; who opened the blocks closes
 /// some while <see cref="IsOver"/>. What running queries and merges hold stays until they end.</para>
 /// </remarks>
 public sealed class BlockCache : IDisposable
@@ -16,7 +15,7 @@ public sealed class BlockCache : IDisposable
     private readonly List<CachedBlock> open = [];
     private long heldBytes;
     private long files;
-    private int hand;
+    private long now;
     private int sweeping;
 
     /// <summary>Opens the cache over an empty folder.</summary>
@@ -90,6 +89,11 @@ public sealed class BlockCache : IDisposable
 
     internal string NewPath() => Path.Combine(options.Folder, $"{Interlocked.Increment(ref files)}.pages");
 
+    /// <summary>How often somebody wanted what was not there: the time by which pages age.</summary>
+    internal long Now => Interlocked.Read(ref now);
+
+    internal void OnMiss() => Interlocked.Increment(ref now);
+
     internal void OnHeld(long change) => Interlocked.Add(ref heldBytes, change);
 
     internal void OnClosed(CachedBlock block)
@@ -116,12 +120,24 @@ public sealed class BlockCache : IDisposable
                 blocks = [.. open];
             }
 
-            var enough = options.MaxBytes - (options.MaxBytes / 10);
-            for (var step = 0; step < 2 * blocks.Length && HeldBytes > enough; step++)
+            var few = options.MaxBytes - (options.MaxBytes / 10);
+            var times = new List<long>();
+            Array.ForEach(blocks, b => b.AddTimes(times));
+            if (times.Count == 0)
             {
-                var freed = blocks[(int)((uint)hand++ % (uint)blocks.Length)].Drop(all: step >= blocks.Length);
-                OnHeld(-freed);
-                Instruments.OnEvicted(freed);
+                return;
+            }
+
+            times.Sort();
+            var readBy = times[(int)Math.Clamp((HeldBytes - few) / CachedFile.PageBytes, 0, times.Count - 1)];
+            foreach (var block in blocks)
+            {
+                if (HeldBytes > few)
+                {
+                    var freed = block.Drop(readBy, HeldBytes - few);
+                    OnHeld(-freed);
+                    Instruments.OnEvicted(freed);
+                }
             }
         }
         finally

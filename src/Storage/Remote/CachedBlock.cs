@@ -10,6 +10,9 @@ internal sealed class CachedBlock(BlockCache cache, string prefix, IReadOnlyDict
     /// <summary>True when nobody reads the block; false also while it is being opened.</summary>
     public bool IsIdle => reader is { IsIdle: true };
 
+    /// <summary>The cache's time: how often somebody wanted what was not there. When nothing is missing, nothing ages.</summary>
+    public long Now => cache.Now;
+
     /// <inheritdoc/>
     public string NameOf(string path) => cache.Fetcher.NameOf(prefix + path);
 
@@ -36,6 +39,9 @@ internal sealed class CachedBlock(BlockCache cache, string prefix, IReadOnlyDict
     /// <summary>From here on pages may be dropped while the block is idle.</summary>
     public void OnOpened(BlockReader opened) => reader = opened;
 
+    /// <summary>Somebody wants what is not there.</summary>
+    public void OnMiss() => cache.OnMiss();
+
     /// <summary>More lies on disk.</summary>
     public void OnFetched(long bytes) => cache.OnHeld(bytes);
 
@@ -58,26 +64,37 @@ internal sealed class CachedBlock(BlockCache cache, string prefix, IReadOnlyDict
     /// <summary>Drops pages of other blocks when too many lie on disk.</summary>
     public void MakeRoom() => cache.MakeRoom();
 
-    /// <summary>Drops pages while the block is idle; returns the bytes that this freed.</summary>
-    public long Drop(bool all)
+    /// <summary>Appends when each page that may go was read last; none while somebody reads the block.</summary>
+    public void AddTimes(List<long> into)
+    {
+        if (IsIdle)
+        {
+            Array.ForEach(Files(), f => f.AddTimes(into));
+        }
+    }
+
+    /// <summary>Drops pages while the block is idle; see <see cref="CachedFile.Drop"/>.</summary>
+    public long Drop(long readBy, long enough)
     {
         if (!IsIdle)
         {
             return 0;
         }
 
-        CachedFile[] now;
-        lock (gate)
-        {
-            now = [.. files];
-        }
-
         var freed = 0L;
-        foreach (var file in now)
+        foreach (var file in Files())
         {
-            freed += file.Drop(all);
+            freed += file.Drop(readBy, enough - freed);
         }
 
         return freed;
+    }
+
+    private CachedFile[] Files()
+    {
+        lock (gate)
+        {
+            return [.. files];
+        }
     }
 }

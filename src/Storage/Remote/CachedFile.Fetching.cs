@@ -31,6 +31,7 @@ internal sealed partial class CachedFile
     private void Fill(IReadOnlyList<FileRange> ranges, long wantedBytes, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
+        block.OnMiss();
         var (own, awaited) = Claim(ranges, wantedBytes);
         foreach (var run in own)
         {
@@ -166,6 +167,7 @@ internal sealed partial class CachedFile
     private void Store(PageRun run, ReadOnlySpan<byte> bytes, long offset)
     {
         long came = 0;
+        var now = block.Now;
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(disposed, this);
@@ -173,6 +175,7 @@ internal sealed partial class CachedFile
             Forget(run);
             for (var page = run.First; page < run.End; page++)
             {
+                Volatile.Write(ref readAt[page], now);
                 came += present.Add(page) ? Math.Min(PageBytes, Length - (page * PageBytes)) : 0;
             }
 

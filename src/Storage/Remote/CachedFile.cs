@@ -27,7 +27,9 @@ internal sealed partial class CachedFile : IBlockFile
     private readonly MappedFile map;
     private readonly long pageCount;
     private readonly PageSet present;
-    private readonly PageSet used;
+
+    // When a page was read last, in the cache's time. Written by readers without a lock: any of two neighbouring times will do.
+    private readonly long[] readAt;
 
     // Taken while pages come or go, never while waiting for the store.
     private readonly Lock gate = new();
@@ -70,7 +72,7 @@ internal sealed partial class CachedFile : IBlockFile
 
         pageCount = (length + PageBytes - 1) / PageBytes;
         present = new PageSet(pageCount);
-        used = new PageSet(pageCount);
+        readAt = new long[pageCount];
     }
 
     /// <inheritdoc/>
@@ -120,9 +122,34 @@ internal sealed partial class CachedFile : IBlockFile
     /// <inheritdoc/>
     public IRefetchedFile Refetched() => new RefetchedFile(this);
 
+    /// <summary>Appends when each page that may go was read last.</summary>
+    public void AddTimes(List<long> into)
+    {
+        if (!gate.TryEnter())
+        {
+            return;
+        }
+
+        try
+        {
+            for (var page = 0L; page < pageCount && heldBytes > 0; page++)
+            {
+                if (present.Has(page) && !IsKept(page))
+                {
+                    into.Add(Volatile.Read(ref readAt[page]));
+                }
+            }
+        }
+        finally
+        {
+            gate.Exit();
+        }
+    }
+
     /// <summary>Drops pages, unless somebody reads the block; returns the bytes that this freed.</summary>
-    /// <param name="all">True for every page; false for those not read since the last time this was called.</param>
-    public long Drop(bool all)
+    /// <param name="readBy">Pages read at this time or before may go.</param>
+    /// <param name="enough">How many bytes will do.</param>
+    public long Drop(long readBy, long enough)
     {
         if (!gate.TryEnter())
         {
@@ -136,7 +163,7 @@ internal sealed partial class CachedFile : IBlockFile
                 return 0;
             }
 
-            var runs = TakeOut(all);
+            var runs = TakeOut(readBy, enough);
             var freed = 0L;
             foreach (var run in runs)
             {
@@ -179,12 +206,12 @@ internal sealed partial class CachedFile : IBlockFile
         block.OnClosed(this, heldBytes);
     }
 
-    private List<FileRange> TakeOut(bool all)
+    private List<FileRange> TakeOut(long readBy, long enough)
     {
         var runs = new List<FileRange>();
-        for (var page = 0L; page < pageCount; page++)
+        for (var page = 0L; page < pageCount && enough > 0; page++)
         {
-            if (!present.Has(page) || IsKept(page) || (used.Remove(page) && !all))
+            if (Volatile.Read(ref readAt[page]) > readBy || !present.Has(page) || IsKept(page))
             {
                 continue;
             }
@@ -192,6 +219,7 @@ internal sealed partial class CachedFile : IBlockFile
             present.Remove(page);
             var offset = page * PageBytes;
             var bytes = Math.Min(PageBytes, Length - offset);
+            enough -= bytes;
             if (runs.Count > 0 && runs[^1].End == offset)
             {
                 runs[^1] = runs[^1] with { Length = runs[^1].Length + bytes };
@@ -228,6 +256,7 @@ internal sealed partial class CachedFile : IBlockFile
 
     private bool IsPresent(long offset, long length)
     {
+        var now = block.Now;
         for (var page = offset / PageBytes; page <= (offset + length - 1) / PageBytes; page++)
         {
             if (!present.Has(page))
@@ -235,9 +264,9 @@ internal sealed partial class CachedFile : IBlockFile
                 return false;
             }
 
-            if (!used.Has(page))
+            if (Volatile.Read(ref readAt[page]) != now)
             {
-                used.Add(page);
+                Volatile.Write(ref readAt[page], now);
             }
         }
 

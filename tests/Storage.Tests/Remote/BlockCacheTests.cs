@@ -73,31 +73,41 @@ public sealed class BlockCacheTests : IDisposable
     }
 
     [Fact]
-    public void PagesThatAreHeldStayAndThoseReadLatelyOutliveTheOthers()
+    public void WhatIsHeldStaysUntilItsLastReaderIsGone()
     {
-        using var cache = Cache(long.MaxValue);
+        using var cache = Cache(64 * 1024);
         using var remote = Open(cache, 0);
+        var held = remote.Hold();
         Assert.Equal(Series, TestBlocks.Drain(remote.Select(everything, TimeRange.All)).Count);
-        var full = cache.HeldBytes;
-        var one = OneSeries();
+        Assert.Equal(0, cache.Instruments.EvictedBytes);
+        Assert.True(cache.HeldBytes > locals[0].Length / 2);
+        Assert.True(cache.IsOver);
+        held.Dispose();
+        Assert.True(cache.Instruments.EvictedBytes > locals[0].Length / 2, $"{cache.Instruments.EvictedBytes} bytes went");
+        var before = cache.Requests;
+        Assert.Equal(TestBlocks.Drain(locals[0].Select(OneSeries(), TimeRange.All)), TestBlocks.Drain(remote.Select(OneSeries(), TimeRange.All)));
+        Assert.True(cache.Requests > before, "what had gone was not fetched");
+    }
 
-        var file = Assert.Single(Directory.GetFiles(folder), f => new FileInfo(f).Length == SegmentBytes(0));
-        Assert.True(full > 0 && File.Exists(file));
-        using (remote.Hold())
+    [Fact]
+    public void ASeriesReadAgainAndAgainStaysWhileOthersPassBy()
+    {
+        using var cache = Cache(locals[0].Length * 3 / 2);
+        var remotes = Enumerable.Range(0, Blocks).Select(b => Open(cache, b)).ToList();
+        TestBlocks.Drain(remotes[1].Select(OneSeries(), TimeRange.All));
+        foreach (var block in new[] { 0, 2, 0, 2 })
         {
-            // More is fetched than may stay, but the block is held.
-            using var small = Cache(64 * 1024, "held");
-            using var other = Open(small, 1);
-            using var held = other.Hold();
-            Assert.Equal(Series, TestBlocks.Drain(other.Select(everything, TimeRange.All)).Count);
-            Assert.Equal(0, small.Instruments.EvictedBytes);
-            Assert.True(small.IsOver);
-            held.Dispose();
-            Assert.True(small.Instruments.EvictedBytes > 0, "nothing went when the last reader was gone");
-            var before = small.Requests;
-            Assert.Equal(TestBlocks.Drain(locals[1].Select(one, TimeRange.All)), TestBlocks.Drain(other.Select(one, TimeRange.All)));
-            Assert.True(small.Requests > before, "what had gone was not fetched");
+            foreach (var name in locals[block].LabelValues("__name__", [], TimeRange.All))
+            {
+                TestBlocks.Drain(remotes[block].Select([new(MatchType.Equal, "__name__", name)], TimeRange.All));
+                var before = cache.Requests;
+                TestBlocks.Drain(remotes[1].Select(OneSeries(), TimeRange.All));
+                Assert.Equal(before, cache.Requests);
+            }
         }
+
+        Assert.True(cache.Instruments.EvictedBytes > locals[0].Length, $"{cache.Instruments.EvictedBytes} bytes went");
+        remotes.ForEach(r => r.Dispose());
     }
 
     [Fact]
