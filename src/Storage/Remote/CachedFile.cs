@@ -16,8 +16,8 @@ internal sealed partial class CachedFile : IBlockFile
     /// <summary>The unit of fetching: what a request for one series' entry or chunk costs in bytes, and small beside what a round trip costs in time.</summary>
     public const int PageBytes = 32 * 1024;
 
-    /// <summary>A terabyte; segments have half a gigabyte, and an index of 64 GiB is full.</summary>
-    private const long MostBytes = 1L << 40;
+    /// <summary>Twice what fills an index; segments have half a gigabyte.</summary>
+    private const long MostBytes = 1L << 37;
 
     private readonly string key;
     private readonly string path;
