@@ -1,6 +1,7 @@
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.PromQL;
+using Metrics.Storage;
 
 namespace Metrics.Cluster;
 
@@ -68,6 +69,14 @@ public interface IShard : IQueryLeaf
     /// <summary>The values of one label on those series, ascending by UTF-8 bytes.</summary>
     ValueTask<IReadOnlyList<string>> LabelValuesAsync(string name, LabelQuery query, CancellationToken cancellation);
 
+    /// <summary>The raw samples of series that satisfy all matchers, ascending by labels. Each series lasts until the next is asked for.</summary>
+    /// <exception cref="ShardUnavailableException">The shard is replaying or closed.</exception>
+    IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation);
+
+    /// <summary>The exemplars of series that satisfy any of the selectors, in the range: by labels, then by time.</summary>
+    /// <exception cref="ShardUnavailableException">The shard is replaying or closed.</exception>
+    ValueTask<IReadOnlyList<SeriesExemplars>> ExemplarsAsync(LabelQuery query, CancellationToken cancellation);
+
     /// <summary>Counts for status pages and self metrics.</summary>
     ShardStatistics Statistics { get; }
 
@@ -87,6 +96,16 @@ public interface IShard : IQueryLeaf
     /// <exception cref="ShardUnavailableException">A block can't be read, or the folder can't be written.</exception>
     ValueTask SnapshotAsync(string folder, bool skipHead, CancellationToken cancellation);
 }
+
+/// <summary>A series with its exemplars.</summary>
+/// <param name="Series">Its labels.</param>
+/// <param name="Exemplars">At least one, ascending in time.</param>
+public sealed record SeriesExemplars(Labels Series, IReadOnlyList<Exemplar> Exemplars);
+
+/// <summary>A series with its samples.</summary>
+/// <param name="Labels">Its labels.</param>
+/// <param name="Samples">Its samples, at least one, ascending in time; the reader's, and used again for the next series.</param>
+public readonly record struct RawSeries(Labels Labels, SampleBuffer Samples);
 
 /// <summary>What the label endpoints ask.</summary>
 /// <param name="Selectors">Each a list of matchers; a series must satisfy all matchers of at least one. None means every series.</param>
@@ -128,6 +147,9 @@ public sealed class AppendResult
     /// <summary>Of those, the native histograms.</summary>
     public int AcceptedHistograms { get; init; }
 
+    /// <summary>Exemplars kept, already known ones included.</summary>
+    public int AcceptedExemplars { get; init; }
+
     /// <summary>Samples refused for good: why, how many, and the first example.</summary>
     public IReadOnlyList<Rejection> Rejections { get; init; } = [];
 }
@@ -139,7 +161,7 @@ public sealed class AppendResult
 public readonly record struct Rejection(RejectReason Reason, int Count, string Example);
 
 /// <summary>Counts of one shard.</summary>
-public readonly record struct ShardStatistics(long HeadSeries, long HeadChunks, long SamplesAppended, long LogBytes, int Blocks, long HeadMinTimeMs, long HeadMaxTimeMs);
+public readonly record struct ShardStatistics(long HeadSeries, long HeadChunks, long SamplesAppended, long LogBytes, int Blocks, long HeadMinTimeMs, long HeadMaxTimeMs, int PendingBlocks = 0, int DamagedBlocks = 0);
 
 /// <summary>A shard that cannot serve now: replaying, out of disk, losing its owner. HTTP 503.</summary>
 public sealed class ShardUnavailableException(ShardId shard, string reason, Exception? cause = null) : Exception($"shard {shard} is unavailable: {reason}", cause)

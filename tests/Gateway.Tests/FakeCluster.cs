@@ -64,6 +64,10 @@ internal sealed class FakeShard(FakeCluster cluster, ShardId id) : IShard
 
     public ShardId Id { get; } = id;
 
+    public IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation) => AsyncEnumerable.Empty<RawSeries>();
+
+    public ValueTask<IReadOnlyList<SeriesExemplars>> ExemplarsAsync(LabelQuery query, CancellationToken cancellation) => ValueTask.FromResult<IReadOnlyList<SeriesExemplars>>([]);
+
     public ShardStatistics Statistics => new(series.Count, series.Count, appended, appended * 16, 0, 0, 0);
 
     public ValueTask FlushAsync(CancellationToken cancellation) => default;

@@ -50,9 +50,9 @@ internal static class ResolutionChoice
     private static IEnumerable<TimeRange> Without(TimeRange range, IEnumerable<TimeRange> covered)
     {
         var from = range.MinMs;
-        foreach (var gone in covered)
+        foreach (var gone in covered.TakeWhile(c => c.MinMs <= range.MaxMs))
         {
-            if (gone.MinMs > from && gone.MinMs <= range.MaxMs)
+            if (gone.MinMs > from)
             {
                 yield return new TimeRange(from, gone.MinMs - 1);
             }

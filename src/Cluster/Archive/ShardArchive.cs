@@ -57,7 +57,7 @@ internal sealed partial class ShardArchive : IDisposable
         this.report = report;
         this.step = step ?? (static _ => { });
         Blocks = new ShardBlocks(report);
-        manifest = ManifestFile.Open(store, shard, folder);
+        manifest = ManifestFile.Open(store, shard, folder, report);
         if (Directory.Exists(compactingFolder))
         {
             Directory.Delete(compactingFolder, recursive: true);

@@ -22,7 +22,7 @@ public sealed class InProcessCluster : ICluster
     private readonly ShardStoreOpener opener;
     private readonly Action<string> report;
     private readonly DataDirectory data;
-    private readonly IObjectStore store;
+    private readonly ArchiveServices services;
     private readonly ConcurrentDictionary<TenantId, Tenant> tenants = new();
     private readonly SemaphoreSlim making = new(1, 1);
     private readonly SemaphoreSlim replaying;
@@ -33,7 +33,7 @@ public sealed class InProcessCluster : ICluster
     private Shard[] replayedShards = [];
     private int disposed;
 
-    private InProcessCluster(StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener opener, Action<string> report, DataDirectory data, IObjectStore store)
+    private InProcessCluster(StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener opener, Action<string> report, DataDirectory data, ArchiveServices services)
     {
         this.options = options;
         this.engine = engine;
@@ -41,7 +41,7 @@ public sealed class InProcessCluster : ICluster
         this.opener = opener;
         this.report = report;
         this.data = data;
-        this.store = store;
+        this.services = services;
         replaying = new SemaphoreSlim(options.ReplayConcurrency, options.ReplayConcurrency);
         OpenExisting();
         starting = Task.WhenAll(Array.ConvertAll(replayedShards, OpenShardAsync));
@@ -53,7 +53,7 @@ public sealed class InProcessCluster : ICluster
     public Task Ready => starting;
 
     /// <inheritdoc/>
-    public IObjectStore? Objects => store;
+    public IObjectStore? Objects => services.Store;
 
     /// <inheritdoc/>
     public ReplayProgress Progress
@@ -105,7 +105,8 @@ public sealed class InProcessCluster : ICluster
             await tenant.CloseAsync();
         }
 
-        await store.DisposeAsync();
+        services.Opener.Dispose();
+        await services.Store.DisposeAsync();
         data.Dispose();
         stopping.Dispose();
         making.Dispose();
@@ -139,9 +140,9 @@ public sealed class InProcessCluster : ICluster
             IBlockOpener blocks = bucket.LocalPath("any") is not null
                 ? new LocalBlockOpener(bucket)
                 : new RemoteBlockOpener(new BlockCache(bucket, new BlockCacheOptions { Folder = taken.Cache, MaxBytes = options.Archive.CacheBytes }, time));
-            var services = new ArchiveServices(bucket, blocks, options.Archive, time);
-            opener ??= (shard, folder, meter, cancellation) => ShardStore.Open(shard, folder, options, services, meter, text => report($"shard {shard}: {text}"), cancellation);
-            return new InProcessCluster(options, engine, time, opener, report, taken, bucket);
+            var shared = new ArchiveServices(bucket, blocks, options.Archive, time);
+            opener ??= (shard, folder, meter, cancellation) => ShardStore.Open(shard, folder, options, shared, meter, text => report($"shard {shard}: {text}"), cancellation);
+            return new InProcessCluster(options, engine, time, opener, report, taken, shared);
         }
         catch
         {
@@ -236,7 +237,7 @@ public sealed class InProcessCluster : ICluster
         try
         {
             var key = BucketKeys.ShardMap(id);
-            return await store.GetAsync(key, ShardMap.MaxBytes, cancellation) is { } found ? ShardMap.Read(found.Content, $"{store.Name}: {key}") : null;
+            return await services.Store.GetAsync(key, ShardMap.MaxBytes, cancellation) is { } found ? ShardMap.Read(found.Content, $"{services.Store.Name}: {key}") : null;
         }
         catch (ObjectStoreException e)
         {
@@ -255,7 +256,7 @@ public sealed class InProcessCluster : ICluster
                 return there;
             }
 
-            await store.PutAsync(BucketKeys.ShardMap(id), fresh.ToJson(), PutCondition.Absent, cancellation);
+            await services.Store.PutAsync(BucketKeys.ShardMap(id), fresh.ToJson(), PutCondition.Absent, cancellation);
             return fresh;
         }
         catch (ConditionFailedException)

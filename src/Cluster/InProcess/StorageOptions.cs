@@ -34,6 +34,12 @@ public sealed class StorageOptions
     /// <summary>How far ahead of this machine's clock a sample may be: 0 (no bound) to 365 days. Default 10 min, as Prometheus and Mimir.</summary>
     public TimeSpan MaxFuture { get; init; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>Exemplars kept of a tenant, the newest: 0 (none) to 10 million. Default 100,000, Prometheus's; about 200 bytes each, taken as they come.</summary>
+    public int ExemplarsPerTenant { get; init; } = 100_000;
+
+    /// <summary>The part of one shard.</summary>
+    internal int ExemplarsPerShard => (ExemplarsPerTenant + ShardsPerTenant - 1) / ShardsPerTenant;
+
     /// <summary>How blocks are kept for long.</summary>
     public ArchiveOptions Archive { get; init; } = new();
 
@@ -72,6 +78,11 @@ public sealed class StorageOptions
             {
                 yield return complaint;
             }
+        }
+
+        if (ExemplarsPerTenant is < 0 or > 10_000_000)
+        {
+            yield return $"exemplars-per-tenant: got {ExemplarsPerTenant}, want 0 to 10000000";
         }
 
         if (ReplayConcurrency is < 1 or > 64)

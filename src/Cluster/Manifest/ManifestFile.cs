@@ -44,15 +44,11 @@ internal sealed class ManifestFile
     /// <summary>True when the store has answered and this owner's epoch is the highest.</summary>
     public bool IsSynced => Volatile.Read(ref synced);
 
-    /// <summary>Reads the copy in the shard's folder; without one, an empty manifest. Does not touch the store.</summary>
-    /// <exception cref="InvalidDataException">The copy is damaged.</exception>
-    public static ManifestFile Open(IObjectStore store, ShardId shard, string folder)
+    /// <summary>Reads the copy in the shard's folder; without one, or when it is damaged, an empty manifest that is not known yet. Does not touch the store.</summary>
+    public static ManifestFile Open(IObjectStore store, ShardId shard, string folder, Action<string> report)
     {
         var path = Path.Combine(folder, CopyName);
-        var known = File.Exists(path)
-            ? ShardManifest.Read(File.ReadAllBytes(path), path)
-            : new ShardManifest { Epoch = 0, Owner = "", HashRange = shard.Range.ToString() };
-        return new ManifestFile(store, shard, path, known);
+        return new ManifestFile(store, shard, path, Copy(path, report) ?? new ShardManifest { Epoch = 0, Owner = "", HashRange = shard.Range.ToString() });
     }
 
     /// <summary>Reads the store's manifest if it was not read since the last failure, and makes this owner's epoch the highest.</summary>
@@ -94,6 +90,24 @@ internal sealed class ManifestFile
         }
 
         return current;
+    }
+
+    private static ShardManifest? Copy(string path, Action<string> report)
+    {
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        try
+        {
+            return ShardManifest.Read(File.ReadAllBytes(path), path);
+        }
+        catch (InvalidDataException e)
+        {
+            report($"the copy of the manifest is damaged, and the one in object storage is read instead: {e.Message}");
+            return null;
+        }
     }
 
     private async ValueTask PutAsync(ShardManifest next, CancellationToken cancellation)

@@ -5,7 +5,7 @@ namespace Metrics.Cluster;
 
 /// <summary>Brings a batch into a head: resolves its series, judges each sample, and collects what is new and so has to be logged.</summary>
 /// <remarks>One for each head, under the shard's writer lock.</remarks>
-internal sealed class HeadAppender(Head head)
+internal sealed class HeadAppender(Head head, ExemplarRing exemplars)
 {
     private readonly RejectionTally tally = new();
 
@@ -55,6 +55,7 @@ internal sealed class HeadAppender(Head head)
             acceptedHistograms += !histograms.IsEmpty && histograms[i] is not null ? 1 : 0;
         }
 
+        var keptExemplars = AppendExemplars(batch, given);
         return new AppendResult
         {
             Status = AppendStatus.Done,
@@ -62,8 +63,35 @@ internal sealed class HeadAppender(Head head)
             NewSeriesRefs = given,
             Accepted = accepted,
             AcceptedHistograms = acceptedHistograms,
+            AcceptedExemplars = keptExemplars,
             Rejections = tally.ToList(),
         };
+    }
+
+    // Those of a carried series that was not made, because none of its samples was taken, go with it; so do those of references that no sample names.
+    private int AppendExemplars(SampleBatch batch, uint[] given)
+    {
+        var kept = 0;
+        foreach (var exemplar in batch.Exemplars)
+        {
+            var reference = (exemplar.Series & SampleBatch.NewSeriesFlag) == 0 ? exemplar.Series : given[exemplar.Series & ~SampleBatch.NewSeriesFlag];
+            if (reference == AppendResult.NoRef || !head.IsKnown(reference))
+            {
+                continue;
+            }
+
+            var taken = new Exemplar(reference, exemplar.TimeMs, exemplar.Value, exemplar.Labels);
+            if (exemplars.Add(taken, out var isNew))
+            {
+                kept++;
+                if (isNew)
+                {
+                    Record.AddExemplar(taken);
+                }
+            }
+        }
+
+        return kept;
     }
 
     private AppendOutcome AppendFloat(uint reference, long timeMs, double value)

@@ -1,5 +1,6 @@
 using Metrics.Model;
 using Metrics.PromQL;
+using Metrics.Storage;
 
 namespace Metrics.Cluster;
 
@@ -31,6 +32,9 @@ internal interface IShardStore : IAsyncDisposable
 
     /// <summary>Adds the series sets of the blocks and the head that a selection touches, by time, to a list whose owner disposes them.</summary>
     void Select(IReadOnlyList<Matcher> matchers, TimeRange range, SelectionHints hints, List<ISeriesSet> into, CancellationToken cancellation);
+
+    /// <summary>The exemplars in a range, with their series.</summary>
+    IEnumerable<(Labels Series, Exemplar Exemplar)> Exemplars(TimeRange range);
 
     /// <summary>The names of labels of matching series with samples in the range, in any order, possibly repeated.</summary>
     void AddLabelNames(IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into);

@@ -4,7 +4,7 @@ using Metrics.Storage;
 namespace Metrics.Cluster;
 
 /// <summary>Brings the records of a log back into a head, without what blocks cover.</summary>
-internal sealed class LogReplay(Head head, LogCoverage coverage, IReadOnlyList<LogCut> cuts, ReplayMeter meter, Action<string> report, CancellationToken cancellation) : ILogVisitor, IWriteRecordVisitor
+internal sealed class LogReplay(Head head, LogCoverage coverage, IReadOnlyList<LogCut> cuts, ExemplarRing exemplars, ReplayMeter meter, Action<string> report, CancellationToken cancellation) : ILogVisitor, IWriteRecordVisitor
 {
     private readonly Dictionary<uint, uint> renamed = [];
     private long newestMs;
@@ -47,6 +47,15 @@ internal sealed class LogReplay(Head head, LogCoverage coverage, IReadOnlyList<L
         if (Locate(reference, timeMs) is { } used)
         {
             head.Append(used, timeMs, histogram);
+        }
+    }
+
+    public void Exemplar(in Exemplar exemplar)
+    {
+        var reference = renamed.GetValueOrDefault(exemplar.Series, exemplar.Series);
+        if (head.IsKnown(reference))
+        {
+            exemplars.Add(exemplar with { Series = reference }, out _);
         }
     }
 

@@ -68,13 +68,21 @@ internal sealed class MergedSeriesSet : ISeriesSet
     public void Read(int index, SampleBuffer into)
     {
         var start = into.Count;
+        into.RawCounterAtEnd = null;
         for (var at = firstParts[index]; at >= 0; at = parts[at].Next)
         {
             var middle = into.Count;
+            var rawBefore = into.RawCounterAtEnd;
+            into.RawCounterAtEnd = null;
             sets[parts[at].Set].Read(parts[at].Series, into);
             if (middle > start && into.Count > middle && into.Times[middle] <= into.Times[middle - 1])
             {
                 Interleave(into, start, middle);
+                into.RawCounterAtEnd = null;
+            }
+            else if (rawBefore is { } raw && middle > start)
+            {
+                ContinueCounter(into, middle, raw);
             }
         }
     }
@@ -124,6 +132,30 @@ internal sealed class MergedSeriesSet : ISeriesSet
 
         into.Truncate(start);
         SampleBuffer.Merge(left, right, into);
+    }
+
+    /// <summary>Lifts the samples from one on, up to the first reset among them, so that they go on from the counter before, whose own resets were added up: its fall back to the raw value is none.</summary>
+    private static void ContinueCounter(SampleBuffer into, int from, double rawBefore)
+    {
+        var lifted = into.Values[from - 1];
+        var last = rawBefore;
+        for (var i = from; i < into.Count; i++)
+        {
+            var value = into.Values[i];
+            if ((into.HasHistograms && into.Histograms[i] is not null) || value < last)
+            {
+                return; // From here on the counter is its own again.
+            }
+
+            // A NaN stays, bit for bit: it may be a stale marker.
+            if (!double.IsNaN(value))
+            {
+                into.Replace(i, lifted + (value - rawBefore));
+                last = value;
+            }
+        }
+
+        into.RawCounterAtEnd ??= last;
     }
 
     private struct Part

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Metrics.Model;
 using Metrics.PromQL;
 
@@ -152,6 +153,45 @@ internal sealed class Shard : IShard, IAsyncDisposable
                 throw new QueryException(QueryErrorKind.Internal, $"data of shard {Id} is damaged; the server's log says where", e);
             }
         }
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        using var found = source.Select(matchers, range, new SelectionHints(), cancellation);
+        var order = new (Labels Labels, int Index)[found.Count];
+        for (var i = 0; i < order.Length; i++)
+        {
+            order[i] = (found.LabelsOf(i), i);
+        }
+
+        Array.Sort(order, static (a, b) => a.Labels.CompareTo(b.Labels));
+        using var samples = new SampleBuffer();
+        foreach (var (labels, index) in order)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            samples.Clear();
+            found.Read(index, samples);
+            if (samples.Count > 0)
+            {
+                await ValueTask.CompletedTask;
+                yield return new RawSeries(labels, samples);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<SeriesExemplars>> ExemplarsAsync(LabelQuery query, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        IReadOnlyList<SeriesExemplars> found =
+        [
+            .. Store().Exemplars(query.Range).GroupBy(e => e.Series, e => e.Exemplar)
+                .Where(g => query.Selectors.Any(s => Matcher.AllMatch(s, g.Key)))
+                .OrderBy(g => g.Key)
+                .Select(g => new SeriesExemplars(g.Key, [.. g.OrderBy(e => e.TimeMs)])),
+        ];
+        return ValueTask.FromResult(found);
     }
 
     /// <inheritdoc/>

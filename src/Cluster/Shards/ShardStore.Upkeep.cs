@@ -155,7 +155,7 @@ internal sealed partial class ShardStore
                 var rebuilt = head.Rebuilt();
                 var old = head;
                 Volatile.Write(ref head, rebuilt);
-                appender = new HeadAppender(rebuilt);
+                appender = new HeadAppender(rebuilt, exemplars);
                 old.Dispose();
             }
         }

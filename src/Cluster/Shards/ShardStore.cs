@@ -20,6 +20,7 @@ internal sealed partial class ShardStore : IShardStore
     private readonly LogCoverage coverage = new();
     private readonly ShardLog log;
     private readonly Lock appending = new();
+    private readonly ExemplarRing exemplars;
     private Head head;
     private HeadAppender appender;
     private long samplesAppended;
@@ -33,6 +34,7 @@ internal sealed partial class ShardStore : IShardStore
         this.archive = archive;
         Incarnation = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
         head = new Head(new HeadOptions { BlockRangeMs = (long)options.BlockRange.TotalMilliseconds, OutOfOrderWindowMs = (long)options.OutOfOrderWindow.TotalMilliseconds });
+        exemplars = new ExemplarRing(options.ExemplarsPerShard);
         var cuts = archive.Cuts;
         if (cuts.Count > 0)
         {
@@ -44,7 +46,7 @@ internal sealed partial class ShardStore : IShardStore
         try
         {
             logLineage = LogLineage.Read(logFolder);
-            var replay = new LogReplay(head, coverage, [.. cuts.Where(c => c.Log == logLineage)], meter, report, cancellation);
+            var replay = new LogReplay(head, coverage, [.. cuts.Where(c => c.Log == logLineage)], exemplars, meter, report, cancellation);
             log = ShardLog.Open(logFolder, new LogOptions { Fsync = options.Fsync, FsyncInterval = options.FsyncInterval }, time, replay, report);
             replay.Finish();
             if (cuts.Any(c => c.Log == logLineage && c.FirstRecord > log.NextRecord))
@@ -60,7 +62,7 @@ internal sealed partial class ShardStore : IShardStore
             throw;
         }
 
-        appender = new HeadAppender(head);
+        appender = new HeadAppender(head, exemplars);
         logBytes = log.Bytes;
         lastAppend = time.GetTimestamp();
     }
@@ -77,7 +79,7 @@ internal sealed partial class ShardStore : IShardStore
         get
         {
             var now = Volatile.Read(ref head);
-            return new(now.SeriesCount, now.ChunkCount, Volatile.Read(ref samplesAppended), Volatile.Read(ref logBytes), archive.Blocks.Live.Count, now.MinTimeMs, now.MaxTimeMs);
+            return new(now.SeriesCount, now.ChunkCount, Volatile.Read(ref samplesAppended), Volatile.Read(ref logBytes), archive.Blocks.Live.Count, now.MinTimeMs, now.MaxTimeMs, archive.PendingCount, archive.Blocks.Damaged.Count);
         }
     }
 
@@ -141,6 +143,19 @@ internal sealed partial class ShardStore : IShardStore
         var view = OpenView();
         into.Add(view.Select(matchers, range));
         archive.Blocks.Select(matchers, range, hints, into, cancellation);
+    }
+
+    /// <inheritdoc/>
+    public IEnumerable<(Labels Series, Exemplar Exemplar)> Exemplars(TimeRange range)
+    {
+        using var view = OpenView();
+        foreach (var exemplar in exemplars.Read(range))
+        {
+            if (view.FindLabels(exemplar.Series) is { } labels)
+            {
+                yield return (labels, exemplar);
+            }
+        }
     }
 
     /// <inheritdoc/>

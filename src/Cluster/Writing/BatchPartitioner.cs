@@ -85,6 +85,15 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         }
     }
 
+    /// <summary>Adds an exemplar to the series begun last. A shard that has to be sent the batch again, with labels, gets it without exemplars: they are examples.</summary>
+    public void AddExemplar(long timeMs, double value, Labels labels)
+    {
+        if (currentReason == RejectReason.None)
+        {
+            current!.AddExemplar(currentRef, timeMs, value, labels);
+        }
+    }
+
     /// <summary>Counts samples that the caller refused for a reason of its own.</summary>
     public void Reject(RejectReason reason, int count, string example) => tally.Add(reason, count, example);
 
@@ -104,6 +113,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
 
         var accepted = 0;
         var histograms = 0;
+        var exemplars = 0;
         ShardUnavailableException? unavailable = null;
         Exception? failure = null;
         for (var shard = 0; shard < route.Shards.Count; shard++)
@@ -129,6 +139,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
 
                 accepted += result.Accepted;
                 histograms += result.AcceptedHistograms;
+                exemplars += result.AcceptedExemplars;
                 tally.Add(result.Rejections);
                 Remember(shard, result);
             }
@@ -149,7 +160,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
         }
 
-        return new WriteOutcome(accepted, histograms, tally.ToList(), unavailable);
+        return new WriteOutcome(accepted, histograms, exemplars, tally.ToList(), unavailable);
     }
 
     /// <summary>Gives the partitioner back.</summary>

@@ -5,9 +5,10 @@ namespace Metrics.Cluster;
 /// <summary>What became of one write request.</summary>
 /// <param name="Accepted">Samples that are durable, already known ones and native histograms included.</param>
 /// <param name="AcceptedHistograms">Of those, the native histograms.</param>
+/// <param name="AcceptedExemplars">Exemplars kept, already known ones included.</param>
 /// <param name="Rejections">Samples refused for good, one entry for each reason, with the first example.</param>
 /// <param name="Unavailable">Why some shard could not take its part, or null. The sender is to send the whole request again; what was taken is known then.</param>
-public sealed record WriteOutcome(int Accepted, int AcceptedHistograms, IReadOnlyList<Rejection> Rejections, ShardUnavailableException? Unavailable)
+public sealed record WriteOutcome(int Accepted, int AcceptedHistograms, int AcceptedExemplars, IReadOnlyList<Rejection> Rejections, ShardUnavailableException? Unavailable)
 {
     /// <summary>Samples refused for good, over all reasons.</summary>
     public int Rejected

@@ -34,6 +34,7 @@ internal static class LocalCluster
             BlockRange = from.BlockRange,
             OutOfOrderWindow = from.OutOfOrderWindow,
             MaxFuture = from.MaxFuture,
+            ExemplarsPerTenant = from.MaxExemplars,
             Archive = ArchiveOf(options),
         };
     }

@@ -41,6 +41,10 @@ public sealed class LocalStorageOptions
     [Setting("How far out of order a sample may be; 0 for not at all.", Min = "0", Max = "1y")]
     public TimeSpan OutOfOrderWindow { get; set; } = TimeSpan.FromMinutes(30);
 
+    /// <summary>The newest exemplars of a tenant that are kept, in memory and in the log. Prometheus's number.</summary>
+    [Setting("Exemplars kept of a tenant, the newest; 0 keeps none.", Min = "0", Max = "10000000")]
+    public int MaxExemplars { get; set; } = 100_000;
+
     /// <summary>How far ahead of this machine's clock a sample may be. Prometheus's and Mimir's ten minutes.</summary>
     [Setting("How far in the future a sample may be; 0 for any.", Min = "0", Max = "1y")]
     public TimeSpan MaxFuture { get; set; } = TimeSpan.FromMinutes(10);

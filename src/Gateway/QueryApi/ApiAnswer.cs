@@ -15,6 +15,15 @@ internal sealed class ApiAnswer(Func<PipeWriter, CancellationToken, ValueTask> w
     /// <summary>Done, and nothing to say: 204.</summary>
     public static ApiAnswer NoContent { get; } = Small(static _ => { });
 
+    /// <summary>The type of an answer that is text and has no envelope; null for JSON in one.</summary>
+    public string? ContentType { get; private init; }
+
+    /// <summary>The text.</summary>
+    public string Content { get; private init; } = "";
+
+    /// <summary>An answer that is text of another type than JSON.</summary>
+    public static ApiAnswer Text(string contentType, string content) => new(static (_, _) => ValueTask.CompletedTask) { ContentType = contentType, Content = content };
+
     /// <summary>An answer small enough to be written in one go.</summary>
     public static ApiAnswer Small(Action<PipeWriter> write) => new((writer, _) =>
     {

@@ -62,6 +62,13 @@ internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
             return;
         }
 
+        if (answer.ContentType is { } type)
+        {
+            context.Response.ContentType = type;
+            await context.Response.WriteAsync(answer.Content, context.RequestAborted);
+            return;
+        }
+
         using (answer)
         {
             await WriteAsync(context, 200, writer => Envelope.WriteSuccessAsync(writer, answer, context.RequestAborted));

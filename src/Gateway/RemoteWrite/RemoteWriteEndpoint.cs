@@ -70,7 +70,7 @@ internal sealed partial class RemoteWriteEndpoint(
 
     private Task AnswerAsync(HttpContext context, TenantId tenant, WriteOutcome outcome)
     {
-        SetWritten(context.Response.Headers, outcome.Accepted - outcome.AcceptedHistograms, outcome.AcceptedHistograms);
+        SetWritten(context.Response.Headers, outcome.Accepted - outcome.AcceptedHistograms, outcome.AcceptedHistograms, outcome.AcceptedExemplars);
         if (outcome.Rejections.Count == 0)
         {
             context.Response.StatusCode = StatusCodes.Status204NoContent;
@@ -85,17 +85,17 @@ internal sealed partial class RemoteWriteEndpoint(
         return PlainText.AnswerAsync(context, StatusCodes.Status400BadRequest, RejectionText.Of(outcome.Rejections, outcome.Accepted));
     }
 
-    private static void SetWritten(IHeaderDictionary headers, int samples, int histograms)
+    private static void SetWritten(IHeaderDictionary headers, int samples, int histograms, int exemplars)
     {
         headers["X-Prometheus-Remote-Write-Samples-Written"] = samples.ToString(CultureInfo.InvariantCulture);
         headers["X-Prometheus-Remote-Write-Histograms-Written"] = histograms.ToString(CultureInfo.InvariantCulture);
-        headers["X-Prometheus-Remote-Write-Exemplars-Written"] = "0";
+        headers["X-Prometheus-Remote-Write-Exemplars-Written"] = exemplars.ToString(CultureInfo.InvariantCulture);
     }
 
     private Task RefuseAsync(HttpContext context, int status, string message)
     {
         // Remote write 2.0 wants them with every answer: without them a sender takes us for a receiver of 1.0 that ignored what it did not know.
-        SetWritten(context.Response.Headers, 0, 0);
+        SetWritten(context.Response.Headers, 0, 0, 0);
         if (status == StatusCodes.Status503ServiceUnavailable)
         {
             context.Response.Headers.RetryAfter = retryAfter;

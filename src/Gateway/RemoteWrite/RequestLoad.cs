@@ -11,6 +11,9 @@ internal sealed class RequestLoad(RemoteWriteOptions options)
     /// <summary>A bucket's difference may come as one byte, and is eight in memory and in the log, whose records have a limit.</summary>
     private const long MaxBucketBytes = 64 * 1024 * 1024;
 
+    /// <summary>OpenMetrics's bound for the names and values of an exemplar's labels together.</summary>
+    private const int MaxExemplarCharacters = 128;
+
     private long samples;
     private long bucketBytes;
     private long labelBytes;
@@ -55,5 +58,16 @@ internal sealed class RequestLoad(RemoteWriteOptions options)
         }
 
         partitioner.Add(sample.TimestampMs, histogram);
+    }
+
+    /// <summary>Adds an exemplar to the series at hand; one whose labels are too long is dropped, as OpenMetrics says they may not be.</summary>
+    /// <exception cref="WriteRefusal">The request has too many.</exception>
+    public void AddExemplar(long timeMs, double value, LabelsBuilder labels, int characters, BatchPartitioner<RemoteWriteLabels> partitioner)
+    {
+        AddSamples(1);
+        if (characters <= MaxExemplarCharacters)
+        {
+            partitioner.AddExemplar(timeMs, value, labels.ToLabels());
+        }
     }
 }

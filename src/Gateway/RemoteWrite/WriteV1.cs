@@ -1,5 +1,6 @@
 using System.Text;
 using Metrics.Cluster;
+using Metrics.Model;
 using Metrics.Wire;
 
 namespace Metrics.Gateway.RemoteWrite;
@@ -54,6 +55,18 @@ internal static class WriteV1
             {
                 load.AddHistogram(sample, partitioner);
             }
+        }
+
+        foreach (var exemplar in view.Exemplars)
+        {
+            var exemplarLabels = new LabelsBuilder();
+            var characters = 0;
+            foreach (var label in exemplar.Labels)
+            {
+                characters += ExemplarLabels.Add(label, exemplarLabels);
+            }
+
+            load.AddExemplar(exemplar.TimestampMs, exemplar.Value, exemplarLabels, characters, partitioner);
         }
     }
 }

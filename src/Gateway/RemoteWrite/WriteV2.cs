@@ -65,6 +65,18 @@ internal static class WriteV2
         {
             load.AddHistogram(sample, partitioner);
         }
+
+        foreach (var exemplar in view.Exemplars)
+        {
+            var exemplarLabels = new LabelsBuilder();
+            var characters = 0;
+            foreach (var label in exemplar.Labels)
+            {
+                characters += ExemplarLabels.Add(label, exemplarLabels);
+            }
+
+            load.AddExemplar(exemplar.TimestampMs, exemplar.Value, exemplarLabels, characters, partitioner);
+        }
     }
 
     /// <summary>Writes the labels out; gives the value of the metric name.</summary>

@@ -63,14 +63,15 @@ internal sealed class TenantRuleAppender(ICluster cluster, TenantId id) : IRuleA
 
     private static void Add(BatchPartitioner<CanonicalLabels> partitioner, ReadOnlySpan<byte> labels, RuleWrite sample)
     {
-        if (sample.Histogram is not null)
-        {
-            partitioner.Reject(RejectReason.InvalidHistogram, 1, $"native histograms are not stored by rules: {sample.Labels}");
-            return;
-        }
-
         partitioner.BeginSeries(labels);
-        partitioner.Add(sample.TimeMs, sample.Value);
+        if (sample.Histogram is { } histogram)
+        {
+            partitioner.Add(sample.TimeMs, histogram);
+        }
+        else
+        {
+            partitioner.Add(sample.TimeMs, sample.Value);
+        }
     }
 
     private async ValueTask<TenantWriter> WriterAsync(CancellationToken cancellation)

@@ -1,8 +1,10 @@
 using Metrics.Cluster;
 using Metrics.Gateway.Admin;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Federation;
 using Metrics.Gateway.Health;
 using Metrics.Gateway.QueryApi;
+using Metrics.Gateway.RemoteRead;
 using Metrics.Gateway.RemoteWrite;
 using Metrics.Gateway.Rules;
 using Metrics.Gateway.Telemetry;
@@ -54,6 +56,9 @@ internal sealed class GatewayServer : IAsyncDisposable
             .. new QueryEndpoints(endpoint, cluster, execute, options.Query, gate, Instruments, time).Routes,
             .. new LabelEndpoints(endpoint, cluster).Routes,
             .. new MetadataEndpoint(endpoint, cluster).Routes,
+            .. new ExemplarsEndpoint(endpoint, cluster, engine.Parsing).Routes,
+            .. new RemoteReadEndpoint(cluster, tenants, options.RemoteWrite, options.Query, budget, gate).Routes,
+            .. new FederationEndpoint(endpoint, cluster, options.Query.LookbackDelta, time).Routes,
             .. new AdminEndpoints(endpoint, cluster, options.Http.AdminApi, app.Services.GetRequiredService<ILogger<AdminEndpoints>>()).Routes,
             .. new RuleEndpoints(endpoint, rules).Routes,
             .. new RuleConfigEndpoints(tenants, rules, options.Rules, engine.Parsing).Routes,

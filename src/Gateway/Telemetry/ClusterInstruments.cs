@@ -17,6 +17,8 @@ internal static class ClusterInstruments
         PerTenant(registry, cluster, "metrics_samples_appended_total", "counter", "Samples appended since the start, by tenant.", s => s.SamplesAppended);
         PerTenant(registry, cluster, "metrics_log_bytes", "gauge", "Bytes of the logs, by tenant.", s => s.LogBytes);
         PerTenant(registry, cluster, "metrics_blocks", "gauge", "Blocks, by tenant.", s => s.Blocks);
+        PerTenant(registry, cluster, "metrics_pending_blocks", "gauge", "Blocks that wait for their upload, by tenant.", s => s.PendingBlocks);
+        PerTenant(registry, cluster, "metrics_damaged_blocks", "gauge", "Blocks set aside because their bytes are wrong, by tenant.", s => s.DamagedBlocks);
     }
 
     private static void PerTenant(MetricRegistry registry, ICluster cluster, string name, string type, string help, Func<ShardStatistics, long> read) =>

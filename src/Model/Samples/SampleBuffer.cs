@@ -40,6 +40,12 @@ public sealed class SampleBuffer : IDisposable
     /// <summary>Start timestamps (Unix milliseconds, 0 = unknown); empty when none is known.</summary>
     public ReadOnlySpan<long> StartTimes => startTimes is null ? default : startTimes.AsSpan(0, Count);
 
+    /// <summary>Set where the float counter at hand was put together from windows with its resets added up: the value that it really had at the last sample. What is read after is compared with it.</summary>
+    public double? RawCounterAtEnd { get; set; }
+
+    /// <summary>Puts another float in the place of one.</summary>
+    public void Replace(int index, double value) => values[index] = value;
+
     /// <summary>Forgets all samples and keeps the columns.</summary>
     public void Clear()
     {
@@ -56,6 +62,7 @@ public sealed class SampleBuffer : IDisposable
         }
 
         Count = 0;
+        RawCounterAtEnd = null;
     }
 
     /// <summary>Appends a float sample. The time must exceed the last one.</summary>

@@ -15,6 +15,7 @@ public sealed class SampleBatch
     private uint[] series = new uint[1024];
     private long[] times = new long[1024];
     private double[] values = new double[1024];
+    private readonly List<BatchExemplar> exemplars = [];
     private FloatHistogram?[]? histograms;
     private int[] labelEnds = new int[16];
     private ulong[] hashes = new ulong[16];
@@ -41,6 +42,9 @@ public sealed class SampleBatch
     /// <summary>Per sample: the histogram, or null for a float; empty when all are floats.</summary>
     public ReadOnlySpan<FloatHistogram?> Histograms => HasHistograms ? histograms.AsSpan(0, Count) : default;
 
+    /// <summary>Exemplars of series in this batch.</summary>
+    public IReadOnlyList<BatchExemplar> Exemplars => exemplars;
+
     /// <summary>The number of label sets carried.</summary>
     public int NewSeriesCount { get; private set; }
 
@@ -50,6 +54,7 @@ public sealed class SampleBatch
         Count = 0;
         NewSeriesCount = 0;
         Incarnation = 0;
+        exemplars.Clear();
         if (HasHistograms)
         {
             Array.Clear(histograms!);
@@ -129,4 +134,14 @@ public sealed class SampleBatch
             Add(seriesRef, other.times[index], other.values[index]);
         }
     }
+
+    /// <summary>Adds an exemplar of a series given by reference, or by index with <see cref="NewSeriesFlag"/>.</summary>
+    public void AddExemplar(uint seriesRef, long timeMs, double value, Labels labels) => exemplars.Add(new BatchExemplar(seriesRef, timeMs, value, labels));
 }
+
+/// <summary>An exemplar on its way to a shard.</summary>
+/// <param name="Series">The series, as samples name it.</param>
+/// <param name="TimeMs">Unix milliseconds.</param>
+/// <param name="Value">What was measured.</param>
+/// <param name="Labels">Its own labels.</param>
+public readonly record struct BatchExemplar(uint Series, long TimeMs, double Value, Labels Labels);

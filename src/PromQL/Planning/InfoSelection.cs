@@ -77,7 +77,7 @@ internal sealed class InfoSelection
                     : (inner.OffsetMs + resolve(subquery.Offset), subquery.At);
         }
 
-        foreach (var child in Children(expression))
+        foreach (var child in expression is SubqueryExpr ? [] : ExpressionTree.Children(expression))
         {
             if (Find(child, resolve) is { } found)
             {
@@ -87,15 +87,4 @@ internal sealed class InfoSelection
 
         return null;
     }
-
-    private static IEnumerable<Expr> Children(Expr expression) => expression switch
-    {
-        ParenExpr paren => [paren.Inner],
-        UnaryExpr unary => [unary.Operand],
-        MatrixSelector matrix => [matrix.Selector],
-        AggregateExpr aggregate => aggregate.Parameter is null ? [aggregate.Inner] : [aggregate.Inner, aggregate.Parameter],
-        BinaryExpr binary => [binary.Left, binary.Right],
-        CallExpr call => call.Arguments,
-        _ => [],
-    };
 }

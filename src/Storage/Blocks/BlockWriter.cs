@@ -31,7 +31,7 @@ public sealed record BlockDescription
 /// <c>&lt;ulid&gt;.tmp</c>, <c>meta.json</c> last, and appears by one rename in <see cref="Finish"/>. Without <see cref="Finish"/>, <see cref="Dispose"/>
 /// removes the directory; after a crash <see cref="BlockSet"/> does. Not thread-safe.
 /// </remarks>
-public sealed class BlockWriter : IDisposable
+public sealed class BlockWriter : IChunkSink, IDisposable
 {
     /// <summary>What the name of an unfinished block ends with.</summary>
     public const string UnfinishedSuffix = ".tmp";

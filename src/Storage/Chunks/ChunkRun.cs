@@ -2,15 +2,22 @@ using Metrics.Model;
 
 namespace Metrics.Storage;
 
+/// <summary>Takes encoded chunks of one series, ascending in time.</summary>
+public interface IChunkSink
+{
+    /// <summary>Takes a chunk; the bytes are borrowed for the call.</summary>
+    void AddChunk(ChunkEncoding encoding, long firstMs, long lastMs, ReadOnlySpan<byte> data);
+}
+
 /// <summary>Encodes samples of one series, whatever their kinds, as a run of chunks. Reused; not thread-safe.</summary>
-internal sealed class ChunkRun(int chunkSamples)
+public sealed class ChunkRun(int chunkSamples)
 {
     private readonly HistogramChunkEncoder whole = new(ChunkEncoding.Histogram);
     private readonly HistogramChunkEncoder fractional = new(ChunkEncoding.FloatHistogram);
     private readonly byte[] scratch = new byte[XorChunk.MaxBytes(chunkSamples)];
 
     /// <summary>Adds the samples to the series at hand.</summary>
-    public void Write(SampleBuffer samples, BlockWriter to)
+    public void Write(SampleBuffer samples, IChunkSink to)
     {
         for (var at = 0; at < samples.Count;)
         {
@@ -18,7 +25,7 @@ internal sealed class ChunkRun(int chunkSamples)
         }
     }
 
-    private int WriteFloats(SampleBuffer samples, int from, BlockWriter to)
+    private int WriteFloats(SampleBuffer samples, int from, IChunkSink to)
     {
         var end = from;
         while (end < samples.Count && end - from < chunkSamples && !(samples.HasHistograms && samples.Histograms[end] is not null))
@@ -33,7 +40,7 @@ internal sealed class ChunkRun(int chunkSamples)
     }
 
     // A run of histograms of one kind; layouts and resets end chunks within it.
-    private int WriteHistograms(SampleBuffer samples, int from, BlockWriter to)
+    private int WriteHistograms(SampleBuffer samples, int from, IChunkSink to)
     {
         var encoder = HistogramChunkEncoder.HasWholeCounts(samples.Histograms[from]!) ? whole : fractional;
         var hint = samples.Histograms[from]!.CounterResetHint;

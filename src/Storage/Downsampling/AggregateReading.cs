@@ -59,6 +59,8 @@ public static class AggregateReading
                     break;
             }
         }
+
+        counter.Finish(into);
     }
 
     private static void AddAverages(SampleBuffer sums, SampleBuffer counts, SampleBuffer into)
@@ -76,14 +78,14 @@ public static class AggregateReading
         }
     }
 
-    /// <summary>Joins the counters of chunks into one that is never reset.</summary>
+    /// <summary>Joins the counters of chunks into one that is never reset. Histograms go by as they are: their chunks end where they are reset, which who reads them finds by comparing.</summary>
+    /// <remarks>As thanos-io/thanos, pkg/compact/downsample, ApplyCounterResetsSeriesIterator.</remarks>
     private sealed class CounterJoin
     {
         private long lastMs = long.MinValue;
         private double total;
         private double last;
-        private FloatHistogram? totalHistogram;
-        private FloatHistogram? lastHistogram;
+        private bool endsInFloat;
 
         public void Add(SampleBuffer chunk, TimeRange range, SampleBuffer into)
         {
@@ -92,40 +94,53 @@ public static class AggregateReading
                 var time = chunk.Times[i];
                 if (chunk.HasHistograms && chunk.Histograms[i] is { } histogram)
                 {
-                    if (time > lastMs)
-                    {
-                        totalHistogram = totalHistogram is null ? histogram.Copy()
-                            : (histogram.WithHint(CounterResetHint.Unknown) is var plain && plain.DetectReset(lastHistogram!) ? totalHistogram.Copy().Add(plain) : totalHistogram.Copy().Add(plain.Copy().Subtract(lastHistogram!)))
-                            .WithHint(CounterResetHint.Unknown);
-                        Emit(time, range, into, totalHistogram);
-                    }
-
-                    lastHistogram = histogram.WithHint(CounterResetHint.Unknown);
-                    lastMs = Math.Max(lastMs, time);
-                    continue;
+                    AddHistogram(time, histogram, range, into);
                 }
-
-                var value = chunk.Values[i];
-                if (time > lastMs)
+                else if (!double.IsNaN(chunk.Values[i]))
                 {
-                    total = lastMs == long.MinValue ? value : total + (value < last ? value : value - last);
-                    if (range.Contains(time))
-                    {
-                        into.Add(time, total);
-                    }
+                    AddFloat(time, chunk.Values[i], range, into);
                 }
-
-                // A sample at the time of the one before tells the raw value there, for the next chunk to be compared with.
-                last = value;
-                lastMs = Math.Max(lastMs, time);
             }
         }
 
-        private static void Emit(long time, TimeRange range, SampleBuffer into, FloatHistogram histogram)
+        /// <summary>Tells the buffer the raw value of the last sample, if it has it, for what is read after to be compared with.</summary>
+        public void Finish(SampleBuffer into)
         {
+            if (endsInFloat && into.Count > 0 && into.Times[^1] == lastMs)
+            {
+                into.RawCounterAtEnd = last;
+            }
+        }
+
+        private void AddHistogram(long time, FloatHistogram histogram, TimeRange range, SampleBuffer into)
+        {
+            if (time <= lastMs)
+            {
+                return;
+            }
+
+            (lastMs, endsInFloat) = (time, false);
             if (range.Contains(time))
             {
-                into.Add(time, histogram);
+                into.Add(time, histogram.WithHint(CounterResetHint.Unknown));
+            }
+        }
+
+        private void AddFloat(long time, double value, TimeRange range, SampleBuffer into)
+        {
+            if (time == lastMs && endsInFloat)
+            {
+                // A sample at the time of the one before tells the raw value there, for the next chunk to be compared with.
+                last = value;
+            }
+            else if (time > lastMs)
+            {
+                total = !endsInFloat ? value : total + (value < last ? value : value - last);
+                (last, lastMs, endsInFloat) = (value, time, true);
+                if (range.Contains(time))
+                {
+                    into.Add(time, total);
+                }
             }
         }
     }

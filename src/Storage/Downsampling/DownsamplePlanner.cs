@@ -6,7 +6,7 @@ public sealed record DownsamplingOptions
     /// <summary>Off when nobody asks for months.</summary>
     public bool Enabled { get; init; } = true;
 
-    /// <summary>The resolutions, and how wide a raw block must have become: five minutes from a day on, an hour from a week on. Thanos waits for 40 h and 10 d, the next widths of its own steps.</summary>
+    /// <summary>The resolutions, and how wide a raw block must have become, or else twice how old: five minutes from a day on, an hour from a week on. Thanos waits for 40 h and 10 d, the next widths of its own steps.</summary>
     public IReadOnlyList<(TimeSpan Resolution, TimeSpan From)> Steps { get; init; } = [(TimeSpan.FromMinutes(5), TimeSpan.FromDays(1)), (TimeSpan.FromHours(1), TimeSpan.FromDays(7))];
 }
 
@@ -27,7 +27,11 @@ public static class DownsamplePlanner
         {
             var resolutionMs = (long)resolution.TotalMilliseconds;
             var made = blocks.Where(b => b.ResolutionMs == resolutionMs).ToList();
-            foreach (var raw in blocks.Where(b => b.ResolutionMs == 0 && b.Meta.MaxTime - b.Meta.MinTime >= (long)from.TotalMilliseconds).OrderBy(b => b.Meta.MinTime))
+            var fromMs = (long)from.TotalMilliseconds;
+
+            // A series of blocks begins anywhere in a day, and may have gaps: what is old will not become wider, and must not expire without aggregates.
+            var settledMs = blocks.Select(b => b.Meta.MaxTime).DefaultIfEmpty().Max() - (2 * fromMs);
+            foreach (var raw in blocks.Where(b => b.ResolutionMs == 0 && (b.Meta.MaxTime - b.Meta.MinTime >= fromMs || b.Meta.MaxTime <= settledMs)).OrderBy(b => b.Meta.MinTime))
             {
                 var sources = Sources(raw);
                 var near = made.Where(raw.Overlaps).ToList();

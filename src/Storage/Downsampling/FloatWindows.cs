@@ -20,7 +20,7 @@ internal sealed class FloatWindows(long resolutionMs)
     private double max;
     private int count;
 
-    /// <summary>Reduces a run of samples without stale markers; gives the first and last time of the chunk.</summary>
+    /// <summary>Reduces a run of samples, none of them NaN; gives the first and last time of the chunk.</summary>
     public byte[] Reduce(ReadOnlySpan<long> sampleTimes, ReadOnlySpan<double> values, out long firstMs, out long lastMs)
     {
         times.Clear();

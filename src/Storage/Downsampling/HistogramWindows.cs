@@ -3,8 +3,8 @@ using Metrics.Model;
 
 namespace Metrics.Storage;
 
-/// <summary>Reduces native histograms to count, sum and counter a window, as chunks of aggregates. Layouts that change end a chunk.</summary>
-/// <remarks>As <see cref="FloatWindows"/>; there is no least or greatest of histograms.</remarks>
+/// <summary>Reduces native histograms to count, sum and counter a window, as chunks of aggregates. A layout that changes ends a chunk, and so does a reset.</summary>
+/// <remarks>As <see cref="FloatWindows"/>, but since no chunk has a reset inside, the counter of a window is its last histogram. There is no least or greatest of histograms.</remarks>
 internal sealed class HistogramWindows(long resolutionMs)
 {
     /// <summary>Reduces a run of histograms, none stale; gives the chunks with their first and last times.</summary>
@@ -14,7 +14,7 @@ internal sealed class HistogramWindows(long resolutionMs)
         for (var at = 0; at < samples.Count;)
         {
             var end = at + 1;
-            while (end < samples.Count && HaveOneLayout(samples[at].Histogram, samples[end].Histogram))
+            while (end < samples.Count && GoesOn(samples[end - 1].Histogram, samples[end].Histogram))
             {
                 end++;
             }
@@ -24,8 +24,12 @@ internal sealed class HistogramWindows(long resolutionMs)
         }
     }
 
+    private static bool GoesOn(FloatHistogram before, FloatHistogram now) => HaveOneLayout(before, now) && (IsGauge(now) || !now.DetectReset(before));
+
+    private static bool IsGauge(FloatHistogram histogram) => histogram.CounterResetHint == CounterResetHint.Gauge;
+
     private static bool HaveOneLayout(FloatHistogram a, FloatHistogram b) =>
-        a.Schema == b.Schema && a.ZeroThreshold == b.ZeroThreshold && a.CustomValues.AsSpan().SequenceEqual(b.CustomValues)
+        IsGauge(a) == IsGauge(b) && a.Schema == b.Schema && a.ZeroThreshold == b.ZeroThreshold && a.CustomValues.AsSpan().SequenceEqual(b.CustomValues)
         && a.PositiveSpans.AsSpan().SequenceEqual(b.PositiveSpans) && a.NegativeSpans.AsSpan().SequenceEqual(b.NegativeSpans);
 
     private (long FirstMs, long LastMs, byte[] Chunk) ReduceRun(ReadOnlySpan<(long TimeMs, FloatHistogram Histogram)> samples)
@@ -35,8 +39,6 @@ internal sealed class HistogramWindows(long resolutionMs)
         var sums = Begin();
         var counter = Begin();
         counter.TryAppend(samples[0].TimeMs, Gauge(samples[0].Histogram));
-        var total = samples[0].Histogram.Copy();
-        var last = samples[0].Histogram;
         var endMs = samples[^1].TimeMs;
         var windowMs = DownsampleWindow.End(samples[0].TimeMs, resolutionMs, endMs);
         FloatHistogram? sum = null;
@@ -50,7 +52,7 @@ internal sealed class HistogramWindows(long resolutionMs)
                 sums.TryAppend(windowMs, Gauge(sum!));
                 if (windowMs > samples[0].TimeMs)
                 {
-                    counter.TryAppend(windowMs, Gauge(total));
+                    counter.TryAppend(windowMs, Gauge(samples[i - 1].Histogram));
                 }
 
                 (sum, count) = (null, 0);
@@ -65,11 +67,6 @@ internal sealed class HistogramWindows(long resolutionMs)
             var now = samples[i].Histogram;
             sum = sum is null ? now.Copy() : sum.Add(now);
             count++;
-            if (i > 0)
-            {
-                total = now.DetectReset(last) ? total.Add(now) : total.Add(now.Copy().Subtract(last));
-                last = now;
-            }
         }
 
         var encodedCounts = new byte[XorChunk.MaxBytes(times.Count)];

@@ -2,7 +2,7 @@ using Metrics.Model;
 
 namespace Metrics.Storage;
 
-/// <summary>The samples of one series of a block after another, without stale markers and what was deleted: what there is to reduce. Reused; not thread-safe.</summary>
+/// <summary>The samples of one series of a block after another, without NaN, stale markers among them, and what was deleted: what there is to reduce, as Thanos does. Reused; not thread-safe.</summary>
 internal sealed class SeriesSamples : IDisposable
 {
     private readonly List<TimeRange> deleted = [];
@@ -30,7 +30,7 @@ internal sealed class SeriesSamples : IDisposable
         {
             var time = all.Times[i];
             var value = all.HasHistograms && all.Histograms[i] is { } histogram ? histogram.Sum : all.Values[i];
-            if (!StaleMarker.Is(value) && !deleted.Exists(d => d.Contains(time)))
+            if (!double.IsNaN(value) && !deleted.Exists(d => d.Contains(time)))
             {
                 spare.AddFrom(all, i);
             }

@@ -68,6 +68,9 @@ public sealed class HeadView : IDisposable
         return Texts(values);
     }
 
+    /// <summary>The labels of a series, or null when it is not known any more.</summary>
+    public Labels? FindLabels(uint reference) => Head.IsKnown(reference) ? Head.LabelsOf(reference) : null;
+
     /// <summary>Shows every known series, whether it holds samples or not, in order of references.</summary>
     public void VisitSeries(Action<uint, Labels> visit)
     {

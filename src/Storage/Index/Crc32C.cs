@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace Metrics.Storage;
 
 /// <summary>CRC-32 with the Castagnoli polynomial, as every section of a block carries it.</summary>
-internal static class Crc32C
+public static class Crc32C
 {
     /// <summary>The checksum of bytes.</summary>
     public static uint Of(ReadOnlySpan<byte> bytes) => Finish(Append(Start, bytes));

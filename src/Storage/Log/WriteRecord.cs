@@ -13,7 +13,11 @@ public sealed class WriteRecord
     /// <summary>The type byte of a batch with native histograms among its samples.</summary>
     public const byte HistogramBatchType = 2;
 
+    /// <summary>Set beside the type when exemplars follow it.</summary>
+    public const byte ExemplarFlag = 0x80;
+
     private readonly List<(int Sample, FloatHistogram Histogram)> histograms = [];
+    private readonly List<Exemplar> exemplars = [];
 
     private byte[] series = new byte[1024];
     private int seriesBytes;
@@ -32,14 +36,18 @@ public sealed class WriteRecord
     public long NewestMs { get; private set; } = long.MinValue;
 
     /// <summary>True when there is nothing to log.</summary>
-    public bool IsEmpty => SeriesCount == 0 && SampleCount == 0;
+    public bool IsEmpty => SeriesCount == 0 && SampleCount == 0 && exemplars.Count == 0;
 
     /// <summary>Forgets everything.</summary>
     public void Clear()
     {
         (SeriesCount, SampleCount, seriesBytes, NewestMs) = (0, 0, 0, long.MinValue);
         histograms.Clear();
+        exemplars.Clear();
     }
+
+    /// <summary>Adds an exemplar that was taken.</summary>
+    public void AddExemplar(in Exemplar exemplar) => exemplars.Add(exemplar);
 
     /// <summary>Adds a series that got its reference now.</summary>
     public void AddSeries(uint reference, ReadOnlySpan<byte> canonicalLabels)
@@ -84,7 +92,7 @@ public sealed class WriteRecord
     /// <summary>The bytes to log, valid until the next call.</summary>
     public ReadOnlySpan<byte> Encode()
     {
-        var most = 1 + (3 * Varint.MaxBytes) + LoggedHistograms.MaxBytes(histograms) + seriesBytes + (SampleCount * (5 + (2 * Varint.MaxBytes) + sizeof(double)));
+        var most = 1 + (3 * Varint.MaxBytes) + LoggedHistograms.MaxBytes(histograms) + LoggedExemplars.MaxBytes(exemplars) + seriesBytes + (SampleCount * (5 + (2 * Varint.MaxBytes) + sizeof(double)));
         if (encoded.Length < most)
         {
             encoded = new byte[most + (most / 2)];
@@ -93,6 +101,12 @@ public sealed class WriteRecord
         var to = encoded.AsSpan();
         to[0] = histograms.Count == 0 ? BatchType : HistogramBatchType;
         var at = 1;
+        if (exemplars.Count > 0)
+        {
+            to[0] |= ExemplarFlag;
+            at += LoggedExemplars.Write(to[at..], exemplars);
+        }
+
         at += histograms.Count == 0 ? 0 : LoggedHistograms.Write(to[at..], histograms);
         at += Varint.Write(to[at..], (ulong)SeriesCount);
         series.AsSpan(0, seriesBytes).CopyTo(to[at..]);
@@ -154,6 +168,9 @@ public interface IWriteRecordVisitor
 
     /// <summary>A native histogram.</summary>
     void Sample(uint reference, long timeMs, FloatHistogram histogram);
+
+    /// <summary>An exemplar; after the series and samples of its record.</summary>
+    void Exemplar(in Exemplar exemplar);
 }
 
 /// <summary>Reads records that <see cref="WriteRecord"/> wrote.</summary>
@@ -164,7 +181,8 @@ public static class WriteRecordReader
     public static void Read<TVisitor>(ReadOnlySpan<byte> payload, TVisitor visitor)
         where TVisitor : IWriteRecordVisitor
     {
-        if (payload.IsEmpty || payload[0] is not (WriteRecord.BatchType or WriteRecord.HistogramBatchType))
+        var type = payload.IsEmpty ? 0 : payload[0] & ~WriteRecord.ExemplarFlag;
+        if (type is not (WriteRecord.BatchType or WriteRecord.HistogramBatchType))
         {
             throw new InvalidDataException($"a log record of type {(payload.IsEmpty ? "none" : payload[0])}; known are {WriteRecord.BatchType} and {WriteRecord.HistogramBatchType}");
         }
@@ -172,8 +190,13 @@ public static class WriteRecordReader
         try
         {
             var rest = payload[1..];
-            var histograms = payload[0] == WriteRecord.HistogramBatchType ? LoggedHistograms.Read(ref rest) : [];
+            var exemplars = (payload[0] & WriteRecord.ExemplarFlag) != 0 ? LoggedExemplars.Read(ref rest) : [];
+            var histograms = type == WriteRecord.HistogramBatchType ? LoggedHistograms.Read(ref rest) : [];
             ReadBatch(rest, histograms, visitor);
+            foreach (var exemplar in exemplars)
+            {
+                visitor.Exemplar(exemplar);
+            }
         }
         catch (Exception e) when (e is FormatException or ArgumentOutOfRangeException or OverflowException)
         {

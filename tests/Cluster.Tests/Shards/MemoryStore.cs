@@ -115,6 +115,8 @@ internal sealed class MemoryStore(MemoryDisk disk, List<(Labels Labels, long Tim
 
     public IReadOnlyList<DamagedBlock> Damaged => [];
 
+    public IEnumerable<(Labels Series, Metrics.Storage.Exemplar Exemplar)> Exemplars(TimeRange range) => [];
+
     public void Maintain(CancellationToken cancellation)
     {
     }

@@ -173,6 +173,26 @@ public sealed class ShardStoreTests : IDisposable
         Assert.Contains(Read(store).Keys, k => k.Time == now - (2 * RangeMs));
     }
 
+    [Fact]
+    public async Task ADamagedCopyOfTheManifestIsReplacedByTheOneInTheBucket()
+    {
+        var folder = Folder(0);
+        await using (var store = Open(folder))
+        {
+            await AppendAsync(store, [("a", 0, 1), ("b", RangeMs, 2)]);
+            store.CutAll(CancellationToken.None);
+            await store.ArchiveAsync(CancellationToken.None);
+            await AppendAsync(store, [("a", 2 * RangeMs, 3)]);
+        }
+
+        File.WriteAllText(Path.Combine(folder, "shard", ManifestFile.CopyName), "{\"version\":1,");
+        await using (var again = Open(folder))
+        {
+            Assert.Equal(3, Read(again).Count);
+            Assert.Contains("the copy of the manifest is damaged", Assert.Single(reports), StringComparison.Ordinal);
+        }
+    }
+
     private static SampleBatch Batch(List<(string Name, long Time, double Value)> samples)
     {
         var batch = new SampleBatch();

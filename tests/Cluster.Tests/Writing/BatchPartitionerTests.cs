@@ -15,7 +15,7 @@ public sealed class BatchPartitionerTests
         for (var round = 1; round <= 3; round++)
         {
             var outcome = await Write([.. Enumerable.Range(0, 100).Select(i => (PairLabels.Encode(("__name__", "m"), ("i", $"{i}")), (long)round, (double)i))]);
-            Assert.Equal(new WriteOutcome(100, 0, [], null), outcome with { Rejections = [] });
+            Assert.Equal(new WriteOutcome(100, 0, 0, [], null), outcome with { Rejections = [] });
             Assert.Empty(outcome.Rejections);
             Assert.Equal(100, tenant.LabelSetsCarried);
         }

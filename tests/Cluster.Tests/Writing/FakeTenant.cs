@@ -43,6 +43,10 @@ internal sealed class FakeShard(ShardId id) : IShard
 
     public List<(string Labels, long Time, double Value)> Samples { get; } = [];
 
+    public IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation) => AsyncEnumerable.Empty<RawSeries>();
+
+    public ValueTask<IReadOnlyList<SeriesExemplars>> ExemplarsAsync(LabelQuery query, CancellationToken cancellation) => ValueTask.FromResult<IReadOnlyList<SeriesExemplars>>([]);
+
     public ShardStatistics Statistics => default;
 
     public ValueTask FlushAsync(CancellationToken cancellation) => default;

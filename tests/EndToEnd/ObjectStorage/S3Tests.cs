@@ -34,11 +34,11 @@ public sealed class S3Tests(CephServer ceph) : IDisposable
         }
 
         using var other = await StartAsync("second", config);
-        AssertEqual(before.Where(s => !s.Key.Contains("__name__=m9", StringComparison.Ordinal)).ToDictionary(), await AllAsync(other));
+        AssertEqual(before.Where(s => !IsDeleted(s.Key)).ToDictionary(), await AllAsync(other));
         var names = await other.GetAsync("api/v1/label/n/values?match[]=m3");
         Assert.Equal(20, names.GetProperty("data").GetArrayLength());
         await WriteAsync(other, Minutes, Minutes + 5);
-        Assert.Equal((before.Count - 20) * (Minutes + 5), (await AllAsync(other)).Where(s => !s.Key.Contains("__name__=m9", StringComparison.Ordinal)).Sum(s => s.Value[0].Item2));
+        Assert.Equal((before.Count - 20) * (Minutes + 5), (await AllAsync(other)).Where(s => !IsDeleted(s.Key)).Sum(s => s.Value[0].Item2));
     }
 
     [Fact]
@@ -92,7 +92,10 @@ public sealed class S3Tests(CephServer ceph) : IDisposable
     }
 
     private async Task<Dictionary<string, List<(double, double)>>> AllAsync(MetricsServer server) =>
-        PrometheusApi.Points(await PrometheusApi.QueryAsync(server.Http, server.Address, "label_replace(count_over_time({n=~\".+\"}[6h]), \"__name__\", \"$1\", \"__name__\", \"(.*)\")", (start / 1000.0) + (5.9 * 3600)));
+        PrometheusApi.Points(await PrometheusApi.QueryAsync(server.Http, server.Address, "count_over_time({n=~\".+\"}[6h])", (start / 1000.0) + (5.9 * 3600)));
+
+    // m9 has the series whose number ends in 9.
+    private static bool IsDeleted(string key) => key.EndsWith('9');
 
     private static void AssertEqual(Dictionary<string, List<(double, double)>> want, Dictionary<string, List<(double, double)>> got)
     {

@@ -1,0 +1,168 @@
+using System.Buffers.Binary;
+using Metrics.Cluster;
+using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Health;
+using Metrics.Gateway.QueryApi;
+using Metrics.Gateway.RemoteWrite;
+using Metrics.Gateway.Server;
+using Metrics.Gateway.Tenancy;
+using Metrics.Model;
+using Metrics.Storage;
+using Metrics.Wire;
+
+namespace Metrics.Gateway.RemoteRead;
+
+/// <summary><c>/api/v1/read</c>: raw samples for another Prometheus, in one message or as a stream of chunks.</summary>
+internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenants, RemoteWriteOptions bodies, QueryOptions options, ByteBudget budget, ConcurrencyGate gate)
+{
+    /// <summary>Prometheus's bound for the bytes of one message of a stream.</summary>
+    private const int FrameBytes = 1024 * 1024;
+
+    private const int ChunkSamples = 120;
+
+    /// <summary>The routes.</summary>
+    public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Post, "/api/v1/read", "read", AnswerAsync)];
+
+    private async Task AnswerAsync(HttpContext context)
+    {
+        try
+        {
+            if (!cluster.Progress.IsReady)
+            {
+                throw WriteRefusal.Busy(HealthEndpoints.Describe(cluster.Progress));
+            }
+
+            if (!tenants.TryResolve(context.Request.Headers, out var id, out var status, out var error))
+            {
+                throw new WriteRefusal(status, error);
+            }
+
+            var request = await ReadAsync(context);
+            await gate.EnterAsync(context.RequestAborted);
+            try
+            {
+                await AnswerAsync(context, await cluster.FindTenantAsync(id, context.RequestAborted), request);
+            }
+            finally
+            {
+                gate.Leave();
+            }
+        }
+        catch (WriteRefusal e)
+        {
+            await PlainText.AnswerAsync(context, e.Status, e.Message + "\n");
+        }
+        catch (FormatException e)
+        {
+            await PlainText.AnswerAsync(context, StatusCodes.Status400BadRequest, e.Message + "\n");
+        }
+        catch (ApiException e)
+        {
+            await PlainText.AnswerAsync(context, e.Status, e.Message + "\n");
+        }
+        catch (ShardUnavailableException e) when (!context.Response.HasStarted)
+        {
+            await PlainText.AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, e.Message + "\n");
+        }
+    }
+
+    private async Task<ReadRequest> ReadAsync(HttpContext context)
+    {
+        using var body = new WriteBody(budget, bodies);
+        await body.ReadAsync(context.Request, context.RequestAborted);
+        body.Decompress();
+        return ReadRequest.Read(body.Message.Span);
+    }
+
+    private Task AnswerAsync(HttpContext context, ITenant? tenant, ReadRequest request) =>
+        request.Response == ReadResponseType.StreamedXorChunks ? StreamAsync(context, tenant, request) : AnswerWholeAsync(context, tenant, request);
+
+    private async Task AnswerWholeAsync(HttpContext context, ITenant? tenant, ReadRequest request)
+    {
+        using var answer = new ReadResponseWriter();
+        long samples = 0;
+        foreach (var query in request.Queries)
+        {
+            answer.BeginResult();
+            if (tenant is not null)
+            {
+                await foreach (var series in TenantSeries.ReadAsync(tenant, query.Matchers, query.Range, context.RequestAborted))
+                {
+                    samples += series.Samples.Count;
+                    if (samples > options.MaxSamples)
+                    {
+                        throw new WriteRefusal(StatusCodes.Status400BadRequest, $"exceeded sample limit ({options.MaxSamples}): ask for less, or accept STREAMED_XOR_CHUNKS");
+                    }
+
+                    answer.AddSeries(series.Labels, series.Samples);
+                }
+            }
+
+            answer.EndResult();
+        }
+
+        var compressed = new byte[SnappyEncoder.MaxEncodedLength(answer.Written.Length)];
+        var length = SnappyEncoder.Encode(answer.Written, compressed);
+        context.Response.ContentType = "application/x-protobuf";
+        context.Response.Headers.ContentEncoding = "snappy";
+        await context.Response.Body.WriteAsync(compressed.AsMemory(0, length), context.RequestAborted);
+    }
+
+    private static async Task StreamAsync(HttpContext context, ITenant? tenant, ReadRequest request)
+    {
+        context.Response.ContentType = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse";
+        using var frame = new ChunkFrame();
+        var encoder = new ChunkRun(ChunkSamples);
+        for (var query = 0; query < request.Queries.Count; query++)
+        {
+            if (tenant is null)
+            {
+                continue;
+            }
+
+            await foreach (var series in TenantSeries.ReadAsync(tenant, request.Queries[query].Matchers, request.Queries[query].Range, context.RequestAborted))
+            {
+                frame.Chunks.Clear();
+                encoder.Write(series.Samples, frame);
+                for (var at = 0; at < frame.Chunks.Count;)
+                {
+                    at = frame.Write(series.Labels, query, at, context.Response.BodyWriter);
+                    await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+                }
+            }
+        }
+    }
+
+    /// <summary>Collects the chunks of a series and writes them as messages, each with its size and checksum before it.</summary>
+    private sealed class ChunkFrame : IChunkSink, IDisposable
+    {
+        private readonly ReadResponseWriter message = new();
+
+        public List<BlockChunk> Chunks { get; } = [];
+
+        public void AddChunk(ChunkEncoding encoding, long firstMs, long lastMs, ReadOnlySpan<byte> data) => Chunks.Add(new BlockChunk(encoding, firstMs, lastMs, data.ToArray()));
+
+        /// <summary>Writes chunks from one on, as many as fit; gives the first left over.</summary>
+        public int Write(Labels labels, int query, int from, System.Buffers.IBufferWriter<byte> to)
+        {
+            message.BeginChunked(labels);
+            var at = from;
+            while (at < Chunks.Count && (at == from || message.Written.Length + Chunks[at].Data.Length + 64 < FrameBytes))
+            {
+                message.AddChunk((byte)Chunks[at].Encoding, Chunks[at].MinMs, Chunks[at].MaxMs, Chunks[at].Data.Span);
+                at++;
+            }
+
+            message.EndChunked(query);
+            var written = message.Written;
+            var span = to.GetSpan(written.Length + Varint.MaxBytes + sizeof(uint));
+            var length = Varint.Write(span, (ulong)written.Length);
+            BinaryPrimitives.WriteUInt32BigEndian(span[length..], Crc32C.Of(written));
+            written.CopyTo(span[(length + sizeof(uint))..]);
+            to.Advance(length + sizeof(uint) + written.Length);
+            return at;
+        }
+
+        public void Dispose() => message.Dispose();
+    }
+}

@@ -1,0 +1,44 @@
+using System.Runtime.CompilerServices;
+using Metrics.Cluster;
+using Metrics.Model;
+
+namespace Metrics.Gateway.RemoteRead;
+
+/// <summary>The raw series of a tenant, its shards' streams merged by labels: a shard's are in order, and no series is in two.</summary>
+internal static class TenantSeries
+{
+    /// <summary>Reads matching series, ascending by labels; each lasts until the next.</summary>
+    /// <exception cref="ShardUnavailableException">A shard can't be read.</exception>
+    public static async IAsyncEnumerable<RawSeries> ReadAsync(ITenant tenant, IReadOnlyList<Matcher> matchers, TimeRange range, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var streams = new List<IAsyncEnumerator<RawSeries>>();
+        try
+        {
+            var waiting = new PriorityQueue<IAsyncEnumerator<RawSeries>, Labels>();
+            foreach (var shard in tenant.Shards)
+            {
+                streams.Add(shard.ReadAsync(matchers, range, cancellation).GetAsyncEnumerator(cancellation));
+                if (await streams[^1].MoveNextAsync())
+                {
+                    waiting.Enqueue(streams[^1], streams[^1].Current.Labels);
+                }
+            }
+
+            while (waiting.TryDequeue(out var first, out _))
+            {
+                yield return first.Current;
+                if (await first.MoveNextAsync())
+                {
+                    waiting.Enqueue(first, first.Current.Labels);
+                }
+            }
+        }
+        finally
+        {
+            foreach (var stream in streams)
+            {
+                await stream.DisposeAsync();
+            }
+        }
+    }
+}
