@@ -120,6 +120,7 @@ internal sealed partial class ShardArchive
         try
         {
             var reader = block.Reader();
+            using var reading = reader.Hold();
             using var all = new PostingsBuffer();
             reader.Index.AddAll(all);
             var entry = new SeriesEntry();

@@ -14,12 +14,14 @@ public sealed class BlockReader : IDisposable
     public const string IndexFileName = "index";
 
     private readonly ChunkSegments segments;
+    private readonly IBlockFiles files;
     private int references = 1;
     private int disposed;
 
-    private BlockReader(string directory, BlockMeta meta, IndexReader index, ChunkSegments segments, Tombstones tombstones)
+    private BlockReader(string directory, BlockMeta meta, IBlockFiles files, IndexReader index, ChunkSegments segments, Tombstones tombstones)
     {
         DirectoryPath = directory;
+        this.files = files;
         Meta = meta;
         Index = index;
         this.segments = segments;
@@ -43,6 +45,9 @@ public sealed class BlockReader : IDisposable
 
     /// <summary>Bytes of index and chunks.</summary>
     public long Length => Index.Length + segments.Length;
+
+    /// <summary>True when nobody reads the block at this moment.</summary>
+    internal bool IsIdle => Volatile.Read(ref references) <= 1;
 
     /// <summary>Opens a block directory.</summary>
     /// <exception cref="InvalidDataException">The block is damaged; the message names file, offset and reason.</exception>
@@ -81,7 +86,7 @@ public sealed class BlockReader : IDisposable
         try
         {
             FileSeals.CheckIndex(file, meta.Metrics?.Seal);
-            return new BlockReader(where, meta, index, ChunkSegments.Open(files), tombstones);
+            return new BlockReader(where, meta, files, index, ChunkSegments.Open(files), tombstones);
         }
         catch
         {
@@ -99,7 +104,8 @@ public sealed class BlockReader : IDisposable
         Acquire();
         try
         {
-            var found = new BlockSeriesSet(this, range, aggregate);
+            using var waiting = ReadCancellation.Begin(cancellation);
+            var found = new BlockSeriesSet(this, range, aggregate, cancellation);
             if (!range.IsEmpty && Range.Overlaps(range))
             {
                 using var postings = new PostingsBuffer();
@@ -117,7 +123,7 @@ public sealed class BlockReader : IDisposable
     }
 
     /// <summary>The names of labels of matching series, ascending by bytes; none when the block lies outside the range. Reads the index alone.</summary>
-    public IReadOnlyList<string> LabelNames(IReadOnlyList<Matcher> matchers, TimeRange range)
+    public IReadOnlyList<string> LabelNames(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation = default)
     {
         if (!Range.Overlaps(range))
         {
@@ -125,6 +131,7 @@ public sealed class BlockReader : IDisposable
         }
 
         using var held = Hold();
+        using var waiting = ReadCancellation.Begin(cancellation);
         if (matchers.Count == 0)
         {
             return [.. Index.LabelNames.Select(Encoding.UTF8.GetString)];
@@ -134,6 +141,7 @@ public sealed class BlockReader : IDisposable
         PostingsSelection.Select(Index, matchers, postings);
         var names = new SymbolInterner();
         var entry = new SeriesEntry();
+        Index.PrefetchSeries(postings.Items, ReadCancellation.Current);
         foreach (var series in postings.Items)
         {
             Index.ReadSeries(series, entry);
@@ -147,7 +155,7 @@ public sealed class BlockReader : IDisposable
     }
 
     /// <summary>The values of a label of matching series, ascending by bytes; none when the block lies outside the range. Reads the index alone.</summary>
-    public IReadOnlyList<string> LabelValues(string name, IReadOnlyList<Matcher> matchers, TimeRange range)
+    public IReadOnlyList<string> LabelValues(string name, IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation = default)
     {
         if (name.Length == 0 || !Range.Overlaps(range))
         {
@@ -155,6 +163,7 @@ public sealed class BlockReader : IDisposable
         }
 
         using var held = Hold();
+        using var waiting = ReadCancellation.Begin(cancellation);
         using var collector = new ValueCollector(Index, matchers);
         Index.VisitValues(Encoding.UTF8.GetBytes(name), collector);
         return collector.Values;
@@ -185,10 +194,15 @@ public sealed class BlockReader : IDisposable
 
     internal void Release()
     {
-        if (Interlocked.Decrement(ref references) == 0)
+        switch (Interlocked.Decrement(ref references))
         {
-            Index.Dispose();
-            segments.Dispose();
+            case 0:
+                Index.Dispose();
+                segments.Dispose();
+                break;
+            case 1:
+                files.OnIdle();
+                break;
         }
     }
 

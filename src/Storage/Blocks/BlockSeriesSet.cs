@@ -4,7 +4,7 @@ using Metrics.Model;
 namespace Metrics.Storage;
 
 /// <summary>What a selection found in a block: labels and chunk places in memory, samples decoded on demand.</summary>
-internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggregate aggregate) : ISeriesSet
+internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggregate aggregate, CancellationToken reading) : ISeriesSet
 {
     private const int SeriesBetweenCancellationChecks = 1024;
 
@@ -62,6 +62,7 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggrega
     public void Read(int index, SampleBuffer into)
     {
         ObjectDisposedException.ThrowIf(disposed != 0, this);
+        using var waiting = ReadCancellation.Begin(reading);
         var one = series[index];
         var own = CollectionsMarshal.AsSpan(chunks).Slice(one.FirstChunk, one.ChunkCount);
         if (block.Meta.Thanos is { Downsample.Resolution: > 0 })

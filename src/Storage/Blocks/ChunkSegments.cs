@@ -97,6 +97,31 @@ internal sealed class ChunkSegments : IDisposable
         }
 
         var file = segments[(int)segment];
+        try
+        {
+            return ReadOnce(file, offset, out encoding, out _);
+        }
+        catch (InvalidDataException) when (file.IsRemote)
+        {
+            if (file.Refetched() is not { } source)
+            {
+                throw;
+            }
+
+            var data = ReadOnce(source, offset, out encoding, out var end);
+            source.Mend(offset, (int)(end - offset));
+            return data;
+        }
+    }
+
+    /// <summary>A message's words for the place of a chunk.</summary>
+    public string Describe(ulong reference) => $"{segments[(int)(reference >> 32)].Name}: offset {(uint)reference}";
+
+    /// <summary>Unmaps the segments.</summary>
+    public void Dispose() => segments.ForEach(f => f.Dispose());
+
+    private static ReadOnlySpan<byte> ReadOnce(IBlockFile file, long offset, out ChunkEncoding encoding, out long end)
+    {
         if (offset < HeaderBytes || offset >= file.Length)
         {
             BlockDamage.Throw(file.Name, offset, $"a chunk would start outside the file of {file.Length} bytes");
@@ -123,14 +148,9 @@ internal sealed class ChunkSegments : IDisposable
         }
 
         encoding = (ChunkEncoding)body[0];
+        end = bodyAt + bytes.Length;
         return body[1..];
     }
-
-    /// <summary>A message's words for the place of a chunk.</summary>
-    public string Describe(ulong reference) => $"{segments[(int)(reference >> 32)].Name}: offset {(uint)reference}";
-
-    /// <summary>Unmaps the segments.</summary>
-    public void Dispose() => segments.ForEach(f => f.Dispose());
 
     private static string PathOf(int segment) => $"{DirectoryName}/{FileName(segment)}";
 

@@ -6,6 +6,7 @@ namespace Metrics.Storage;
 internal sealed class BlockCursor : IDisposable
 {
     private readonly PostingsBuffer series = new();
+    private readonly IDisposable held;
     private int next;
 
     public BlockCursor(MergeInput input, int order)
@@ -13,8 +14,17 @@ internal sealed class BlockCursor : IDisposable
         Input = input;
         Order = order;
 
-        // An index holds its series in label order, so their references ascend with it.
-        input.Block.Index.AddAll(series);
+        held = input.Block.Hold();
+        try
+        {
+            // An index holds its series in label order, so their references ascend with it.
+            input.Block.Index.AddAll(series);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>What is walked.</summary>
@@ -65,6 +75,10 @@ internal sealed class BlockCursor : IDisposable
         }
     }
 
-    /// <summary>Gives the buffers back.</summary>
-    public void Dispose() => series.Dispose();
+    /// <summary>Gives the buffers back, and lets go of the block.</summary>
+    public void Dispose()
+    {
+        series.Dispose();
+        held.Dispose();
+    }
 }

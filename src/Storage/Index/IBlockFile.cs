@@ -22,6 +22,21 @@ public interface IBlockFile : IDisposable
     void Prefetch(IReadOnlyList<FileRange> ranges, CancellationToken cancellation)
     {
     }
+
+    /// <summary>Says that a range was verified once for all and will be read without a checksum, so that it must not be fetched anew while the file is open.</summary>
+    void Keep(long offset, long length)
+    {
+    }
+
+    /// <summary>The same file as its source has it, past what is kept of it here; null when this is the source.</summary>
+    IRefetchedFile? Refetched() => null;
+}
+
+/// <summary>A file read past the cache, for bytes that did not verify: they may have gone wrong on the way or on the local disk.</summary>
+public interface IRefetchedFile : IBlockFile
+{
+    /// <summary>Puts a range that was read here, and verified, in the place of what is kept.</summary>
+    void Mend(long offset, int length);
 }
 
 /// <summary>A range of a file.</summary>
@@ -72,6 +87,11 @@ internal interface IBlockFiles
 
     /// <summary>Opens a file by its path inside the block; null when there is none.</summary>
     IBlockFile? Open(string path);
+
+    /// <summary>Is told when the last reader of the open block is gone.</summary>
+    void OnIdle()
+    {
+    }
 }
 
 /// <summary>The files of a block in a local directory, mapped.</summary>

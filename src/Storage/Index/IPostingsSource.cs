@@ -21,6 +21,14 @@ public interface IPostingsSource
     /// <summary>Appends the references in a list whose handle this source gave out.</summary>
     void AddList(long list, PostingsBuffer into);
 
+    /// <summary>True when lists may have to be fetched from afar, so that <see cref="PrefetchLists"/> pays.</summary>
+    bool IsRemote => false;
+
+    /// <summary>Is told which lists will be asked for next, in any order; a source that fetches from afar does so side by side.</summary>
+    void PrefetchLists(ReadOnlySpan<long> lists)
+    {
+    }
+
     /// <summary>Shows each value of a label name once, with the handle of its list, until the visitor returns false. Any order.</summary>
     void VisitValues(ReadOnlySpan<byte> name, ILabelValueVisitor visitor);
 }

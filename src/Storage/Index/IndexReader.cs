@@ -13,6 +13,9 @@ public sealed class IndexReader : IPostingsSource, IDisposable
     /// <summary>What a series entry is taken to have: labels are numbers of symbols, and a day of chunks takes a few hundred bytes.</summary>
     private const int UsualEntryBytes = 512;
 
+    /// <summary>The most that is fetched ahead of reading; the rest is fetched when it is read.</summary>
+    private const long MostAhead = 256L * 1024 * 1024;
+
     private readonly IBlockFile file;
     private readonly SymbolReader symbols;
     private readonly PostingsTable table;
@@ -120,6 +123,49 @@ public sealed class IndexReader : IPostingsSource, IDisposable
         }
     }
 
+    /// <inheritdoc/>
+    public bool IsRemote => file.IsRemote;
+
+    /// <inheritdoc/>
+    /// <remarks>Two rounds: where the lists begin, which tells their lengths and holds most of them whole, and the rest of those that are long.</remarks>
+    public void PrefetchLists(ReadOnlySpan<long> lists)
+    {
+        if (!IsRemote || lists.IsEmpty)
+        {
+            return;
+        }
+
+        var ascending = lists.ToArray();
+        Array.Sort(ascending);
+        var heads = new FileRanges();
+        foreach (var list in ascending)
+        {
+            if (list >= IndexFormat.HeaderBytes && list <= file.Length - 8)
+            {
+                heads.Add(list, 8);
+            }
+        }
+
+        file.Prefetch(heads.Items, ReadCancellation.Current);
+        var bodies = new FileRanges();
+        foreach (var list in ascending)
+        {
+            if (list < IndexFormat.HeaderBytes || list > file.Length - 8 || bodies.Bytes >= MostAhead)
+            {
+                continue;
+            }
+
+            // A damaged length is for the reading to tell.
+            var length = BinaryPrimitives.ReadUInt32BigEndian(file.Range(list, 4));
+            if (length <= file.Length - list - 8)
+            {
+                bodies.Add(list, 8L + length);
+            }
+        }
+
+        file.Prefetch(bodies.Items, ReadCancellation.Current);
+    }
+
     /// <summary>Fetches series entries that will be read, when the file is far away.</summary>
     internal void PrefetchSeries(ReadOnlySpan<uint> references, CancellationToken cancellation)
     {
@@ -131,6 +177,11 @@ public sealed class IndexReader : IPostingsSource, IDisposable
         var ranges = new FileRanges();
         foreach (var reference in references)
         {
+            if (ranges.Bytes >= MostAhead)
+            {
+                break;
+            }
+
             ranges.Add((long)reference * IndexFormat.SeriesAlignment, UsualEntryBytes);
         }
 

@@ -12,6 +12,25 @@ internal static class IndexSections
     /// <param name="what">What messages call the section.</param>
     public static ReadOnlySpan<byte> Read(IBlockFile file, long offset, string what)
     {
+        try
+        {
+            return ReadOnce(file, offset, what);
+        }
+        catch (InvalidDataException) when (file.IsRemote)
+        {
+            if (file.Refetched() is not { } source)
+            {
+                throw;
+            }
+
+            var body = ReadOnce(source, offset, what);
+            source.Mend(offset, 4 + body.Length + 4);
+            return body;
+        }
+    }
+
+    private static ReadOnlySpan<byte> ReadOnce(IBlockFile file, long offset, string what)
+    {
         if (offset < IndexFormat.HeaderBytes || offset > file.Length - 8)
         {
             BlockDamage.Throw(file.Name, offset, $"{what} would start outside the file of {file.Length} bytes");
@@ -23,6 +42,26 @@ internal static class IndexSections
 
     /// <summary>The bytes of a series entry, verified, and their offset.</summary>
     public static ReadOnlySpan<byte> ReadSeries(IBlockFile file, uint reference, out long bodyOffset)
+    {
+        try
+        {
+            return ReadSeriesOnce(file, reference, out bodyOffset);
+        }
+        catch (InvalidDataException) when (file.IsRemote)
+        {
+            if (file.Refetched() is not { } source)
+            {
+                throw;
+            }
+
+            var body = ReadSeriesOnce(source, reference, out bodyOffset);
+            var offset = (long)reference * IndexFormat.SeriesAlignment;
+            source.Mend(offset, (int)(bodyOffset - offset) + body.Length + 4);
+            return body;
+        }
+    }
+
+    private static ReadOnlySpan<byte> ReadSeriesOnce(IBlockFile file, uint reference, out long bodyOffset)
     {
         var offset = (long)reference * IndexFormat.SeriesAlignment;
         if (offset < IndexFormat.HeaderBytes || offset >= file.Length)

@@ -18,6 +18,7 @@ internal sealed class PostingsTable
         this.file = file;
         bodyOffset = offset + 4;
         var body = IndexSections.Read(file, offset, "the postings offset table");
+        file.Keep(bodyOffset, body.Length);
         var reader = new SpanReader(body, file.Name, bodyOffset);
         var count = reader.UInt32();
         NameEntry? current = null;

@@ -16,6 +16,7 @@ internal sealed class SymbolReader
         bodyOffset = offset + 4;
         var body = IndexSections.Read(file, offset, "the symbol table");
         bodyLength = body.Length;
+        file.Keep(bodyOffset, bodyLength);
         var reader = new SpanReader(body, file.Name, bodyOffset);
         var count = reader.UInt32();
         if (count > (uint)reader.Remaining)

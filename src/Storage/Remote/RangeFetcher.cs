@@ -8,7 +8,7 @@ namespace Metrics.Storage;
 /// Hedging after Dean and Barroso, "The Tail at Scale" (CACM 2013): the second request goes out when the first has taken longer than most of the recent ones did, so it adds few requests
 /// and cuts the tail that one slow disk or connection makes.
 /// </remarks>
-internal sealed class RangeFetcher(IObjectStore store, BlockCacheOptions options, TimeProvider time) : IDisposable
+internal sealed class RangeFetcher(IObjectStore store, BlockCacheOptions options, BlockCacheInstruments instruments, TimeProvider time) : IDisposable
 {
     private const int Remembered = 128;
     private readonly SemaphoreSlim slots = new(options.MaxRequests, options.MaxRequests);
@@ -16,18 +16,9 @@ internal sealed class RangeFetcher(IObjectStore store, BlockCacheOptions options
     private readonly double[] recentMs = new double[Remembered];
     private int remembered;
     private double hedgeAfterMs = options.FirstHedge.TotalMilliseconds;
-    private long requests;
-    private long hedged;
-    private long bytes;
 
-    /// <summary>Requests sent.</summary>
-    public long Requests => Interlocked.Read(ref requests);
-
-    /// <summary>Requests sent because another took long.</summary>
-    public long Hedged => Interlocked.Read(ref hedged);
-
-    /// <summary>Bytes asked for.</summary>
-    public long Bytes => Interlocked.Read(ref bytes);
+    /// <summary>What it has cost.</summary>
+    public BlockCacheInstruments Instruments => instruments;
 
     /// <summary>What messages call an object.</summary>
     public string NameOf(string key) => $"{store.Name}: {key}";
@@ -42,12 +33,12 @@ internal sealed class RangeFetcher(IObjectStore store, BlockCacheOptions options
         try
         {
             var first = ReadAsync(key, range, race.Token);
-            if (await IsDoneInTimeAsync(first, race.Token))
+            if (first.IsCompleted || await IsDoneInTimeAsync(first, race.Token))
             {
                 return await first;
             }
 
-            Interlocked.Increment(ref hedged);
+            instruments.OnHedge();
             var second = ReadAsync(key, range, race.Token);
             var winner = await Task.WhenAny(first, second);
             var other = winner == first ? second : first;
@@ -81,8 +72,7 @@ internal sealed class RangeFetcher(IObjectStore store, BlockCacheOptions options
 
     private async Task<byte[]> ReadAsync(string key, FileRange range, CancellationToken cancellation)
     {
-        Interlocked.Increment(ref requests);
-        Interlocked.Add(ref bytes, range.Length);
+        instruments.OnRequest(range.Length);
         var buffer = ArrayPool<byte>.Shared.Rent((int)range.Length);
         var began = time.GetTimestamp();
         try

@@ -1,5 +1,4 @@
 using Metrics.Model;
-using Metrics.ObjectStore;
 using Metrics.Testing;
 using Xunit;
 using MatchType = Metrics.Model.MatchType;
@@ -133,65 +132,4 @@ public sealed class RemoteBlockTests : IDisposable
 
     private BlockReader Open() => cache.Open("t/", local.Meta, Directory.GetFiles(local.DirectoryPath, "*", SearchOption.AllDirectories)
         .ToDictionary(p => Path.GetRelativePath(local.DirectoryPath, p), p => new FileInfo(p).Length, StringComparer.Ordinal));
-
-    public enum Fault
-    {
-        None,
-        Fails,
-        Missing,
-        Truncated,
-        WrongBytes,
-    }
-
-    private sealed class FaultyStore : IObjectStore
-    {
-        public MemoryObjectStore Inner { get; } = new(TimeProvider.System);
-
-        public Fault Fault { get; set; }
-
-        public int SlowReads { get; set; }
-
-        public string Name => "faulty";
-
-        public async ValueTask<int> ReadAsync(string key, long offset, Memory<byte> into, CancellationToken cancellation)
-        {
-            if (SlowReads > 0)
-            {
-                SlowReads--;
-                await Task.Delay(Timeout.Infinite, cancellation);
-            }
-
-            switch (Fault)
-            {
-                case Fault.Fails:
-                    throw new ObjectStoreException($"{key}: 503 from the store");
-                case Fault.Missing:
-                    throw new ObjectNotFoundException($"{key}: gone");
-            }
-
-            var read = await Inner.ReadAsync(key, offset, into, cancellation);
-            if (Fault == Fault.WrongBytes)
-            {
-                into.Span.Reverse();
-            }
-
-            return Fault == Fault.Truncated ? read / 2 : read;
-        }
-
-        public ValueTask<ObjectInfo?> FindAsync(string key, CancellationToken cancellation) => Inner.FindAsync(key, cancellation);
-
-        public ValueTask<StoredObject?> GetAsync(string key, int maxBytes, CancellationToken cancellation) => Inner.GetAsync(key, maxBytes, cancellation);
-
-        public ValueTask<ObjectVersion> PutAsync(string key, ReadOnlyMemory<byte> content, PutCondition condition, CancellationToken cancellation) => Inner.PutAsync(key, content, condition, cancellation);
-
-        public ValueTask UploadAsync(string key, string path, CancellationToken cancellation) => Inner.UploadAsync(key, path, cancellation);
-
-        public ValueTask DeleteAsync(string key, CancellationToken cancellation) => Inner.DeleteAsync(key, cancellation);
-
-        public IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, CancellationToken cancellation) => Inner.ListAsync(prefix, cancellation);
-
-        public IAsyncEnumerable<string> ListFoldersAsync(string prefix, CancellationToken cancellation) => Inner.ListFoldersAsync(prefix, cancellation);
-
-        public ValueTask DisposeAsync() => Inner.DisposeAsync();
-    }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Metrics.Model;
 using MatchType = Metrics.Model.MatchType;
 
@@ -19,7 +20,9 @@ public static class PostingsSelection
         using var other = new PostingsBuffer();
         using var union = new PostingsUnion();
         var narrowed = false;
-        foreach (var matcher in Ordered(matchers, narrowing: true))
+        var narrowing = Ordered(matchers, narrowing: true);
+        PrefetchPairs(source, narrowing);
+        foreach (var matcher in narrowing)
         {
             other.Clear();
             AddAccepted(source, matcher, union, other);
@@ -71,6 +74,33 @@ public static class PostingsSelection
         return picked;
     }
 
+    // A source that is far away gives all lists in the time of one; any other finds a single list where it lies.
+    private static void PrefetchPairs(IPostingsSource source, List<Matcher> matchers)
+    {
+        if (!source.IsRemote || matchers.Count < 2 || matchers[1].Type != MatchType.Equal)
+        {
+            return;
+        }
+
+        var lists = new List<long>(matchers.Count);
+        foreach (var matcher in matchers)
+        {
+            if (matcher.Type != MatchType.Equal)
+            {
+                continue;
+            }
+
+            if (!source.TryFindList(matcher.NameBytes, System.Text.Encoding.UTF8.GetBytes(matcher.Value), out var list))
+            {
+                return; // Nothing will be found.
+            }
+
+            lists.Add(list);
+        }
+
+        source.PrefetchLists(CollectionsMarshal.AsSpan(lists));
+    }
+
     private static void AddAccepted(IPostingsSource source, Matcher matcher, PostingsUnion union, PostingsBuffer into)
     {
         if (matcher.Type == MatchType.Equal)
@@ -85,8 +115,7 @@ public static class PostingsSelection
             return;
         }
 
-        source.VisitValues(matcher.NameBytes, new ListCollector(source, matcher, accept: true, union));
-        union.MoveTo(into);
+        AddValues(source, matcher, accept: true, union, into);
     }
 
     private static void AddRefused(IPostingsSource source, Matcher matcher, PostingsUnion union, PostingsBuffer into)
@@ -103,8 +132,7 @@ public static class PostingsSelection
             return;
         }
 
-        source.VisitValues(matcher.NameBytes, new ListCollector(source, matcher, accept: false, union));
-        union.MoveTo(into);
+        AddValues(source, matcher, accept: false, union, into);
     }
 
     private static void AddPair(IPostingsSource source, Matcher matcher, PostingsBuffer into)
@@ -117,24 +145,36 @@ public static class PostingsSelection
 
     private static void AddPairs(IPostingsSource source, Matcher matcher, HashSet<string> values, PostingsUnion union, PostingsBuffer into)
     {
+        var lists = new List<long>(values.Count);
         foreach (var value in values)
         {
             if (value.Length > 0 && source.TryFindList(matcher.NameBytes, System.Text.Encoding.UTF8.GetBytes(value), out var list))
             {
-                union.Add(source, list);
+                lists.Add(list);
             }
         }
 
+        union.Add(source, CollectionsMarshal.AsSpan(lists));
         union.MoveTo(into);
     }
 
-    private sealed class ListCollector(IPostingsSource source, Matcher matcher, bool accept, PostingsUnion union) : ILabelValueVisitor
+    private static void AddValues(IPostingsSource source, Matcher matcher, bool accept, PostingsUnion union, PostingsBuffer into)
     {
+        var collector = new ListCollector(matcher, accept);
+        source.VisitValues(matcher.NameBytes, collector);
+        union.Add(source, CollectionsMarshal.AsSpan(collector.Lists));
+        union.MoveTo(into);
+    }
+
+    private sealed class ListCollector(Matcher matcher, bool accept) : ILabelValueVisitor
+    {
+        public List<long> Lists { get; } = [];
+
         public bool Visit(ReadOnlySpan<byte> value, long list)
         {
             if (matcher.Matches(value) == accept)
             {
-                union.Add(source, list);
+                Lists.Add(list);
             }
 
             return true;

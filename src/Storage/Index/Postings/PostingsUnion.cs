@@ -19,6 +19,16 @@ internal sealed class PostingsUnion : IDisposable
         }
     }
 
+    /// <summary>Appends lists of the source, each as one more run.</summary>
+    public void Add(IPostingsSource source, ReadOnlySpan<long> lists)
+    {
+        source.PrefetchLists(lists);
+        foreach (var list in lists)
+        {
+            Add(source, list);
+        }
+    }
+
     /// <summary>Merges what was collected and appends it to <paramref name="into"/>; the union is empty afterwards.</summary>
     public void MoveTo(PostingsBuffer into)
     {
