@@ -214,8 +214,21 @@ public sealed class BlockReader : IDisposable
         try
         {
             var start = into.Count;
-            ChunkDecoding.Decode(encoding, data, range, into);
+            ChunkDecoding.Decode(encoding, data, range, into, new TimeColumns(segments, chunk.Reference));
             CheckTimes(chunk, range, into, start);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"{segments.Describe(chunk.Reference)}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Writes a dense chunk into another block; returns its reference there.</summary>
+    internal ulong CopyDense(ChunkMeta chunk, ReadOnlySpan<byte> data, DenseChunkWriter to)
+    {
+        try
+        {
+            return to.Copy(segments, chunk.Reference, data);
         }
         catch (InvalidDataException e)
         {

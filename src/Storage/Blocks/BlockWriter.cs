@@ -21,6 +21,10 @@ public sealed record BlockDescription
     /// <summary>Our own section; null leaves it out.</summary>
     public MetricsMeta? Metrics { get; init; }
 
+    /// <summary>The encoding of float chunks, <see cref="ChunkEncoding.Xor"/> or <see cref="ChunkEncoding.Dense"/>, into which chunks of the other one are brought; null leaves each as it comes, and encodes
+    /// by XOR what comes as samples.</summary>
+    public ChunkEncoding? FloatEncoding { get; init; }
+
     /// <summary>A segment is closed before it exceeds this; Prometheus's limit is the default.</summary>
     public long SegmentBytes { get; init; } = 512L * 1024 * 1024;
 }
@@ -36,15 +40,27 @@ public sealed class BlockWriter : IChunkSink, IDisposable
     /// <summary>What the name of an unfinished block ends with.</summary>
     public const string UnfinishedSuffix = ".tmp";
 
+    /// <summary>Samples of an XOR chunk that is encoded here; 120 is Prometheus's.</summary>
+    private const int ChunkSamples = 120;
+
+    /// <summary>A dense chunk of fewer samples is taken apart, to become one with its neighbours.</summary>
+    private const int FewSamples = DenseChunk.MaxSamples / 4;
+
     private readonly string parent;
     private readonly string unfinished;
     private readonly BlockDescription description;
     private readonly IndexWriter index;
     private readonly ChunkSegmentWriter segments;
+    private readonly DenseChunkWriter dense;
+    private readonly ChunkRun plain = new(ChunkSamples);
     private readonly List<ChunkMeta> chunks = [];
+
+    // Floats of the series at hand that are not in a chunk yet.
+    private readonly SampleBuffer pending = new();
     private byte[] labels = [];
     private bool open;
     private bool finished;
+    private bool hasDense;
     private long minMs = long.MaxValue;
     private long maxMs = long.MinValue;
     private ulong floats;
@@ -62,16 +78,15 @@ public sealed class BlockWriter : IChunkSink, IDisposable
         Directory.CreateDirectory(Path.Combine(unfinished, ChunkSegments.DirectoryName));
         index = new IndexWriter(Path.Combine(unfinished, "index"));
         segments = new ChunkSegmentWriter(Path.Combine(unfinished, ChunkSegments.DirectoryName), this.description.SegmentBytes);
+        dense = new DenseChunkWriter(segments);
     }
 
     /// <summary>The block's name.</summary>
     public Ulid Ulid { get; }
 
     /// <summary>Series with at least one chunk so far, the one at hand included.</summary>
-    public ulong SeriesCount => seriesCount + (chunks.Count > 0 ? 1UL : 0);
+    public ulong SeriesCount => seriesCount + (chunks.Count + pending.Count > 0 ? 1UL : 0);
 
-    /// <summary>Chunks so far.</summary>
-    public ulong ChunkCount => chunkCount;
 
     /// <summary>Begins the next series; one that then gets no chunk is left out.</summary>
     /// <param name="canonicalLabels">Greater than those of the series before; the order is checked when the series ends.</param>
@@ -84,31 +99,67 @@ public sealed class BlockWriter : IChunkSink, IDisposable
     }
 
     /// <summary>Adds a chunk to the series at hand.</summary>
-    /// <param name="encoding">How the payload is encoded.</param>
+    /// <param name="encoding">How the payload is encoded. Not <see cref="ChunkEncoding.Dense"/>, whose chunks refer to others of their block: those come by <see cref="CopyChunk"/>.</param>
     /// <param name="firstMs">Time of its first sample, after the last of the chunk before.</param>
     /// <param name="lastMs">Time of its last sample.</param>
     /// <param name="data">The payload, starting with its sample count (16 bits, big-endian).</param>
+    /// <exception cref="InvalidDataException">The chunk had to be decoded, and is damaged.</exception>
     public void AddChunk(ChunkEncoding encoding, long firstMs, long lastMs, ReadOnlySpan<byte> data)
     {
-        ObjectDisposedException.ThrowIf(finished, this);
-        if (!open)
+        CheckOpen();
+        if (data.Length < 2 || encoding is ChunkEncoding.Dense or ChunkEncoding.TimeColumn)
         {
-            throw new InvalidOperationException("a chunk needs a series: call BeginSeries first");
+            throw new ArgumentException($"{data.Length} bytes of encoding {(byte)encoding} are no chunk that stands by itself", nameof(data));
         }
 
-        if (data.Length < 2)
+        if (encoding == ChunkEncoding.Xor && description.FloatEncoding == ChunkEncoding.Dense)
         {
-            throw new ArgumentException($"a chunk of {data.Length} bytes has no sample count", nameof(data));
+            var before = pending.Count;
+            XorChunk.Decode(data, TimeRange.All, pending);
+            CheckOrder(before);
+            return;
         }
 
+        WritePending();
         var samples = encoding == AggregateChunk.Encoding ? (uint)AggregateChunk.Count(data) : BinaryPrimitives.ReadUInt16BigEndian(data);
-        var isHistogram = encoding is ChunkEncoding.Histogram or ChunkEncoding.FloatHistogram;
-        floats += isHistogram ? 0UL : samples;
-        histograms += isHistogram ? samples : 0UL;
-        chunkCount++;
-        minMs = Math.Min(minMs, firstMs);
-        maxMs = Math.Max(maxMs, lastMs);
-        chunks.Add(new ChunkMeta(segments.Write(encoding, data), firstMs, lastMs));
+        Note(segments.Write(encoding, data), firstMs, lastMs, samples, encoding is ChunkEncoding.Histogram or ChunkEncoding.FloatHistogram);
+    }
+
+    /// <summary>Adds floats to the series at hand, later than what is there; false when the block's float chunks are not dense, and somebody else is to encode them.</summary>
+    public bool TryAddFloats(ReadOnlySpan<long> times, ReadOnlySpan<double> values)
+    {
+        CheckOpen();
+        if (description.FloatEncoding != ChunkEncoding.Dense)
+        {
+            return false;
+        }
+
+        pending.Reserve(times.Length, out var timeColumn, out var valueColumn);
+        times.CopyTo(timeColumn);
+        values.CopyTo(valueColumn);
+        pending.Advance(times.Length);
+        CheckOrder(pending.Count - times.Length);
+        return true;
+    }
+
+    /// <summary>Adds a chunk of another block to the series at hand: as it is, or in the encoding that this block's chunks have.</summary>
+    /// <exception cref="InvalidDataException">The chunk is damaged; the message names file, offset and reason.</exception>
+    public void CopyChunk(BlockReader from, ChunkMeta chunk)
+    {
+        CheckOpen();
+        var data = from.ReadChunk(chunk, out var encoding);
+        if (encoding == ChunkEncoding.Dense)
+        {
+            CopyDense(from, chunk, data);
+        }
+        else if (encoding == ChunkEncoding.Xor && description.FloatEncoding == ChunkEncoding.Dense)
+        {
+            DecodePending(from, chunk);
+        }
+        else
+        {
+            AddChunk(encoding, chunk.MinMs, chunk.MaxMs, data);
+        }
     }
 
     /// <summary>Adds a series with its chunks.</summary>
@@ -157,6 +208,7 @@ public sealed class BlockWriter : IChunkSink, IDisposable
     /// <summary>Removes an unfinished block.</summary>
     public void Dispose()
     {
+        pending.Dispose();
         segments.Dispose();
         index.Dispose();
         finished = true;
@@ -166,8 +218,84 @@ public sealed class BlockWriter : IChunkSink, IDisposable
         }
     }
 
+    private void CheckOpen()
+    {
+        ObjectDisposedException.ThrowIf(finished, this);
+        if (!open)
+        {
+            throw new InvalidOperationException("a chunk needs a series: call BeginSeries first");
+        }
+    }
+
+    private void CopyDense(BlockReader from, ChunkMeta chunk, ReadOnlySpan<byte> data)
+    {
+        if (description.FloatEncoding == ChunkEncoding.Xor)
+        {
+            using var samples = new SampleBuffer(DenseChunk.MaxSamples);
+            from.Decode(chunk, TimeRange.All, samples);
+            plain.Write(samples, this);
+        }
+        else if (description.FloatEncoding == ChunkEncoding.Dense && XorChunk.Count(data) < FewSamples)
+        {
+            DecodePending(from, chunk);
+        }
+        else
+        {
+            WritePending();
+            hasDense = true;
+            Note(from.CopyDense(chunk, data, dense), chunk.MinMs, chunk.MaxMs, (uint)XorChunk.Count(data), isHistogram: false);
+        }
+    }
+
+    private void DecodePending(BlockReader from, ChunkMeta chunk)
+    {
+        var before = pending.Count;
+        from.Decode(chunk, TimeRange.All, pending);
+        CheckOrder(before);
+    }
+
+    private void CheckOrder(int joint)
+    {
+        if (joint > 0 && joint < pending.Count && pending.Times[joint] <= pending.Times[joint - 1])
+        {
+            throw new InvalidDataException($"a chunk begins at {pending.Times[joint]}, but the one before ends at {pending.Times[joint - 1]}");
+        }
+    }
+
+    private void WritePending()
+    {
+        if (pending.Count == 0)
+        {
+            return;
+        }
+
+        hasDense = true;
+        var times = pending.Times;
+        var values = pending.Values;
+        var window = ChunkWindows.LengthFor(times);
+        for (var at = 0; at < times.Length;)
+        {
+            var end = ChunkWindows.EndOf(times, at, window);
+            Note(dense.Write(times[at..end], values[at..end]), times[at], times[end - 1], (uint)(end - at), isHistogram: false);
+            at = end;
+        }
+
+        pending.Clear();
+    }
+
+    private void Note(ulong reference, long firstMs, long lastMs, uint samples, bool isHistogram)
+    {
+        floats += isHistogram ? 0UL : samples;
+        histograms += isHistogram ? samples : 0UL;
+        chunkCount++;
+        minMs = Math.Min(minMs, firstMs);
+        maxMs = Math.Max(maxMs, lastMs);
+        chunks.Add(new ChunkMeta(reference, firstMs, lastMs));
+    }
+
     private void EndSeries()
     {
+        WritePending();
         if (chunks.Count > 0)
         {
             index.AddSeries(labels, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(chunks));
@@ -193,7 +321,7 @@ public sealed class BlockWriter : IChunkSink, IDisposable
         },
         Compaction = description.Compaction with { Sources = description.Compaction.Sources ?? [Ulid.ToString()] },
         Thanos = description.Thanos is { } thanos ? thanos with { Files = ListFiles() } : null,
-        Metrics = description.Metrics,
+        Metrics = hasDense ? (description.Metrics ?? new MetricsMeta()) with { ChunkEncodings = [MetricsMeta.DenseEncoding] } : description.Metrics,
     };
 
     private List<ThanosFile> ListFiles()

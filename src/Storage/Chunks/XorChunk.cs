@@ -102,6 +102,9 @@ internal ref struct XorReader(ReadOnlySpan<byte> chunk, bool mayRepeat = false)
 
     public ulong ValueBits { get; private set; }
 
+    /// <summary>Bytes read so far, begun ones included.</summary>
+    public readonly int Length => (bit + 7) >> 3;
+
     /// <summary>Reads sample <paramref name="index"/>, which must follow the one read before.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Next(int index)
