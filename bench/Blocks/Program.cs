@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Metrics.Blocks;
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.Storage;
@@ -7,8 +8,17 @@ using Metrics.Testing;
 using MatchType = Metrics.Model.MatchType;
 
 // What blocks cost: cutting, merging and downsampling in samples a second and peak memory, bytes a sample on disk, requests and bytes of a query over object storage.
-// Usage: Blocks [series = 20000]
+// Usage: Blocks [series = 20000] [dense | xor], or Blocks shapes [scrapes = 480]: bytes a sample by kind of series
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["shapes", ..])
+{
+    var folder = Directory.CreateTempSubdirectory("metrics-bench-shapes-").FullName;
+    ShapeBytes.Print(folder, args.Length > 1 ? int.Parse(args[1]) : 480);
+    Directory.Delete(folder, recursive: true);
+    return;
+}
+
+var encoding = args.Length > 1 && args[1] == "xor" ? ChunkEncoding.Xor : ChunkEncoding.Dense;
 var seriesCount = args.Length > 0 ? int.Parse(args[0]) : 20_000;
 const int Ranges = 6;
 const int ScrapesPerRange = 480;
@@ -95,7 +105,7 @@ BlockReader Measured(string what, double samples, Func<MergeRequest, BlockMeta> 
 {
     ResetPeak();
     var began = Stopwatch.GetTimestamp();
-    var meta = run(new MergeRequest { Directory = root, Time = TimeProvider.System });
+    var meta = run(new MergeRequest { Directory = root, Time = TimeProvider.System, Description = new BlockDescription { FloatEncoding = encoding } });
     var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
     var block = BlockReader.Open(Path.Combine(root, meta.Ulid.ToString()));
     Report(what, samples, seconds, [block]);
