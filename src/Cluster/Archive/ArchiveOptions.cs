@@ -23,6 +23,9 @@ public sealed class ArchiveOptions
     /// <summary>The most bytes of what was read of blocks in object storage that stay on the local disk. 10 GiB by default.</summary>
     public long CacheBytes { get; init; } = 10L * 1024 * 1024 * 1024;
 
+    /// <summary>How floats of merged blocks are encoded: <see cref="ChunkEncoding.Dense"/> by default; <see cref="ChunkEncoding.Xor"/> for those whose Prometheus or Thanos reads the bucket.</summary>
+    public ChunkEncoding FloatEncoding { get; init; } = ChunkEncoding.Dense;
+
     /// <summary>When blocks are merged.</summary>
     public CompactionOptions Compaction { get; init; } = new();
 
@@ -38,6 +41,7 @@ public sealed class ArchiveOptions
     /// <summary>Complaints, each naming key, value and what is allowed; none when all is well.</summary>
     internal IEnumerable<string?> Validate()
     {
+        yield return FloatEncoding is ChunkEncoding.Dense or ChunkEncoding.Xor ? null : $"chunk-encoding is {(byte)FloatEncoding}, want {ChunkEncoding.Dense} or {ChunkEncoding.Xor}";
         var month = TimeSpan.FromDays(30);
         yield return StorageOptions.Check("archive-every", WorkEvery, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
         yield return StorageOptions.Check("delete-delay", DeleteDelay, TimeSpan.Zero, month);

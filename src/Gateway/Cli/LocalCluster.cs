@@ -45,6 +45,7 @@ internal static class LocalCluster
         DeleteDelay = options.Archive.DeleteDelay,
         OrphanGrace = options.Archive.OrphanGrace,
         CacheBytes = options.Archive.CacheSize.Bytes,
+        FloatEncoding = options.Archive.ChunkEncoding == FloatEncoding.Xor ? ChunkEncoding.Xor : ChunkEncoding.Dense,
         Retention = new RetentionOptions { Raw = options.Storage.Retention == TimeSpan.Zero ? null : options.Storage.Retention, MaxBytes = options.Archive.RetentionSize.Bytes },
         Compaction = new CompactionOptions { Ranges = options.Archive.Ranges(options.Storage.BlockRange) },
     };

@@ -236,6 +236,22 @@ public sealed class BlockReader : IDisposable
         }
     }
 
+    /// <summary>The time column that a chunk refers to, and the bytes of its payload; false when it has none.</summary>
+    /// <exception cref="InvalidDataException">The chunk or its column is damaged.</exception>
+    internal bool TimeColumnOf(ChunkMeta chunk, ChunkEncoding encoding, ReadOnlySpan<byte> data, out ulong reference, out int bytes)
+    {
+        reference = 0;
+        bytes = 0;
+        if (encoding != ChunkEncoding.Dense || DenseChunk.Header.Read(data) is not { Distance: > 0 } header)
+        {
+            return false;
+        }
+
+        reference = TimeColumns.ReferenceOf(chunk.Reference, header);
+        bytes = segments.ReadColumn(reference).Length;
+        return true;
+    }
+
     // A chunk that starts or ends elsewhere than the index says is another's, or the index is.
     private static void CheckTimes(ChunkMeta chunk, TimeRange range, SampleBuffer decoded, int start)
     {
