@@ -47,7 +47,7 @@ try
         ResetPeak();
         var began = Stopwatch.GetTimestamp();
         using var view = head.OpenView()!;
-        using var writer = new BlockWriter(root, Ulid.New(TimeProvider.System, new Random(range)));
+        using var writer = new BlockWriter(root, Ulid.New(TimeProvider.System, new Random(range)), new BlockDescription { FloatEncoding = encoding });
         HeadCut.Write(view, TimeRange.All, writer, CancellationToken.None);
         var meta = writer.Finish();
         cutSeconds += Stopwatch.GetElapsedTime(began).TotalSeconds;

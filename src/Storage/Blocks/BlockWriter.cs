@@ -43,8 +43,6 @@ public sealed class BlockWriter : IChunkSink, IDisposable
     /// <summary>Samples of an XOR chunk that is encoded here; 120 is Prometheus's.</summary>
     private const int ChunkSamples = 120;
 
-    /// <summary>A dense chunk of fewer samples is taken apart, to become one with its neighbours.</summary>
-    private const int FewSamples = DenseChunk.MaxSamples / 4;
 
     private readonly string parent;
     private readonly string unfinished;
@@ -235,8 +233,9 @@ public sealed class BlockWriter : IChunkSink, IDisposable
             from.Decode(chunk, TimeRange.All, samples);
             plain.Write(samples, this);
         }
-        else if (description.FloatEncoding == ChunkEncoding.Dense && XorChunk.Count(data) < FewSamples)
+        else if (description.FloatEncoding == ChunkEncoding.Dense && !ChunkWindows.IsFull(chunk, XorChunk.Count(data)))
         {
+            // It becomes one with its neighbours.
             DecodePending(from, chunk);
         }
         else

@@ -28,7 +28,24 @@ internal static class ChunkWindows
         }
 
         intervals.Sort();
-        var interval = intervals[Samples / 2];
+        return LengthFor(intervals[Samples / 2]);
+    }
+
+    /// <summary>True for a chunk that has most of the samples that its window can have, so that neighbours could add little to it.</summary>
+    public static bool IsFull(ChunkMeta chunk, int count)
+    {
+        if (count < 2)
+        {
+            return false;
+        }
+
+        // As doubles, for what an index says may overflow.
+        var interval = ((double)chunk.MaxMs - chunk.MinMs) / (count - 1);
+        return count > DenseChunk.MaxSamples / 2 || (interval is >= 1 and < ShortestMs * 100 && interval * count >= 0.75 * LengthFor((long)interval));
+    }
+
+    private static long LengthFor(long interval)
+    {
         var length = ShortestMs;
         while (length / 2 > 0 && length / interval > DenseChunk.MaxSamples)
         {

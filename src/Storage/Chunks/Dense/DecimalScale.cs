@@ -38,6 +38,36 @@ internal static class DecimalScale
         return BitConverter.DoubleToUInt64Bits(integer / power) == BitConverter.DoubleToUInt64Bits(value);
     }
 
+    /// <summary>Scales values from the first on, as long as each comes back; gives how many did, rounded down to a vector.</summary>
+    public static int ScaleRun(ReadOnlySpan<double> values, int exponent, Span<long> into)
+    {
+        var at = 0;
+        if (Vector256.IsHardwareAccelerated)
+        {
+            ref var source = ref MemoryMarshal.GetReference(values);
+            ref var target = ref MemoryMarshal.GetReference(into);
+            var powers = Vector256.Create(Powers[exponent]);
+            var limits = Vector256.Create(Limit);
+            for (; at <= values.Length - Vector256<double>.Count; at += Vector256<double>.Count)
+            {
+                var value = Vector256.LoadUnsafe(ref source, (nuint)at);
+                var scaled = value * powers;
+                var rounded = Vector256.Round(scaled);
+                var same = Vector256.Equals((rounded / powers).AsInt64(), value.AsInt64()) & Vector256.LessThan(Vector256.Abs(scaled), limits).AsInt64();
+
+                // A negative zero divides into itself, but the integer forgets it.
+                if (!Vector256.EqualsAll(same, Vector256<long>.AllBitsSet) || Vector256.EqualsAny(value.AsInt64(), Vector256.Create(long.MinValue)))
+                {
+                    break;
+                }
+
+                Vector256.ConvertToInt64(rounded).StoreUnsafe(ref target, (nuint)at);
+            }
+        }
+
+        return at;
+    }
+
     /// <summary>The fewest decimal places, from some on, with which a value comes back; -1 when it never does.</summary>
     public static int PlacesOf(double value, int from = 0)
     {

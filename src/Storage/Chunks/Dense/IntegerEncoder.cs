@@ -9,6 +9,8 @@ internal sealed class IntegerEncoder
 {
     private const int LengthClasses = 65;
     private const int Samples = 32;
+    private const ulong OddLimit = 1UL << 32;
+    private const int WindowLength = PackedIntegers.BlockLength;
 
     private readonly long[] residuals = new long[DenseChunk.MaxSamples];
     private readonly ulong[] offsets = new ulong[DenseChunk.MaxSamples];
@@ -30,24 +32,29 @@ internal sealed class IntegerEncoder
 
     private Plan Best(ReadOnlySpan<long> integers)
     {
-        var best = PlanOf(integers, 0, 0);
-        if (integers.Length < 3 || best.ResidualBits == 0)
+        if (integers.Length < 3 || !integers.ContainsAnyExcept(integers[0]))
         {
-            return best;
+            return PlanOf(integers, 0, 0);
         }
 
         // The slope is that from end to end, which a gap or a reset makes useless; then differences do better.
-        Improve(ref best, integers, 0, MeanSlope(integers));
-        if (best.ResidualBits > 0)
+        var slope = MeanSlope(integers);
+        if (integers.Length <= 2 * WindowLength)
         {
-            Improve(ref best, integers, 1, 0);
+            return BestOf(integers, slope);
         }
 
-        if (best.ResidualBits > 0)
-        {
-            Improve(ref best, integers, 2, 0);
-        }
+        // What predicts a window in the middle best predicts the rest, unless nothing happens there.
+        var likely = BestOf(integers.Slice((integers.Length - WindowLength) / 2, WindowLength), slope);
+        return likely.ResidualBits == 0 ? BestOf(integers, slope) : PlanOf(integers, likely.Order, likely.Slope);
+    }
 
+    private Plan BestOf(ReadOnlySpan<long> integers, long slope)
+    {
+        var best = PlanOf(integers, 0, 0);
+        Improve(ref best, integers, 0, slope);
+        Improve(ref best, integers, 1, 0);
+        Improve(ref best, integers, 2, 0);
         return best;
     }
 
@@ -60,7 +67,7 @@ internal sealed class IntegerEncoder
 
     private void Improve(ref Plan best, ReadOnlySpan<long> integers, int order, long slope)
     {
-        if (order == 0 && slope == 0)
+        if (best.ResidualBits == 0 || (order == 0 && slope == 0))
         {
             return;
         }
@@ -147,26 +154,40 @@ internal sealed class IntegerEncoder
     // Bytes in memory come in pages, and floats of 32 bits have zeros at their ends.
     private static long FactorOf(ReadOnlySpan<long> rest, long least)
     {
-        ulong factor = 0;
+        ulong union = 0;
         foreach (var residual in rest)
         {
-            factor = Gcd(factor, unchecked((ulong)(residual - least)));
-            if (factor == 1)
+            union |= unchecked((ulong)(residual - least));
+        }
+
+        var zeros = BitOperations.TrailingZeroCount(union);
+        ulong odd = 0;
+        foreach (var residual in rest)
+        {
+            var part = unchecked((ulong)(residual - least)) >> zeros;
+            odd = part < OddLimit && odd < OddLimit ? Gcd((uint)odd, (uint)part) : Gcd(odd, part);
+            if (odd == 1)
             {
-                return 1;
+                break;
             }
         }
 
-        return factor > long.MaxValue ? 1 : (long)factor;
+        return (long)(odd << zeros);
     }
 
     private static ulong Gcd(ulong a, ulong b)
     {
-        if (a == 0 || b == 0)
+        while (b != 0)
         {
-            return a | b;
+            (a, b) = (b, a % b);
         }
 
+        return a;
+    }
+
+    // Most processors divide 32 bits several times faster.
+    private static uint Gcd(uint a, uint b)
+    {
         while (b != 0)
         {
             (a, b) = (b, a % b);
@@ -231,7 +252,15 @@ internal sealed class IntegerEncoder
             offsets[i] = unchecked((ulong)(rest[i] - least));
         }
 
-        if (factor > 1)
+        if (BitOperations.IsPow2(factor))
+        {
+            var zeros = BitOperations.TrailingZeroCount(factor);
+            for (var i = 0; zeros > 0 && i < rest.Length; i++)
+            {
+                offsets[i] = rest[i] < least ? unchecked((ulong)((long)offsets[i] >> zeros)) : offsets[i] >> zeros;
+            }
+        }
+        else
         {
             for (var i = 0; i < rest.Length; i++)
             {

@@ -13,8 +13,8 @@ internal sealed class SplitEncoder
     /// <summary>Bits that an upper part outside the dictionary takes beside its number.</summary>
     private const int ExceptionBits = 24;
 
-    private readonly Dictionary<ushort, int> counts = [];
-    private readonly List<(ushort Part, int Count)> ranked = [];
+    private readonly ushort[] sampled = new ushort[Samples];
+    private readonly int[] counts = new int[DenseValues.MaxUpperParts];
     private readonly ushort[] parts = new ushort[DenseValues.MaxUpperParts];
     private readonly ulong[] numbers = new ulong[DenseChunk.MaxSamples];
     private readonly int[] exceptions = new int[DenseChunk.MaxSamples];
@@ -22,14 +22,12 @@ internal sealed class SplitEncoder
     /// <summary>Writes the bits of values; returns the bytes written.</summary>
     public int Write(ReadOnlySpan<ulong> bits, Span<byte> to)
     {
-        var lowerBits = BestSplit(bits);
-        var size = Rank(bits, lowerBits, 1, out _);
+        var lowerBits = BestSplit(bits, out var size);
         to[0] = (byte)lowerBits;
         to[1] = (byte)size;
         var at = 2;
         for (var i = 0; i < size; i++, at += sizeof(ushort))
         {
-            parts[i] = ranked[i].Part;
             BinaryPrimitives.WriteUInt16BigEndian(to[at..], parts[i]);
         }
 
@@ -56,13 +54,21 @@ internal sealed class SplitEncoder
         return length;
     }
 
-    private int BestSplit(ReadOnlySpan<ulong> bits)
+    private int BestSplit(ReadOnlySpan<ulong> bits, out int bestSize)
     {
+        var looked = Math.Min(Samples, bits.Length);
+        for (var i = 0; i < looked; i++)
+        {
+            sampled[i] = (ushort)(bits[(int)((long)i * bits.Length / looked)] >> DenseValues.MinLowerBits);
+        }
+
+        var ascending = sampled.AsSpan(0, looked);
+        ascending.Sort();
         var best = DenseValues.MinLowerBits;
         var least = double.MaxValue;
         for (var lowerBits = DenseValues.MinLowerBits; lowerBits <= BitPacking.MaxWidth; lowerBits++)
         {
-            Rank(bits, lowerBits, Math.Max(1, bits.Length / Samples), out var bitsEach);
+            Rank(ascending, lowerBits, out var bitsEach);
             if (bitsEach < least)
             {
                 least = bitsEach;
@@ -70,48 +76,64 @@ internal sealed class SplitEncoder
             }
         }
 
+        bestSize = Rank(ascending, best, out _);
         return best;
     }
 
-    // Ranks the upper parts by how many values have them; gives how many of them make the shortest form, and its bits a value.
-    private int Rank(ReadOnlySpan<ulong> bits, int lowerBits, int every, out double bitsEach)
+    /// <summary>Finds the upper parts that most of the ascending sample have, the most frequent first; gives how many of them make the shortest form, and its bits a value.</summary>
+    private int Rank(ReadOnlySpan<ushort> ascending, int lowerBits, out double bitsEach)
     {
-        counts.Clear();
-        var looked = 0;
-        for (var i = 0; i < bits.Length; i += every, looked++)
+        var shift = lowerBits - DenseValues.MinLowerBits;
+        var found = 0;
+        for (var at = 0; at < ascending.Length;)
         {
-            System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(counts, (ushort)(bits[i] >> lowerBits), out _)++;
-        }
-
-        ranked.Clear();
-        foreach (var (part, count) in counts)
-        {
-            ranked.Add((part, count));
-        }
-
-        ranked.Sort(static (a, b) => a.Count != b.Count ? b.Count.CompareTo(a.Count) : a.Part.CompareTo(b.Part));
-        var size = 1;
-        bitsEach = double.MaxValue;
-        var covered = 0;
-        for (int i = 0, next = 1; i < Math.Min(ranked.Count, DenseValues.MaxUpperParts); i++)
-        {
-            covered += ranked[i].Count;
-            if (i + 1 != next && i + 1 != Math.Min(ranked.Count, DenseValues.MaxUpperParts))
+            var part = (ushort)(ascending[at] >> shift);
+            var end = at + 1;
+            while (end < ascending.Length && ascending[end] >> shift == part)
             {
-                continue;
+                end++;
             }
 
-            var each = lowerBits + DenseValues.WidthOf(i + 1) + ((double)(looked - covered) * ExceptionBits / looked) + (16.0 * (i + 1) / (looked * every));
+            found = Insert(part, end - at, found);
+            at = end;
+        }
+
+        var size = 1;
+        var covered = 0;
+        bitsEach = double.MaxValue;
+        for (var i = 0; i < found; i++)
+        {
+            covered += counts[i];
+            var each = lowerBits + DenseValues.WidthOf(i + 1) + ((double)(ascending.Length - covered) * ExceptionBits / ascending.Length);
             if (each < bitsEach)
             {
                 bitsEach = each;
                 size = i + 1;
             }
-
-            next *= 2;
         }
 
         return size;
+    }
+
+    private int Insert(ushort part, int count, int found)
+    {
+        var at = Math.Min(found, DenseValues.MaxUpperParts);
+        while (at > 0 && counts[at - 1] < count)
+        {
+            at--;
+        }
+
+        if (at == DenseValues.MaxUpperParts)
+        {
+            return found;
+        }
+
+        var kept = Math.Min(found, DenseValues.MaxUpperParts - 1);
+        Array.Copy(counts, at, counts, at + 1, kept - at);
+        Array.Copy(parts, at, parts, at + 1, kept - at);
+        counts[at] = count;
+        parts[at] = part;
+        return kept + 1;
     }
 
     private int Number(ReadOnlySpan<ulong> bits, int lowerBits, int size)

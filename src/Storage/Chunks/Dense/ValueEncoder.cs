@@ -13,6 +13,9 @@ internal sealed class ValueEncoder
     /// <summary>Values that are looked at to choose decimal places.</summary>
     private const int Samples = 32;
 
+    /// <summary>Bytes a value from which on other forms than decimals may be shorter: most doubles have 16 decimal places, which take 53 bits.</summary>
+    private const int NoisyBytes = 5;
+
     /// <summary>Bytes that an exception takes, about.</summary>
     private const int ExceptionBytes = 9;
 
@@ -49,12 +52,13 @@ internal sealed class ValueEncoder
             Offer(ValueForm.Dictionary, WriteDictionary(bits));
         }
 
-        if (bestLength > 2 * values.Length)
+        // Decimals that are no shorter than noise might be noise.
+        if (bestLength > NoisyBytes * values.Length || form == ValueForm.Dictionary)
         {
             Offer(ValueForm.Bits, WriteBits(values));
         }
 
-        if (bestLength > 2 * values.Length)
+        if (bestLength > NoisyBytes * values.Length)
         {
             Offer(ValueForm.Split, split.Write(bits, other));
             Offer(ValueForm.Xor, XorChunk.Encode(steps.AsSpan(0, values.Length), values, other));
@@ -185,7 +189,7 @@ internal sealed class ValueEncoder
     private int Scale(ReadOnlySpan<double> values, int places)
     {
         var count = 0;
-        for (var i = 0; i < values.Length; i++)
+        for (var i = DecimalScale.ScaleRun(values, places, column); i < values.Length; i++)
         {
             if (!DecimalScale.TryScale(values[i], places, out column[i]))
             {
