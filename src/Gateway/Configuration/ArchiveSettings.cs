@@ -29,8 +29,8 @@ public sealed class ArchiveSettings
     [Setting("Time that blocks cover after each step of compaction, ascending.")]
     public IReadOnlyList<string> CompactionRanges { get; set; } = ["12h", "1d", "7d"];
 
-    /// <summary>Dense takes a fraction of XOR's bytes; other programs can't read it.</summary>
-    [Setting("How compaction encodes floats: dense, or xor where Prometheus or Thanos reads the bucket.")]
+    /// <summary>Dense takes a fifth to a third of XOR's bytes and is decoded several times faster; other programs can't read it.</summary>
+    [Setting("How floats are encoded in blocks: dense, or xor where Prometheus or Thanos reads the bucket.")]
     public FloatEncoding ChunkEncoding { get; set; } = FloatEncoding.Dense;
 
     /// <summary>For the longest query that may still read a block that compaction has replaced.</summary>
