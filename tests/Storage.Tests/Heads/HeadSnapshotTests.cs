@@ -247,7 +247,10 @@ public sealed class HeadSnapshotTests : IDisposable
 
     private static FloatHistogram HistogramOf(long time) => new()
     {
-        Count = time % 50, Sum = time, PositiveSpans = [new HistogramSpan(0, 1 + (uint)(time % 3))], PositiveBuckets = [.. Enumerable.Repeat((double)(time % 50), 1 + (int)(time % 3))],
+        Count = time % 50,
+        Sum = time,
+        PositiveSpans = [new HistogramSpan(0, 1 + (uint)(time % 3))],
+        PositiveBuckets = [.. Enumerable.Repeat((double)(time % 50), 1 + (int)(time % 3))],
     };
 
     private static void Fill(Head head)
