@@ -37,6 +37,31 @@ public struct XorAppender
     /// <summary>The bytes that hold samples so far.</summary>
     public readonly int Length => (bits + 7) / 8;
 
+    /// <summary>Bytes that <see cref="Save"/> writes.</summary>
+    public const int SavedBytes = 30;
+
+    /// <summary>Writes the state, so that a later life can go on with the chunk.</summary>
+    public readonly void Save(Span<byte> to)
+    {
+        BinaryPrimitives.WriteInt64LittleEndian(to, time);
+        BinaryPrimitives.WriteUInt64LittleEndian(to[8..], value);
+        BinaryPrimitives.WriteInt64LittleEndian(to[16..], delta);
+        BinaryPrimitives.WriteInt32LittleEndian(to[24..], bits);
+        to[28] = leading;
+        to[29] = trailing;
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    public static XorAppender Load(ReadOnlySpan<byte> from) => new()
+    {
+        time = BinaryPrimitives.ReadInt64LittleEndian(from),
+        value = BinaryPrimitives.ReadUInt64LittleEndian(from[8..]),
+        delta = BinaryPrimitives.ReadInt64LittleEndian(from[16..]),
+        bits = BinaryPrimitives.ReadInt32LittleEndian(from[24..]),
+        leading = from[28],
+        trailing = from[29],
+    };
+
     /// <summary>Begins a chunk with its first sample.</summary>
     public void Begin(Span<byte> chunk, long timeMs, double firstValue)
     {

@@ -35,28 +35,19 @@ public sealed unsafe partial class Head
 
         // Samples that came between slices are not older than the bound, so the bound is a safe floor for them.
         Volatile.Write(ref minTimeMs, chunkCount == 0 && outOfOrder.IsEmpty ? long.MaxValue : Math.Min(truncation.MinMs, Math.Max(boundMs, minTimeMs)));
+        DropUnusedFiles();
         epochs.Reclaim();
         return true;
     }
 
     private void TruncateSeries(uint reference, ref HeadSeries series, long boundMs)
     {
-        var chunks = new Span<SealedChunk>((void*)series.Sealed, series.SealedCount);
-        var dropped = 0;
-        while (dropped < chunks.Length && chunks[dropped].MaxMs < boundMs)
-        {
-            dropped++;
-        }
-
+        var kept = KeptSealed(ref series, boundMs, out var oldestMs);
         var dropOpen = series.OpenCount > 0 && series.Appender.LastTimeMs < boundMs;
-        if (dropped > 0 || dropOpen)
+        if (kept < series.SealedCount || dropOpen)
         {
             BeginChange(ref series);
-            if (dropped > 0)
-            {
-                DropSealed(ref series, dropped);
-            }
-
+            DropSealed(ref series, kept, oldestMs);
             if (dropOpen)
             {
                 epochs.Retire((byte*)series.Open, series.OpenCapacity);
@@ -76,7 +67,7 @@ public sealed unsafe partial class Head
 
         if (series.SealedCount > 0 || series.OpenCount > 0)
         {
-            var first = series.SealedCount > 0 ? ((SealedChunk*)series.Sealed)->MinMs : series.OpenMinMs;
+            var first = series.SealedCount > 0 ? series.SealedMinMs : series.OpenMinMs;
             truncation.MinMs = Math.Min(truncation.MinMs, first);
         }
         else if (!series.HasOutOfOrder)
@@ -99,7 +90,8 @@ public sealed unsafe partial class Head
 
         if (histograms.TryGetValue(reference, out var kept))
         {
-            chunkCount -= kept.EndCut(boundMs);
+            chunkCount -= kept.EndCut(boundMs, out var memoryBytes);
+            unspilledBytes -= memoryBytes;
             truncation.MinMs = Math.Min(truncation.MinMs, kept.MinTimeMs);
             if (kept.IsEmpty)
             {
@@ -110,21 +102,60 @@ public sealed unsafe partial class Head
         return !outOfOrder.ContainsKey(reference) && !histograms.ContainsKey(reference);
     }
 
-    private void DropSealed(ref HeadSeries series, int dropped)
+    private int KeptSealed(ref HeadSeries series, long boundMs, out long oldestMs)
     {
-        var chunks = new Span<SealedChunk>((void*)series.Sealed, series.SealedCount);
-        for (var i = 0; i < dropped; i++)
+        oldestMs = series.SealedMinMs;
+        if (series.SealedCount == 0 || series.SealedMinMs >= boundMs)
         {
-            epochs.Retire((byte*)chunks[i].Data, chunks[i].Length);
+            return series.SealedCount; // Fast path: between two cuts most slices hold nothing to drop.
         }
 
-        var kept = chunks.Length - dropped;
-        var capacity = kept == 0 ? 0 : Math.Max(4, kept);
-        var list = kept == 0 ? null : (SealedChunk*)arena.Allocate(capacity * sizeof(SealedChunk));
-        chunks[dropped..].CopyTo(new Span<SealedChunk>(list, kept));
-        epochs.Retire((byte*)series.Sealed, series.SealedCapacity * sizeof(SealedChunk));
-        (series.Sealed, series.SealedCount, series.SealedCapacity) = ((nint)list, kept, capacity);
-        chunkCount -= dropped;
+        var link = series.Sealed;
+        for (var kept = 0; kept < series.SealedCount; kept++)
+        {
+            var chunk = ChunkOf(link);
+            if (chunk.MaxMs < boundMs)
+            {
+                return kept;
+            }
+
+            (oldestMs, link) = (chunk.MinMs, chunk.Previous);
+        }
+
+        return series.SealedCount;
+    }
+
+    /// <summary>Drops all but the newest sealed chunks.</summary>
+    private void DropSealed(ref HeadSeries series, int kept, long oldestMs)
+    {
+        var link = series.Sealed;
+        for (var i = 0; i < series.SealedCount; i++)
+        {
+            var chunk = ChunkOf(link);
+            var previous = chunk.Previous;
+            if (i >= kept)
+            {
+                Discard(link, chunk);
+            }
+
+            link = previous;
+        }
+
+        chunkCount -= series.SealedCount - kept;
+        (series.Sealed, series.SealedCount, series.SealedMinMs) = (kept == 0 ? 0 : series.Sealed, kept, oldestMs);
+    }
+
+    private void Discard(long link, SealedChunk chunk)
+    {
+        if (link < 0)
+        {
+            spill!.FileOf(link).LiveRecords--;
+        }
+        else
+        {
+            unspilledBytes -= chunk.RecordBytes;
+            epochs.Retire((byte*)link, chunk.RecordBytes);
+        }
     }
 
     private void BeginChunk(ref HeadSeries series, long timeMs, double value)
@@ -145,40 +176,23 @@ public sealed unsafe partial class Head
         EndChange(ref series);
     }
 
-    /// <summary>Copies the open chunk into a piece of its exact size and appends that to the sealed ones.</summary>
-    private void Seal(ref HeadSeries series)
+    /// <summary>Copies the open chunk into a piece of its exact size and chains that to the sealed ones.</summary>
+    private void Seal(uint reference, ref HeadSeries series)
     {
         var length = series.Appender.Length;
-        var data = arena.Allocate(length);
-        new ReadOnlySpan<byte>((void*)series.Open, length).CopyTo(new Span<byte>(data, length));
+        var record = arena.Allocate(SealedChunk.HeaderBytes + length);
+        SealedChunk.Write(record, series.Sealed, ChunkEncoding.Xor, series.OpenMinMs, series.Appender.LastTimeMs, new ReadOnlySpan<byte>((void*)series.Open, length));
+        var isFirst = series.SealedCount == 0 || series.Sealed < 0;
         BeginChange(ref series);
-        if (series.SealedCount == series.SealedCapacity)
-        {
-            var capacity = Math.Max(4, series.SealedCapacity * 2);
-            var list = (SealedChunk*)arena.Allocate(capacity * sizeof(SealedChunk));
-            new ReadOnlySpan<SealedChunk>((void*)series.Sealed, series.SealedCount).CopyTo(new Span<SealedChunk>(list, capacity));
-            if (series.Sealed != 0)
-            {
-                epochs.Retire((byte*)series.Sealed, series.SealedCapacity * sizeof(SealedChunk));
-            }
-
-            (series.Sealed, series.SealedCapacity) = ((nint)list, capacity);
-        }
-
-        ((SealedChunk*)series.Sealed)[series.SealedCount++] = new SealedChunk
-        {
-            Data = (nint)data,
-            Length = length,
-            Count = series.OpenCount,
-            Encoding = ChunkEncoding.Xor,
-            MinMs = series.OpenMinMs,
-            MaxMs = series.Appender.LastTimeMs,
-        };
+        series.SealedMinMs = series.SealedCount == 0 ? series.OpenMinMs : series.SealedMinMs;
+        series.Sealed = (long)record;
+        series.SealedCount++;
 
         // A reader may hold the open bytes, so the next chunk gets others.
         epochs.Retire((byte*)series.Open, series.OpenCapacity);
         (series.Open, series.OpenCapacity, series.OpenCount) = (0, 0, 0);
         EndChange(ref series);
+        NoteUnspilled(reference, new SealedChunk(record), isFirst);
     }
 
     private void GrowOpen(ref HeadSeries series)
@@ -198,15 +212,26 @@ public sealed unsafe partial class Head
         var bits = BitConverter.DoubleToUInt64Bits(value);
         if (timeMs == series.Appender.LastTimeMs)
         {
-            return bits == series.Appender.LastValueBits ? AppendOutcome.AlreadyThere : AppendOutcome.DuplicateTimestamp;
+            return bits == series.Appender.LastValueBits ? AlreadyThere(timeMs) : AppendOutcome.DuplicateTimestamp;
         }
 
         if (TryFind(ref series, timeMs, out var found))
         {
-            return found == bits ? AppendOutcome.AlreadyThere : WindowReaches(timeMs) ? AppendOutcome.DuplicateTimestamp : AppendOutcome.OutOfOrder;
+            return found == bits ? AlreadyThere(timeMs) : WindowReaches(timeMs) ? AppendOutcome.DuplicateTimestamp : AppendOutcome.OutOfOrder;
         }
 
         return AppendLate(reference, ref series, timeMs, value);
+    }
+
+    /// <summary>After a start from a snapshot the head may hold samples newer than it knows of, until the log has shown them to it again.</summary>
+    private AppendOutcome AlreadyThere(long timeMs)
+    {
+        if (timeMs > maxTimeMs)
+        {
+            Volatile.Write(ref maxTimeMs, timeMs);
+        }
+
+        return AppendOutcome.AlreadyThere;
     }
 
     /// <summary>A sample that no in-order chunk can take. One that a block holds already is taken again, and is the same sample once more when it is read.</summary>
@@ -236,20 +261,23 @@ public sealed unsafe partial class Head
     // After a restart the head may be empty, and the end of the last cut is all that is known of the newest sample.
     private bool WindowReaches(long timeMs) => Options.OutOfOrderWindowMs > 0 && timeMs >= Math.Max(maxTimeMs, minValidMs) - Options.OutOfOrderWindowMs;
 
-    private static bool TryFind(ref HeadSeries series, long timeMs, out ulong bits)
+    private bool TryFind(ref HeadSeries series, long timeMs, out ulong bits)
     {
         if (series.OpenCount > 0 && timeMs >= series.OpenMinMs)
         {
             return XorChunk.TryFind(new ReadOnlySpan<byte>((void*)series.Open, series.OpenCapacity), series.OpenCount, timeMs, out bits);
         }
 
-        var chunks = new ReadOnlySpan<SealedChunk>((void*)series.Sealed, series.SealedCount);
-        for (var i = chunks.Length - 1; i >= 0; i--)
+        var link = series.Sealed;
+        for (var i = 0; i < series.SealedCount; i++)
         {
-            if (timeMs >= chunks[i].MinMs)
+            var chunk = ChunkOf(link);
+            if (timeMs >= chunk.MinMs)
             {
-                return XorChunk.TryFind(chunks[i].Bytes, chunks[i].Count, timeMs, out bits);
+                return XorChunk.TryFind(chunk.Data, XorChunk.Count(chunk.Data), timeMs, out bits);
             }
+
+            link = chunk.Previous;
         }
 
         bits = 0;

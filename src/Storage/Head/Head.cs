@@ -22,6 +22,7 @@ public sealed unsafe partial class Head : IDisposable
     private readonly ConcurrentDictionary<uint, HistogramSamples> histograms = new();
     private HeadSeries[]?[] pages = new HeadSeries[]?[16];
     private uint[] table = new uint[1024];
+    private uint[] scratch = new uint[64]; // Label pairs of a series being made.
     private uint nextReference;
     private int seriesCount;
     private long chunkCount;
@@ -30,9 +31,12 @@ public sealed unsafe partial class Head : IDisposable
     private long minValidMs = long.MinValue;
 
     /// <summary>An empty head.</summary>
-    public Head(HeadOptions options)
+    /// <param name="options">How it seals and what it takes.</param>
+    /// <param name="spill">Where sealed chunks go; without it they stay in memory.</param>
+    public Head(HeadOptions options, ChunkSpill? spill = null)
     {
         Options = options;
+        this.spill = spill;
         epochs = new ViewEpochs(arena);
         Symbols = new SymbolTable();
         Postings = new HeadPostings(arena, epochs, Symbols);
@@ -180,7 +184,7 @@ public sealed unsafe partial class Head : IDisposable
         }
         else if (series.OpenCount >= Options.ChunkSamples || timeMs >= series.OpenEndMs)
         {
-            Seal(ref series);
+            Seal(reference, ref series);
             BeginChunk(ref series, timeMs, value);
         }
         else
@@ -233,7 +237,7 @@ public sealed unsafe partial class Head : IDisposable
     {
         if (epochs.BeginClose())
         {
-            arena.Dispose();
+            Free();
         }
     }
 
@@ -241,7 +245,7 @@ public sealed unsafe partial class Head : IDisposable
     {
         if (epochs.Close(opened))
         {
-            arena.Dispose();
+            Free();
         }
     }
 
@@ -281,6 +285,23 @@ public sealed unsafe partial class Head : IDisposable
 
     private void Create(uint reference, ReadOnlySpan<byte> canonicalLabels, ulong hash)
     {
+        var count = 0;
+        foreach (var label in new LabelEnumerator(canonicalLabels))
+        {
+            if (count + 2 > scratch.Length)
+            {
+                Array.Resize(ref scratch, scratch.Length * 2);
+            }
+
+            scratch[count++] = Symbols.Intern(label.Name);
+            scratch[count++] = Symbols.Intern(label.Value);
+        }
+
+        Create(reference, scratch.AsSpan(0, count), hash);
+    }
+
+    private void Create(uint reference, ReadOnlySpan<uint> labelPairs, ulong hash)
+    {
         if (reference >= SampleBatch.NewSeriesFlag)
         {
             throw new InvalidOperationException($"a shard can give out {SampleBatch.NewSeriesFlag} series references in its life, and has");
@@ -297,26 +318,14 @@ public sealed unsafe partial class Head : IDisposable
         pages[page] ??= new HeadSeries[1 << PageBits];
         ref var series = ref pages[page]![reference & PageMask];
         series.Hash = hash;
-        foreach (var label in new LabelEnumerator(canonicalLabels))
-        {
-            _ = label;
-            series.LabelCount++;
-        }
-
-        series.LabelPairs = (nint)arena.Allocate(series.LabelCount * 2 * sizeof(uint));
-        var pairs = new Span<uint>((void*)series.LabelPairs, series.LabelCount * 2);
-        var at = 0;
-        foreach (var label in new LabelEnumerator(canonicalLabels))
-        {
-            pairs[at++] = Symbols.Intern(label.Name);
-            pairs[at++] = Symbols.Intern(label.Value);
-        }
-
+        series.LabelCount = labelPairs.Length / 2;
+        series.LabelPairs = (nint)arena.Allocate(labelPairs.Length * sizeof(uint));
+        labelPairs.CopyTo(new Span<uint>((void*)series.LabelPairs, labelPairs.Length));
         series.IsAlive = true;
         nextReference = Math.Max(nextReference, reference + 1);
         Volatile.Write(ref seriesCount, seriesCount + 1);
         EnterTable(reference, hash);
-        Postings.Add(reference, pairs);
+        Postings.Add(reference, labelPairs);
     }
 
     private void EnterTable(uint reference, ulong hash)

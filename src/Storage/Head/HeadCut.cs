@@ -27,9 +27,11 @@ public static class HeadCut
         // Fast path: chunks do not cross block boundaries, so most lie in the range as a whole.
         var whole = !series.HasOutOfOrder;
         var covered = 0;
-        foreach (ref readonly var chunk in series.Sealed)
+        Span<SealedChunk> chunks = series.SealedCount <= SeriesSnapshot.UsualChunks ? stackalloc SealedChunk[series.SealedCount] : new SealedChunk[series.SealedCount];
+        head.ChunksOf(series, chunks);
+        foreach (var chunk in chunks)
         {
-            if (range.Overlaps(new(chunk.MinMs, chunk.MaxMs)))
+            if (range.Overlaps(chunk.Range))
             {
                 covered++;
                 whole &= chunk.MinMs >= range.MinMs && chunk.MaxMs <= range.MaxMs;
@@ -57,11 +59,11 @@ public static class HeadCut
         writer.BeginSeries(head.LabelsOf(series.Reference).Encoded);
         if (whole)
         {
-            foreach (ref readonly var chunk in series.Sealed)
+            foreach (var chunk in chunks)
             {
-                if (range.Overlaps(new(chunk.MinMs, chunk.MaxMs)))
+                if (range.Overlaps(chunk.Range))
                 {
-                    writer.AddChunk(ChunkEncoding.Xor, chunk.MinMs, chunk.MaxMs, chunk.Bytes);
+                    writer.AddChunk(chunk.Encoding, chunk.MinMs, chunk.MaxMs, chunk.Data);
                 }
             }
         }

@@ -107,7 +107,7 @@ public sealed class HeadView : IDisposable
         foreach (var reference in postings.Items)
         {
             var snapshot = Head.Snapshot(reference);
-            if (!snapshot.IsEmpty && Overlaps(snapshot, range))
+            if (!snapshot.IsEmpty && Overlaps(Head, snapshot, range))
             {
                 found.Add(snapshot);
             }
@@ -116,7 +116,7 @@ public sealed class HeadView : IDisposable
         return found;
     }
 
-    private static bool Overlaps(in SeriesSnapshot series, TimeRange range)
+    private static bool Overlaps(Head head, in SeriesSnapshot series, TimeRange range)
     {
         // The open chunk has no published end, so it counts as reaching to the end of time.
         if (series.HasOutOfOrder || (series.OpenCount > 0 && series.OpenMinMs <= range.MaxMs))
@@ -124,8 +124,7 @@ public sealed class HeadView : IDisposable
             return true;
         }
 
-        var chunks = series.Sealed;
-        return chunks.Length > 0 && chunks[0].MinMs <= range.MaxMs && chunks[^1].MaxMs >= range.MinMs;
+        return series.SealedCount > 0 && series.SealedMinMs <= range.MaxMs && head.ChunkOf(series.Sealed).MaxMs >= range.MinMs;
     }
 
     private List<string> Texts(IEnumerable<uint> symbols)

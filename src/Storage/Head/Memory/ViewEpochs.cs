@@ -11,6 +11,7 @@ internal sealed unsafe class ViewEpochs(NativeArena arena)
     private readonly Lock gate = new();
     private readonly SortedDictionary<long, int> open = [];
     private readonly Queue<(nint Piece, int Bytes, long Epoch)> retired = new();
+    private readonly Queue<(ChunkFile File, long Epoch)> retiredFiles = new();
     private long epoch;
     private int sinceReclaim;
     private bool closing;
@@ -56,6 +57,15 @@ internal sealed unsafe class ViewEpochs(NativeArena arena)
         }
     }
 
+    /// <summary>Lets go of the files given up: the head is closed.</summary>
+    public void ReleaseFiles()
+    {
+        while (retiredFiles.TryDequeue(out var file))
+        {
+            file.File.Release();
+        }
+    }
+
     /// <summary>Gives a piece up; it is reused when no view can see it. Only the writer calls this.</summary>
     public void Retire(byte* piece, int bytes)
     {
@@ -65,6 +75,9 @@ internal sealed unsafe class ViewEpochs(NativeArena arena)
             Reclaim();
         }
     }
+
+    /// <summary>Gives a file of chunks up; it is let go of when no view can see it. Only the writer calls this.</summary>
+    public void Retire(ChunkFile file) => retiredFiles.Enqueue((file, Volatile.Read(ref epoch)));
 
     /// <summary>Frees what no view can see any more. Only the writer calls this.</summary>
     public void Reclaim()
@@ -81,6 +94,12 @@ internal sealed unsafe class ViewEpochs(NativeArena arena)
         {
             retired.Dequeue();
             arena.Free((byte*)next.Piece, next.Bytes);
+        }
+
+        while (retiredFiles.TryPeek(out var next) && next.Epoch < oldest)
+        {
+            retiredFiles.Dequeue();
+            next.File.Release();
         }
     }
 }
