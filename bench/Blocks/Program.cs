@@ -58,6 +58,11 @@ try
     Report("cut from the head", samples, cutSeconds, blocks);
 
     var merged = Measured("merge of six", samples, request => Assert(BlockMerge.Run([.. blocks.Select(b => new MergeInput(b, []))], request, CancellationToken.None)[0]));
+    using (Measured("merge of one, whole chunks copied", samples, request => Assert(BlockMerge.Run([new MergeInput(merged, [])], request, CancellationToken.None)[0])))
+    {
+        // Only measured.
+    }
+
     Measured("downsample to 5 min", samples, request => Assert(Downsample.Run(new MergeInput(merged, []), 300_000, request, CancellationToken.None)));
 
     var store = FileSystemObjectStore.Open(Path.Combine(root, "bucket"), TimeProvider.System);

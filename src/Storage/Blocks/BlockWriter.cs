@@ -35,30 +35,20 @@ public sealed record BlockDescription
 /// <c>&lt;ulid&gt;.tmp</c>, <c>meta.json</c> last, and appears by one rename in <see cref="Finish"/>. Without <see cref="Finish"/>, <see cref="Dispose"/>
 /// removes the directory; after a crash <see cref="BlockSet"/> does. Not thread-safe.
 /// </remarks>
-public sealed class BlockWriter : IChunkSink, IDisposable
+public sealed partial class BlockWriter : IChunkSink, IDisposable
 {
     /// <summary>What the name of an unfinished block ends with.</summary>
     public const string UnfinishedSuffix = ".tmp";
-
-    /// <summary>Samples of an XOR chunk that is encoded here; 120 is Prometheus's.</summary>
-    private const int ChunkSamples = 120;
-
 
     private readonly string parent;
     private readonly string unfinished;
     private readonly BlockDescription description;
     private readonly IndexWriter index;
     private readonly ChunkSegmentWriter segments;
-    private readonly DenseChunkWriter dense;
-    private readonly ChunkRun plain = new(ChunkSamples);
     private readonly List<ChunkMeta> chunks = [];
-
-    // Floats of the series at hand that are not in a chunk yet.
-    private readonly SampleBuffer pending = new();
     private byte[] labels = [];
     private bool open;
     private bool finished;
-    private bool hasDense;
     private long minMs = long.MaxValue;
     private long maxMs = long.MinValue;
     private ulong floats;
@@ -76,7 +66,6 @@ public sealed class BlockWriter : IChunkSink, IDisposable
         Directory.CreateDirectory(Path.Combine(unfinished, ChunkSegments.DirectoryName));
         index = new IndexWriter(Path.Combine(unfinished, "index"));
         segments = new ChunkSegmentWriter(Path.Combine(unfinished, ChunkSegments.DirectoryName), this.description.SegmentBytes);
-        dense = new DenseChunkWriter(segments);
     }
 
     /// <summary>The block's name.</summary>
@@ -84,7 +73,6 @@ public sealed class BlockWriter : IChunkSink, IDisposable
 
     /// <summary>Series with at least one chunk so far, the one at hand included.</summary>
     public ulong SeriesCount => seriesCount + (chunks.Count + pending.Count > 0 ? 1UL : 0);
-
 
     /// <summary>Begins the next series; one that then gets no chunk is left out.</summary>
     /// <param name="canonicalLabels">Greater than those of the series before; the order is checked when the series ends.</param>
@@ -121,43 +109,6 @@ public sealed class BlockWriter : IChunkSink, IDisposable
         WritePending();
         var samples = encoding == AggregateChunk.Encoding ? (uint)AggregateChunk.Count(data) : BinaryPrimitives.ReadUInt16BigEndian(data);
         Note(segments.Write(encoding, data), firstMs, lastMs, samples, encoding is ChunkEncoding.Histogram or ChunkEncoding.FloatHistogram);
-    }
-
-    /// <summary>Adds floats to the series at hand, later than what is there; false when the block's float chunks are not dense, and somebody else is to encode them.</summary>
-    public bool TryAddFloats(ReadOnlySpan<long> times, ReadOnlySpan<double> values)
-    {
-        CheckOpen();
-        if (description.FloatEncoding != ChunkEncoding.Dense)
-        {
-            return false;
-        }
-
-        pending.Reserve(times.Length, out var timeColumn, out var valueColumn);
-        times.CopyTo(timeColumn);
-        values.CopyTo(valueColumn);
-        pending.Advance(times.Length);
-        CheckOrder(pending.Count - times.Length);
-        return true;
-    }
-
-    /// <summary>Adds a chunk of another block to the series at hand: as it is, or in the encoding that this block's chunks have.</summary>
-    /// <exception cref="InvalidDataException">The chunk is damaged; the message names file, offset and reason.</exception>
-    public void CopyChunk(BlockReader from, ChunkMeta chunk)
-    {
-        CheckOpen();
-        var data = from.ReadChunk(chunk, out var encoding);
-        if (encoding == ChunkEncoding.Dense)
-        {
-            CopyDense(from, chunk, data);
-        }
-        else if (encoding == ChunkEncoding.Xor && description.FloatEncoding == ChunkEncoding.Dense)
-        {
-            DecodePending(from, chunk);
-        }
-        else
-        {
-            AddChunk(encoding, chunk.MinMs, chunk.MaxMs, data);
-        }
     }
 
     /// <summary>Adds a series with its chunks.</summary>
@@ -223,63 +174,6 @@ public sealed class BlockWriter : IChunkSink, IDisposable
         {
             throw new InvalidOperationException("a chunk needs a series: call BeginSeries first");
         }
-    }
-
-    private void CopyDense(BlockReader from, ChunkMeta chunk, ReadOnlySpan<byte> data)
-    {
-        if (description.FloatEncoding == ChunkEncoding.Xor)
-        {
-            using var samples = new SampleBuffer(DenseChunk.MaxSamples);
-            from.Decode(chunk, TimeRange.All, samples);
-            plain.Write(samples, this);
-        }
-        else if (description.FloatEncoding == ChunkEncoding.Dense && !ChunkWindows.IsFull(chunk, XorChunk.Count(data)))
-        {
-            // It becomes one with its neighbours.
-            DecodePending(from, chunk);
-        }
-        else
-        {
-            WritePending();
-            hasDense = true;
-            Note(from.CopyDense(chunk, data, dense), chunk.MinMs, chunk.MaxMs, (uint)XorChunk.Count(data), isHistogram: false);
-        }
-    }
-
-    private void DecodePending(BlockReader from, ChunkMeta chunk)
-    {
-        var before = pending.Count;
-        from.Decode(chunk, TimeRange.All, pending);
-        CheckOrder(before);
-    }
-
-    private void CheckOrder(int joint)
-    {
-        if (joint > 0 && joint < pending.Count && pending.Times[joint] <= pending.Times[joint - 1])
-        {
-            throw new InvalidDataException($"a chunk begins at {pending.Times[joint]}, but the one before ends at {pending.Times[joint - 1]}");
-        }
-    }
-
-    private void WritePending()
-    {
-        if (pending.Count == 0)
-        {
-            return;
-        }
-
-        hasDense = true;
-        var times = pending.Times;
-        var values = pending.Values;
-        var window = ChunkWindows.LengthFor(times);
-        for (var at = 0; at < times.Length;)
-        {
-            var end = ChunkWindows.EndOf(times, at, window);
-            Note(dense.Write(times[at..end], values[at..end]), times[at], times[end - 1], (uint)(end - at), isHistogram: false);
-            at = end;
-        }
-
-        pending.Clear();
     }
 
     private void Note(ulong reference, long firstMs, long lastMs, uint samples, bool isHistogram)

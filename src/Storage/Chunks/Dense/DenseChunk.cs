@@ -4,17 +4,17 @@ using Metrics.Model;
 namespace Metrics.Storage;
 
 /// <summary>Reads dense chunks: floats whose times mostly stand in a column of their own; FORMAT.md draws them.</summary>
-public static class DenseChunk
+internal static class DenseChunk
 {
     /// <summary>The most samples of a chunk, and times of a column.</summary>
     public const int MaxSamples = 1024;
 
     /// <summary>The count and the byte that says how times and values are coded.</summary>
-    internal const int HeaderBytes = 3;
+    public const int HeaderBytes = 3;
 
     /// <summary>Appends the samples within the range.</summary>
     /// <exception cref="InvalidDataException">The chunk, or the time column it refers to, is damaged.</exception>
-    internal static void Decode(ReadOnlySpan<byte> chunk, TimeRange range, SampleBuffer into, TimeColumns columns)
+    public static void Decode(ReadOnlySpan<byte> chunk, TimeRange range, SampleBuffer into, TimeColumns columns)
     {
         var header = Header.Read(chunk);
         var from = new DenseReader(chunk[header.Length..]);
@@ -60,7 +60,7 @@ public static class DenseChunk
     }
 
     /// <summary>Where the times of a chunk are.</summary>
-    internal enum TimeForm : byte
+    public enum TimeForm : byte
     {
         /// <summary>In the chunk.</summary>
         Inline = 0,
@@ -74,7 +74,7 @@ public static class DenseChunk
 
     /// <summary>What a chunk says of itself before its times and values.</summary>
     [StructLayout(LayoutKind.Auto)]
-    internal readonly record struct Header(int Count, TimeForm Times, ValueForm Values, long Distance, int Offset, int Length)
+    public readonly record struct Header(int Count, TimeForm Times, ValueForm Values, long Distance, int Offset, int Length)
     {
         private const int ValueBits = 3;
 

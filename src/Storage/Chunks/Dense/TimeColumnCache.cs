@@ -4,7 +4,7 @@ namespace Metrics.Storage;
 /// <remarks>
 /// A table of as many places as columns may stay: a column has one place, and whoever finds another one there takes some of its credit, which every use gives back. So a scan over more columns than fit
 /// neither drives out those in use nor allocates for each. One table for the process: one per block would need a bound over all of them. What belongs to a closed block is never found again, as
-/// segments are numbered for good, and goes when its place is taken. Credit is changed without a fence: a lost change costs a decoding, of about a microsecond.
+/// segments are numbered for good, and goes when its place is taken. Credit is changed without a fence: a lost change costs a decoding, of about a microsecond. Hits are not counted: a counter that all readers write would cost more than what it counts.
 /// </remarks>
 internal static class TimeColumnCache
 {
@@ -14,15 +14,11 @@ internal static class TimeColumnCache
     private const int MaxCredit = 3;
 
     private static readonly Entry?[] Table = new Entry?[Places];
-    private static long hits;
     private static long misses;
     private static long heldBytes;
 
     /// <summary>Bytes of times that are kept.</summary>
     public static long HeldBytes => Interlocked.Read(ref heldBytes);
-
-    /// <summary>How often a column was there, about: counted without a fence.</summary>
-    public static long Hits => Volatile.Read(ref hits);
 
     /// <summary>How often a column had to be decoded.</summary>
     public static long Misses => Interlocked.Read(ref misses);
@@ -41,7 +37,6 @@ internal static class TimeColumnCache
             entry.Credit++;
         }
 
-        hits++;
         return entry.Times;
     }
 
