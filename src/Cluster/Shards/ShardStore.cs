@@ -57,7 +57,7 @@ internal sealed partial class ShardStore : IShardStore
         get
         {
             var now = Volatile.Read(ref head);
-            return new(now.SeriesCount, now.ChunkCount, Volatile.Read(ref samplesAppended), Volatile.Read(ref logBytes), archive.Blocks.Live.Count, now.MinTimeMs, now.MaxTimeMs, archive.PendingCount, archive.Blocks.Damaged.Count);
+            return new(now.SeriesCount, now.ChunkCount, Volatile.Read(ref samplesAppended), Volatile.Read(ref logBytes), archive.Blocks.Live.Count, now.MinTimeMs, now.MaxTimeMs, archive.PendingCount, archive.Blocks.Damaged.Count, now.MemoryBytes, spill.Bytes);
         }
     }
 

@@ -34,7 +34,7 @@ public struct XorAppender
     /// <summary>The bits of the last value.</summary>
     public readonly ulong LastValueBits => value;
 
-    /// <summary>The bytes that hold samples so far.</summary>
+    /// <summary>The bytes that hold samples so far, since the last <see cref="MoveOn"/>.</summary>
     public readonly int Length => (bits + 7) / 8;
 
     /// <summary>Bytes that <see cref="Save"/> writes.</summary>
@@ -62,7 +62,7 @@ public struct XorAppender
         trailing = from[29],
     };
 
-    /// <summary>Begins a chunk with its first sample.</summary>
+    /// <summary>Begins a chunk with its first sample. Its first two bytes, the sample count, are the caller's to write.</summary>
     public void Begin(Span<byte> chunk, long timeMs, double firstValue)
     {
         time = timeMs;
@@ -73,7 +73,6 @@ public struct XorAppender
         var at = HeaderBytes + Varint.WriteSigned(chunk[HeaderBytes..], timeMs);
         BinaryPrimitives.WriteUInt64BigEndian(chunk[at..], value);
         bits = (at + sizeof(ulong)) * 8;
-        BinaryPrimitives.WriteUInt16BigEndian(chunk, 1);
     }
 
     /// <summary>Appends a sample later than the last one. The caller has checked <see cref="SlackBytes"/>; <paramref name="count"/> is the number of samples before it.</summary>
@@ -92,8 +91,10 @@ public struct XorAppender
         AppendValue(chunk, BitConverter.DoubleToUInt64Bits(sampleValue));
         time = timeMs;
         delta = nextDelta;
-        BinaryPrimitives.WriteUInt16BigEndian(chunk, (ushort)(count + 1));
     }
+
+    /// <summary>Goes on in bytes that begin so many whole bytes later than those written so far; what bits there are of the byte at hand are to be copied there.</summary>
+    public void MoveOn(int bytes) => bits -= bytes * 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void AppendDeltaOfDelta(Span<byte> chunk, long dod)

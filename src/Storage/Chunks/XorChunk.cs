@@ -81,6 +81,7 @@ public static class XorChunk
             appender.Append(into, i, times[i], values[i]);
         }
 
+        BinaryPrimitives.WriteUInt16BigEndian(into, (ushort)times.Length);
         return appender.Length;
     }
 

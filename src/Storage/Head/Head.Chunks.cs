@@ -1,9 +1,15 @@
+using System.Buffers.Binary;
+
 namespace Metrics.Storage;
 
 /// <summary>How the chunks of a series begin, grow, are sealed and are dropped.</summary>
 public sealed unsafe partial class Head
 {
     private (int Idle, long MinMs) truncation;
+
+    // The block range that the last append was in.
+    private long rangeStartMs;
+    private long rangeEndMs;
 
     /// <summary>
     /// Drops samples before an instant from a slice of the series: whole chunks, so a chunk that reaches beyond the bound stays. Call with a cursor of 0 until it gives true; the writer
@@ -50,8 +56,8 @@ public sealed unsafe partial class Head
             DropSealed(ref series, kept, oldestMs);
             if (dropOpen)
             {
-                epochs.Retire((byte*)series.Open, series.OpenCapacity);
-                (series.Open, series.OpenCapacity, series.OpenCount) = (0, 0, 0);
+                epochs.RetireOpen(series.Open);
+                (series.Open, series.OpenLast, series.OpenCount) = (0, 0, 0);
                 chunkCount--;
             }
 
@@ -142,7 +148,7 @@ public sealed unsafe partial class Head
         }
 
         chunkCount -= series.SealedCount - kept;
-        (series.Sealed, series.SealedCount, series.SealedMinMs) = (kept == 0 ? 0 : series.Sealed, kept, oldestMs);
+        (series.Sealed, series.SealedCount, series.SealedMinMs) = (kept == 0 ? 0 : series.Sealed, (ushort)kept, oldestMs);
     }
 
     private void Discard(long link, SealedChunk chunk)
@@ -161,15 +167,9 @@ public sealed unsafe partial class Head
     private void BeginChunk(ref HeadSeries series, long timeMs, double value)
     {
         BeginChange(ref series);
-        if (series.Open == 0)
-        {
-            series.OpenCapacity = NativeArena.Rounded(FirstOpenBytes);
-            series.Open = (nint)arena.Allocate(series.OpenCapacity);
-        }
-
-        series.Appender.Begin(new Span<byte>((void*)series.Open, series.OpenCapacity), timeMs, value);
+        series.Open = series.OpenLast = open.Take();
+        series.Appender.Begin(open.Data(series.Open), timeMs, value);
         series.OpenMinMs = timeMs;
-        series.OpenEndMs = NextBoundary(timeMs);
         series.HasNewest = true;
         series.OpenCount = 1;
         chunkCount++;
@@ -179,9 +179,12 @@ public sealed unsafe partial class Head
     /// <summary>Copies the open chunk into a piece of its exact size and chains that to the sealed ones.</summary>
     private void Seal(uint reference, ref HeadSeries series)
     {
-        var length = series.Appender.Length;
+        using var bytes = new OpenChunkBytes(open, series.Open, series.OpenCount);
+        var length = OpenLength(ref series);
         var record = arena.Allocate(SealedChunk.HeaderBytes + length);
-        SealedChunk.Write(record, series.Sealed, ChunkEncoding.Xor, series.OpenMinMs, series.Appender.LastTimeMs, new ReadOnlySpan<byte>((void*)series.Open, length));
+        SealedChunk.Write(record, series.Sealed, ChunkEncoding.Xor, series.OpenMinMs, series.Appender.LastTimeMs, bytes.Span[..length]);
+        var chunk = new SealedChunk(record);
+        BinaryPrimitives.WriteUInt16BigEndian(chunk.Writable, series.OpenCount);
         var isFirst = series.SealedCount == 0 || series.Sealed < 0;
         BeginChange(ref series);
         series.SealedMinMs = series.SealedCount == 0 ? series.OpenMinMs : series.SealedMinMs;
@@ -189,21 +192,41 @@ public sealed unsafe partial class Head
         series.SealedCount++;
 
         // A reader may hold the open bytes, so the next chunk gets others.
-        epochs.Retire((byte*)series.Open, series.OpenCapacity);
-        (series.Open, series.OpenCapacity, series.OpenCount) = (0, 0, 0);
+        epochs.RetireOpen(series.Open);
+        (series.Open, series.OpenLast, series.OpenCount) = (0, 0, 0);
         EndChange(ref series);
-        NoteUnspilled(reference, new SealedChunk(record), isFirst);
+        NoteUnspilled(reference, chunk, isFirst);
     }
 
-    private void GrowOpen(ref HeadSeries series)
+    /// <summary>Appends where the block at hand may be too short: in a copy of it, from which the overhang goes into a new block.</summary>
+    private void AppendAcross(ref HeadSeries series, long timeMs, double value)
     {
-        var capacity = NativeArena.Rounded(Math.Max(series.OpenCapacity * 3 / 2, series.Appender.Length + (2 * XorAppender.SlackBytes)));
-        var grown = arena.Allocate(capacity);
-        new ReadOnlySpan<byte>((void*)series.Open, series.OpenCapacity).CopyTo(new Span<byte>(grown, capacity));
-        BeginChange(ref series);
-        epochs.Retire((byte*)series.Open, series.OpenCapacity);
-        (series.Open, series.OpenCapacity) = ((nint)grown, capacity);
-        EndChange(ref series);
+        var here = open.Data(series.OpenLast);
+        Span<byte> both = stackalloc byte[OpenBlocks.DataBytes + XorAppender.SlackBytes];
+        here.CopyTo(both);
+        both[here.Length..].Clear();
+        series.Appender.Append(both, series.OpenCount, timeMs, value);
+        both[..here.Length].CopyTo(here);
+        if (series.Appender.Length > here.Length)
+        {
+            var next = open.Take();
+            both[here.Length..].CopyTo(open.Data(next));
+            open.Link(series.OpenLast, next);
+            series.OpenLast = next;
+            series.Appender.MoveOn(here.Length);
+        }
+    }
+
+    /// <summary>The bytes of an open chunk: full blocks, and what the last one holds.</summary>
+    private int OpenLength(ref HeadSeries series)
+    {
+        var length = series.Appender.Length;
+        for (var block = series.Open; block != series.OpenLast; block = open.NextOf(block))
+        {
+            length += OpenBlocks.DataBytes;
+        }
+
+        return length;
     }
 
     /// <summary>A sample not newer than the newest of its series: a retry, a late one, or an error.</summary>
@@ -265,7 +288,8 @@ public sealed unsafe partial class Head
     {
         if (series.OpenCount > 0 && timeMs >= series.OpenMinMs)
         {
-            return XorChunk.TryFind(new ReadOnlySpan<byte>((void*)series.Open, series.OpenCapacity), series.OpenCount, timeMs, out bits);
+            using var bytes = new OpenChunkBytes(open, series.Open, series.OpenCount);
+            return XorChunk.TryFind(bytes.Span, series.OpenCount, timeMs, out bits);
         }
 
         var link = series.Sealed;
@@ -287,6 +311,18 @@ public sealed unsafe partial class Head
     private static void BeginChange(ref HeadSeries series) => Interlocked.Increment(ref series.Version);
 
     private static void EndChange(ref HeadSeries series) => Volatile.Write(ref series.Version, series.Version + 1);
+
+    /// <summary>True when a time is beyond the block range that a chunk began in.</summary>
+    private bool IsInAnotherRange(long beganMs, long timeMs)
+    {
+        if (beganMs < rangeStartMs || beganMs >= rangeEndMs)
+        {
+            rangeEndMs = NextBoundary(beganMs);
+            rangeStartMs = rangeEndMs - Options.BlockRangeMs;
+        }
+
+        return timeMs >= rangeEndMs;
+    }
 
     private long NextBoundary(long timeMs)
     {

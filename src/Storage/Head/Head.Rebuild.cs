@@ -18,7 +18,7 @@ public sealed unsafe partial class Head
                 if (series.SealedCount > 0 || series.OpenCount > 0 || series.HasOutOfOrder)
                 {
                     head.Create(reference, LabelsOf(reference).Encoded, series.Hash);
-                    head.CopyChunks(reference, ref series, ref head.At(reference));
+                    head.CopyChunks(this, reference, ref series, ref head.At(reference));
                     if (outOfOrder.TryGetValue(reference, out var late))
                     {
                         head.outOfOrder[reference] = late;
@@ -42,18 +42,15 @@ public sealed unsafe partial class Head
         return head;
     }
 
-    private void CopyChunks(uint reference, ref HeadSeries from, ref HeadSeries to)
+    private void CopyChunks(Head source, uint reference, ref HeadSeries from, ref HeadSeries to)
     {
         to.Appender = from.Appender;
         to.HasNewest = from.HasNewest;
         to.HasOutOfOrder = from.HasOutOfOrder;
         to.OpenMinMs = from.OpenMinMs;
-        to.OpenEndMs = from.OpenEndMs;
         if (from.OpenCount > 0)
         {
-            to.OpenCapacity = from.OpenCapacity;
-            to.Open = (nint)arena.Allocate(from.OpenCapacity);
-            new ReadOnlySpan<byte>((void*)from.Open, from.OpenCapacity).CopyTo(new Span<byte>((void*)to.Open, to.OpenCapacity));
+            (to.Open, to.OpenLast) = open.CopyFrom(source.open, from.Open);
             to.OpenCount = from.OpenCount;
             chunkCount++;
         }

@@ -82,18 +82,13 @@ public sealed unsafe partial class Head
             reference = checked(reference + (uint)from.UVarint());
             var hash = from.UInt64();
             var labels = from.Count(2);
-            if (labels * 2 > scratch.Length)
+            ReserveScratch(labels);
+            for (var i = 0; i < labels; i++)
             {
-                scratch = new uint[labels * 4];
-            }
-
-            var pairs = scratch.AsSpan(0, labels * 2);
-            foreach (ref var symbol in pairs)
-            {
-                symbol = checked((uint)from.UVarint());
-                if (symbol >= Symbols.Count)
+                (names[i], values[i]) = (checked((uint)from.UVarint()), checked((uint)from.UVarint()));
+                if (Math.Max(names[i], values[i]) >= Symbols.Count)
                 {
-                    throw new InvalidDataException($"series {reference} of a snapshot names symbol {symbol}, but there are {Symbols.Count}");
+                    throw new InvalidDataException($"series {reference} of a snapshot names symbols {names[i]} and {values[i]}, but there are {Symbols.Count}");
                 }
             }
 
@@ -102,7 +97,7 @@ public sealed unsafe partial class Head
                 throw new InvalidDataException($"series {reference} of a snapshot is there twice");
             }
 
-            Create(reference, pairs, hash);
+            Create(reference, labels, hash);
             RestoreChunks(reference, ref At(reference), ref from);
         }
     }
@@ -146,20 +141,23 @@ public sealed unsafe partial class Head
 
     internal long BoundaryAfter(long timeMs) => NextBoundary(timeMs);
 
-    private static void SaveOpen(ref HeadSeries series, SnapshotFrame to)
+    private void SaveOpen(ref HeadSeries series, SnapshotFrame to)
     {
-        to.UVarint((ulong)series.OpenCount);
+        using var bytes = new OpenChunkBytes(open, series.Open, series.OpenCount);
+        to.UVarint(series.OpenCount);
         to.SVarint(series.OpenMinMs);
-        to.Text(new ReadOnlySpan<byte>((void*)series.Open, series.Appender.Length));
+        to.Text(bytes.Span[..OpenLength(ref series)]);
     }
 
     private void SaveSeries(ref HeadSeries series, SnapshotFrame to)
     {
         to.Int64((long)series.Hash);
-        to.UVarint((ulong)series.LabelCount);
-        foreach (var symbol in new ReadOnlySpan<uint>((void*)series.LabelPairs, series.LabelCount * 2))
+        var symbols = SymbolsOf(ref series);
+        to.UVarint((ulong)symbols.Count);
+        for (var i = 0; i < symbols.Count; i++)
         {
-            to.UVarint(symbol);
+            to.UVarint(symbols.Names[i]);
+            to.UVarint(symbols.Values[i]);
         }
 
         to.Byte((byte)((series.HasNewest ? HasNewestFlag : 0) | (series.OpenCount > 0 ? OpenFlag : 0) | (series.SealedCount > 0 ? SealedFlag : 0)));
@@ -242,18 +240,15 @@ public sealed unsafe partial class Head
 
     private void RestoreOpen(uint reference, ref HeadSeries series, ref SpanReader from)
     {
-        series.OpenCount = checked((int)from.UVarint());
+        series.OpenCount = checked((ushort)from.UVarint());
         series.OpenMinMs = from.SVarint();
-        series.OpenEndMs = NextBoundary(series.OpenMinMs);
         var bytes = from.Text();
-        if (series.OpenCount == 0 || bytes.Length != series.Appender.Length || XorChunk.Count(bytes) != series.OpenCount)
+        (series.Open, series.OpenLast, var inLast) = open.Fill(bytes);
+        if (series.OpenCount == 0 || inLast != series.Appender.Length)
         {
             throw new InvalidDataException($"series {reference} of a snapshot has an open chunk of {bytes.Length} bytes that is not what its state says");
         }
 
-        series.OpenCapacity = NativeArena.Rounded(Math.Max(bytes.Length + XorAppender.SlackBytes, FirstOpenBytes));
-        series.Open = (nint)arena.Allocate(series.OpenCapacity);
-        bytes.CopyTo(new Span<byte>((void*)series.Open, series.OpenCapacity));
         chunkCount++;
         minTimeMs = Math.Min(minTimeMs, series.OpenMinMs);
     }
@@ -269,7 +264,7 @@ public sealed unsafe partial class Head
             AdoptChain(series.Sealed, stored);
         }
 
-        series.SealedCount = stored;
+        series.SealedCount = checked((ushort)stored);
         for (var left = from.Count(3); left > 0; left--)
         {
             var (minMs, maxMs) = (from.SVarint(), from.SVarint());

@@ -222,6 +222,7 @@ public sealed unsafe partial class Head
     private void Free()
     {
         arena.Dispose();
+        open.Dispose();
         epochs.ReleaseFiles();
         foreach (var file in held)
         {

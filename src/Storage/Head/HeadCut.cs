@@ -43,7 +43,7 @@ public static class HeadCut
         {
             if (series.OpenCount > 0 && series.OpenMinMs <= range.MaxMs)
             {
-                XorChunk.Decode(series.Open, series.OpenCount, range, samples);
+                head.DecodeOpen(series, range, samples);
             }
         }
         else
@@ -74,16 +74,21 @@ public static class HeadCut
 
     private static int CompareLabels(Head head, uint left, uint right)
     {
-        var l = head.LabelPairsOf(left);
-        var r = head.LabelPairsOf(right);
-        for (var i = 0; i < l.Length && i < r.Length; i++)
+        var l = head.SymbolsOf(left);
+        var r = head.SymbolsOf(right);
+        for (var i = 0; i < l.Count && i < r.Count; i++)
         {
-            if (l[i] != r[i])
+            if (l.Names[i] != r.Names[i])
             {
-                return head.Symbols[l[i]].SequenceCompareTo(head.Symbols[r[i]]);
+                return head.Symbols[l.Names[i]].SequenceCompareTo(head.Symbols[r.Names[i]]);
+            }
+
+            if (l.Values[i] != r.Values[i])
+            {
+                return head.Symbols[l.Values[i]].SequenceCompareTo(head.Symbols[r.Values[i]]);
             }
         }
 
-        return l.Length.CompareTo(r.Length);
+        return l.Count.CompareTo(r.Count);
     }
 }

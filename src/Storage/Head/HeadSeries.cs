@@ -16,24 +16,21 @@ internal struct HeadSeries
 {
     // Identity; set before the reference is published, never changed.
     public ulong Hash;
-    public nint LabelPairs;
-    public int LabelCount;
-    public bool IsAlive;
+    public nint Labels; // Number of the shape, then the symbol of each value; 0 where there is no series.
 
     // Published to readers under Version.
     public uint Version;
     public long Sealed; // A link; see SealedChunk.
-    public int SealedCount;
+    public ushort SealedCount;
     public long SealedMinMs; // The oldest sample in them.
-    public nint Open;
-    public int OpenCapacity;
-    public int OpenCount;
+    public uint Open; // The first block of the open chunk, 0 when there is none.
+    public ushort OpenCount;
     public long OpenMinMs;
     public bool HasOutOfOrder; // Or histograms: samples beside the float chunks.
 
     // The writer's own.
     public bool HasNewest;
-    public long OpenEndMs;
+    public uint OpenLast; // The block that is written to.
     public XorAppender Appender;
 }
 
@@ -44,8 +41,6 @@ internal readonly struct SeriesSnapshot(uint reference, in HeadSeries series)
     /// <summary>Chunks up to which their list lies on the stack: hours of 15-second scrapes.</summary>
     public const int UsualChunks = 64;
 
-    private readonly nint open = series.Open;
-    private readonly int openCapacity = series.OpenCapacity;
 
     public uint Reference { get; } = reference;
 
@@ -61,7 +56,7 @@ internal readonly struct SeriesSnapshot(uint reference, in HeadSeries series)
 
     public bool HasOutOfOrder { get; } = series.HasOutOfOrder;
 
-    public unsafe ReadOnlySpan<byte> Open => new((void*)open, openCapacity);
+    public uint Open { get; } = series.Open;
 
     public bool IsEmpty => SealedCount == 0 && OpenCount == 0 && !HasOutOfOrder;
 }

@@ -58,7 +58,7 @@ internal sealed class HeadSeriesSet(HeadView view, List<SeriesSnapshot> series, 
 
         if (series.OpenCount > 0 && series.OpenMinMs <= range.MaxMs)
         {
-            XorChunk.Decode(series.Open, series.OpenCount, range, into);
+            head.DecodeOpen(series, range, into);
         }
     }
 }

@@ -32,10 +32,9 @@ public sealed class HeadView : IDisposable
         var names = new HashSet<uint>();
         foreach (var series in Snapshots(matchers, range))
         {
-            var pairs = Head.LabelPairsOf(series.Reference);
-            for (var i = 0; i < pairs.Length; i += 2)
+            foreach (var symbol in Head.SymbolsOf(series.Reference).Names)
             {
-                names.Add(pairs[i]);
+                names.Add(symbol);
             }
         }
 
@@ -55,13 +54,10 @@ public sealed class HeadView : IDisposable
         var values = new HashSet<uint>();
         foreach (var series in Snapshots([.. matchers, present], range))
         {
-            var pairs = Head.LabelPairsOf(series.Reference);
-            for (var i = 0; i < pairs.Length; i += 2)
+            var symbols = Head.SymbolsOf(series.Reference);
+            if (symbols.Names.IndexOf(nameSymbol) is >= 0 and var at)
             {
-                if (pairs[i] == nameSymbol)
-                {
-                    values.Add(pairs[i + 1]);
-                }
+                values.Add(symbols.Values[at]);
             }
         }
 

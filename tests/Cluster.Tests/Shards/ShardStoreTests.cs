@@ -377,7 +377,7 @@ public sealed class ShardStoreTests : IDisposable
     private string Folder(int life) => Directory.CreateDirectory(Path.Combine(root, $"life-{life}")).FullName;
 
     // Everything sealed goes to disk, and snapshots are frequent.
-    private static HeadMemoryOptions Small => new() { SpillBytes = 1, SpillFileBytes = 4096, SnapshotLogBytes = 500 };
+    private static HeadMemoryOptions Small => new() { SpillBytes = 100, SpillFileBytes = 4096, SnapshotLogBytes = 2000 };
 
     private ShardStore Open(string folder, ArchiveOptions? archive = null)
     {

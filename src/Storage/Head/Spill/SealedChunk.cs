@@ -44,6 +44,9 @@ internal readonly unsafe struct SealedChunk
     /// <summary>The samples.</summary>
     public ReadOnlySpan<byte> Data => new(record + HeaderBytes, *(int*)(record + LengthAt));
 
+    /// <summary>The samples of a record that nobody else knows yet.</summary>
+    public Span<byte> Writable => new(record + HeaderBytes, *(int*)(record + LengthAt));
+
     /// <summary>Times of the first and the last sample.</summary>
     public TimeRange Range => new(MinMs, MaxMs);
 
