@@ -207,6 +207,41 @@ public sealed class DenseBlockTests : IDisposable
         }
     }
 
+    /// <summary>A liar's segment: any bit of a chunk or a column another, and the checksum made to match. It may answer wrongly, but within its bytes, in order and in the index's bounds.</summary>
+    [Fact]
+    public void EveryFlippedBitUnderAMatchingChecksumIsSurvived()
+    {
+        using var block = Open(6, 40, ChunkEncoding.Dense);
+        var path = Path.Combine(block.DirectoryPath, "chunks", "000001");
+        File.WriteAllBytes(Path.Combine(block.DirectoryPath, BlockMeta.FileName), (block.Meta with { Metrics = null }).ToJson());
+        var bytes = File.ReadAllBytes(path);
+        var refused = 0;
+        foreach (var (start, end) in Bodies(bytes))
+        {
+            for (var bit = start * 8; bit < end * 8; bit++)
+            {
+                var flipped = bytes.ToArray();
+                flipped[bit / 8] ^= (byte)(1 << (bit % 8));
+                System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(flipped.AsSpan(end), Crc32C.Of(flipped.AsSpan(start, end - start)));
+                File.WriteAllBytes(path, flipped);
+                BlockVerifier.Verify(block.DirectoryPath);
+                try
+                {
+                    using var reader = BlockReader.Open(block.DirectoryPath);
+                    DenseBlocks.Drain(reader, TimeRange.All);
+                    DenseBlocks.Drain(reader, new TimeRange(FromMs + 60_000, FromMs + 120_000));
+                }
+                catch (InvalidDataException e)
+                {
+                    Assert.Contains(path + ": offset ", e.Message, StringComparison.Ordinal);
+                    refused++;
+                }
+            }
+        }
+
+        Assert.True(refused > 100, $"{refused} were refused");
+    }
+
     [Fact]
     public void ADenseChunkCannotBeGivenToAWriterAsBytes()
     {
@@ -214,6 +249,22 @@ public sealed class DenseBlockTests : IDisposable
         writer.BeginSeries(Labels.Of(("a", "b")).Encoded);
         Assert.Throws<ArgumentException>(() => writer.AddChunk(ChunkEncoding.Dense, 1, 2, new byte[10]));
         Assert.Throws<ArgumentException>(() => writer.AddChunk(ChunkEncoding.TimeColumn, 1, 2, new byte[10]));
+    }
+
+    // Encoding and data of each entry of a segment; the checksum follows.
+    private static List<(int Start, int End)> Bodies(byte[] segment)
+    {
+        var found = new List<(int, int)>();
+        for (var at = ChunkSegments.HeaderBytes; at < segment.Length;)
+        {
+            ReadOnlySpan<byte> rest = segment.AsSpan(at);
+            var length = (int)Varint.Read(ref rest);
+            var start = segment.Length - rest.Length;
+            found.Add((start, start + 1 + length));
+            at = start + 1 + length + sizeof(uint);
+        }
+
+        return found;
     }
 
     private static ulong Samples(BlockReader block) => block.Meta.Stats.NumSamples;
