@@ -225,7 +225,7 @@ public sealed class ShardStoreTests : IDisposable
         }
 
         var log = Directory.GetFiles(Path.Combine(folder, "shard", "log"), "*.log").Single();
-        File.WriteAllBytes(log, File.ReadAllBytes(log)[..^500]);
+        File.WriteAllBytes(log, File.ReadAllBytes(log)[..^200]);
         await using (var store = Open(folder))
         {
             Assert.InRange(Read(store).Count, 150, 199);
@@ -377,7 +377,7 @@ public sealed class ShardStoreTests : IDisposable
     private string Folder(int life) => Directory.CreateDirectory(Path.Combine(root, $"life-{life}")).FullName;
 
     // Everything sealed goes to disk, and snapshots are frequent.
-    private static HeadMemoryOptions Small => new() { SpillBytes = 100, SpillFileBytes = 4096, SnapshotLogBytes = 2000 };
+    private static HeadMemoryOptions Small => new() { SpillBytes = 100, SpillFileBytes = 4096, SnapshotLogBytes = 500 };
 
     private ShardStore Open(string folder, ArchiveOptions? archive = null)
     {
