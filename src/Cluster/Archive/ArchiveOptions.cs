@@ -3,7 +3,7 @@ using Metrics.Storage;
 namespace Metrics.Cluster;
 
 /// <summary>How blocks are kept for long.</summary>
-public sealed class ArchiveOptions
+public sealed record ArchiveOptions
 {
     /// <summary>How often each shard's archive is worked on: 1 s to 1 h. Default 30 s: a block is published within that of its cut.</summary>
     public TimeSpan WorkEvery { get; init; } = TimeSpan.FromSeconds(30);

@@ -1,10 +1,11 @@
 using System.Globalization;
+using Metrics.Model;
 using Metrics.Storage;
 
 namespace Metrics.Cluster;
 
 /// <summary>How one process keeps tenants and shards.</summary>
-public sealed class StorageOptions
+public sealed record StorageOptions
 {
     /// <summary>The folder of everything; made when absent, owned by one process at a time.</summary>
     public required string DataDirectory { get; init; }
@@ -45,6 +46,16 @@ public sealed class StorageOptions
 
     /// <summary>How heads share their work between memory and disk; for tests, which make everything small.</summary>
     internal HeadMemoryOptions HeadMemory { get; init; } = new();
+
+    /// <summary>What single tenants have otherwise.</summary>
+    public IReadOnlyDictionary<TenantId, TenantStorageOptions> Tenants { get; init; } = new Dictionary<TenantId, TenantStorageOptions>();
+
+    /// <summary>The options as they are for a tenant.</summary>
+    public StorageOptions Of(TenantId tenant) => !Tenants.TryGetValue(tenant, out var own) ? this : this with
+    {
+        OutOfOrderWindow = own.OutOfOrderWindow ?? OutOfOrderWindow,
+        Archive = Archive with { Retention = own.Retention ?? Archive.Retention },
+    };
 
     /// <summary>Logs replayed at once at a start: 1 to 64. Default: one for each processor, since replay is bound by it.</summary>
     public int ReplayConcurrency { get; init; } = Math.Clamp(Environment.ProcessorCount, 1, 64);
