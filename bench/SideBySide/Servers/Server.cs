@@ -23,7 +23,7 @@ internal sealed class Server : IDisposable
         Directory = directory;
         this.address = address;
         this.command = command;
-        process = Process.Start(command)!;
+        process = Start(command);
     }
 
     public string Name { get; }
@@ -58,7 +58,7 @@ internal sealed class Server : IDisposable
                 "-search.maxUniqueTimeseries=10000000", "-search.maxSamplesPerQuery=2000000000", "-search.maxQueryDuration=10m", "-search.maxQueueDuration=5m"]),
             _ => throw new ArgumentException($"unknown server '{name}'; known are {string.Join(", ", Known)}", nameof(name)),
         };
-        var server = new Server(name, new Uri($"http://{listen}/"), directory, new ProcessStartInfo(start.File, start.Arguments) { UseShellExecute = false });
+        var server = new Server(name, new Uri($"http://{listen}/"), directory, new ProcessStartInfo(start.File, start.Arguments) { UseShellExecute = false, RedirectStandardOutput = true });
         try
         {
             await server.WaitReadyAsync();
@@ -118,7 +118,7 @@ internal sealed class Server : IDisposable
     public void KillAndStart()
     {
         Kill();
-        process = Process.Start(command)!;
+        process = Start(command);
     }
 
     /// <summary>Polls until the server says that it is ready.</summary>
@@ -168,6 +168,14 @@ internal sealed class Server : IDisposable
     {
         Kill();
         http.Dispose();
+    }
+
+    // Standard output is for the tables: greetings of servers are read and dropped. Errors go where ours go.
+    private static Process Start(ProcessStartInfo command)
+    {
+        var started = Process.Start(command)!;
+        started.BeginOutputReadLine();
+        return started;
     }
 
     private void Kill()
