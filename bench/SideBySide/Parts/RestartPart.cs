@@ -6,7 +6,7 @@ namespace Metrics.SideBySide;
 /// <summary>How soon a server is back after kill -9: until it says so, and until it counts the series that it counted before.</summary>
 internal static class RestartPart
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     public static async Task RunAsync(Server server, ChurningScrapes data, Settings settings, Figures figures)
     {
