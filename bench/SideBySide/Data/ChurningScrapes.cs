@@ -6,7 +6,7 @@ namespace Metrics.SideBySide;
 
 /// <summary>
 /// Scrapes of a cluster whose pods are replaced: a tenth of the targets an hour come back under another pod name, with all their series. Half of the series are
-/// constant, the rest counters and gauges. The same seed, first time and scrape give the same bytes, in whatever order scrapes are asked for.
+/// constant, the rest counters, if their name ends in `_total`, and gauges. The same seed, first time and scrape give the same bytes, in whatever order scrapes are asked for.
 /// </summary>
 /// <remarks>Memory is that of the label sets alive at one scrape (some 350 bytes each) and of what the caller keeps of the bodies. Not thread-safe.</remarks>
 internal sealed class ChurningScrapes
@@ -20,11 +20,18 @@ internal sealed class ChurningScrapes
     /// <summary>Scrapes that a pod lives: ten hours, so that a tenth of all is replaced every hour.</summary>
     private const int PodScrapes = 10 * 3600 * 1000 / IntervalMs;
 
+    private enum Kind : byte
+    {
+        Constant,
+        Counter,
+        Gauge,
+    }
+
     private readonly KubernetesSeries series;
     private readonly Labels[] labels;
     private readonly int[] generations;
     private readonly short[] levels;
-    private readonly byte[] kinds;
+    private readonly Kind[] kinds;
     private readonly int seed;
     private readonly long firstTimeMs;
 
@@ -36,12 +43,12 @@ internal sealed class ChurningScrapes
         labels = series.Take(count);
         generations = new int[TargetOf(count - 1) + 1];
         levels = new short[count];
-        kinds = new byte[count];
+        kinds = new Kind[count];
         for (var i = 0; i < count; i++)
         {
             var random = new Random(unchecked((seed * 397) + i));
             levels[i] = (short)random.Next(1, 1000);
-            kinds[i] = (byte)random.Next(4);
+            kinds[i] = random.Next(4) < 2 ? Kind.Constant : labels[i][Labels.MetricName].EndsWith("_total", StringComparison.Ordinal) ? Kind.Counter : Kind.Gauge;
         }
     }
 
@@ -55,8 +62,8 @@ internal sealed class ChurningScrapes
     public List<ReadOnlyMemory<byte>> Bodies(int scrape)
     {
         Replace(scrape);
-        // A few milliseconds of jitter, as real scrapes have.
-        var time = DueMs(scrape) + new Random(unchecked((seed * 31) + scrape)).Next(4);
+        // A few milliseconds of jitter, as real scrapes have; never none: Prometheus 2 counts a sample at the left edge of a window in, Prometheus 3 and ours do not.
+        var time = DueMs(scrape) + new Random(unchecked((seed * 31) + scrape)).Next(1, 4);
         var bodies = new List<ReadOnlyMemory<byte>>();
         using var writer = new WriteRequestWriter();
         for (var start = 0; start < Count; start += SamplesPerBody)
@@ -81,8 +88,8 @@ internal sealed class ChurningScrapes
         double level = levels[number];
         return kinds[number] switch
         {
-            0 or 1 => level,
-            2 => level * (scrape + 1),
+            Kind.Constant => level,
+            Kind.Counter => level * (scrape + 1),
             _ => Math.Round((level * 1000) + (level * 100 * Math.Sin((scrape + level) / 7)), 2),
         };
     }

@@ -9,7 +9,7 @@ internal static class HeavySuite
     [
         Query.Instant("""count({__name__=~".+"})"""),
         Query.Instant("""count by (__name__) ({__name__=~".+"})"""),
-        Query.Instant("""topk(10, count by (pod) ({__name__=~".+"}))"""),
+        Query.Instant("""topk(10, sum by (pod) ({__name__=~".+"}))"""),
         Query.Instant("""count(count by (pod, mode) ({cluster="eu-west-1-prod-a"}))"""),
         Query.Instant(Each("apiserver", "sum by (namespace) (rate({0}_total[5m]))")),
         Query.Instant("""count by (node) ({node=~"ip-10-0-1.*",mode!=""})"""),
