@@ -20,6 +20,9 @@ internal sealed class ChurningScrapes
     /// <summary>Scrapes that a pod lives: ten hours, so that a tenth of all is replaced every hour.</summary>
     private const int PodScrapes = 10 * 3600 * 1000 / IntervalMs;
 
+    /// <summary>Scrapes' worth that counters hold at the start: near zero, Prometheus 2 and 3 extrapolate rates differently.</summary>
+    private const int CounterAge = 1000;
+
     private enum Kind : byte
     {
         Constant,
@@ -89,7 +92,7 @@ internal sealed class ChurningScrapes
         return kinds[number] switch
         {
             Kind.Constant => level,
-            Kind.Counter => level * (scrape + 1),
+            Kind.Counter => level * (scrape + CounterAge),
             _ => Math.Round((level * 1000) + (level * 100 * Math.Sin((scrape + level) / 7)), 2),
         };
     }

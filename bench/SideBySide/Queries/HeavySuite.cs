@@ -26,7 +26,7 @@ internal static class HeavySuite
         Query.Hour("""sum by (node) (rate(container_cpu_usage_seconds_total[5m]) * on (pod) group_left () (kube_pod_cpu_usage_seconds_info * 0 + 1))""", 30),
         Query.Hour("""max by (namespace) (max_over_time(rate(http_server_requests_total[5m])[10m:1m]))""", 60),
         Query.Hour("""stddev by (namespace) (last_over_time({__name__=~"etcd_.+_current"}[5m]))""", 60),
-        Query.Hour("""count by (mode) ({__name__=~"kubelet_.+"} > on (pod, __name__, mode, le) ({__name__=~"kubelet_.+"} offset 5m))""", 60),
+        Query.Hour("""count by (mode) ({__name__=~"kubelet_.+"} and ({__name__=~"kubelet_.+"} offset 5m))""", 60),
     ];
 
     /// <summary>The sum of a term for each metric of a subject. Functions drop the name, so one selector of many names would give the same labels twice, which is an error.</summary>

@@ -12,5 +12,10 @@ internal sealed record Query(string Expression, TimeSpan Range, TimeSpan Step)
         ? $"api/v1/query?query={Uri.EscapeDataString(Expression)}&time={endMs / 1000}&nocache=1"
         : $"api/v1/query_range?query={Uri.EscapeDataString(Expression)}&start={(endMs / 1000) - (long)Range.TotalSeconds}&end={endMs / 1000}&step={(long)Step.TotalSeconds}&nocache=1";
 
-    public override string ToString() => Range == TimeSpan.Zero ? $"{Expression} (instant)" : $"{Expression} (1h/{Step.TotalSeconds}s)";
+    /// <summary>The query and how it is asked; the middle of a long one is left out.</summary>
+    public override string ToString()
+    {
+        var text = Expression.Length <= 200 ? Expression : $"{Expression[..100]} ... {Expression[^60..]}";
+        return Range == TimeSpan.Zero ? $"{text} (instant)" : $"{text} (1h/{Step.TotalSeconds}s)";
+    }
 }
