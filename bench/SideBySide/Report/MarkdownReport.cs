@@ -64,6 +64,11 @@ internal sealed class MarkdownReport(Settings settings, Figures figures, QueryTi
             return;
         }
 
+        // An empty answer is easy to agree on, and to give.
+        var empty = QueryTimes.Suites.SelectMany(s => s.Queries).Where(q => answers.Find(Reference, q) is { Count: 0 }).ToList();
+        to.WriteLine($"\nQueries that Prometheus answers with nothing: {empty.Count}");
+        empty.ForEach(query => to.WriteLine($"- `{query}`"));
+
         foreach (var server in settings.Servers.Where(s => s != Reference))
         {
             var lines = new List<string>();
