@@ -12,6 +12,9 @@ internal sealed partial class ShardStore
     private readonly string snapshotPath;
     private long snapshotBytes;
     private long bytesSinceSnapshot;
+    private int spilling;
+    private volatile bool spillFailed; // Then only the upkeep tries, every few seconds.
+    private bool disposed; // Guarded by cutting.
 
     /// <summary>Moves the sealed chunks that wait in memory to disk.</summary>
     /// <param name="head">The head.</param>
@@ -50,11 +53,50 @@ internal sealed partial class ShardStore
         }
     }
 
+    /// <summary>
+    /// Starts to spill beside the appends, unless that, or something longer, is under way. Series that began together fill their chunks together, so waiting for the next upkeep would cost the memory of a chunk for
+    /// each of them.
+    /// </summary>
+    private void SpillSoon()
+    {
+        if (Interlocked.Exchange(ref spilling, 1) == 0)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static store => store.SpillNow(), this, preferLocal: false);
+        }
+    }
+
+    private void SpillNow()
+    {
+        try
+        {
+            if (cutting.TryEnter())
+            {
+                try
+                {
+                    SpillWhenDue();
+                }
+                finally
+                {
+                    cutting.Exit();
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            spillFailed = true; // The next upkeep tries again, and reports it.
+        }
+        finally
+        {
+            Volatile.Write(ref spilling, 0);
+        }
+    }
+
     private void SpillWhenDue()
     {
-        if (head.UnspilledBytes >= options.HeadMemory.SpillBytes)
+        if (!disposed && head.UnspilledBytes >= options.HeadMemory.SpillBytes)
         {
             Spill(head, Locked);
+            spillFailed = false;
         }
     }
 

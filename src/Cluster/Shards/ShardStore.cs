@@ -91,9 +91,10 @@ internal sealed partial class ShardStore : IShardStore
     /// <inheritdoc/>
     public AppendResult Append(SampleBatch batch, long maxTimeMs, out long position)
     {
+        AppendResult result;
         lock (appending)
         {
-            var result = appender.Append(batch, Incarnation, maxTimeMs);
+            result = appender.Append(batch, Incarnation, maxTimeMs);
             var record = appender.Record;
             if (record.IsEmpty)
             {
@@ -108,8 +109,14 @@ internal sealed partial class ShardStore : IShardStore
             Volatile.Write(ref logBytes, logBytes + bytes.Length);
             Volatile.Write(ref bytesSinceSnapshot, bytesSinceSnapshot + bytes.Length);
             lastAppend = time.GetTimestamp();
-            return result;
         }
+
+        if (head.UnspilledBytes >= options.HeadMemory.SpillBytes && !spillFailed)
+        {
+            SpillSoon();
+        }
+
+        return result;
     }
 
     /// <inheritdoc/>
@@ -162,6 +169,11 @@ internal sealed partial class ShardStore : IShardStore
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        lock (cutting)
+        {
+            disposed = true;
+        }
+
         try
         {
             await log.DisposeAsync();
