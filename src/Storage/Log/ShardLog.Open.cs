@@ -17,14 +17,16 @@ public sealed partial class ShardLog
     /// <param name="time">The clock of the sync interval.</param>
     /// <param name="visitor">Is shown all records; record numbers of a checkpoint count from 0 and mean nothing.</param>
     /// <param name="report">Is told, in a sentence, of a torn tail and of damage.</param>
+    /// <param name="emptyFirst">The number of the first record, when the directory holds none.</param>
     /// <exception cref="IOException">A file can't be read or written.</exception>
-    public static ShardLog Open(string directory, LogOptions options, TimeProvider time, ILogVisitor visitor, Action<string> report)
+    public static ShardLog Open(string directory, LogOptions options, TimeProvider time, ILogVisitor visitor, Action<string> report, long emptyFirst = 0)
     {
         Directory.CreateDirectory(directory);
         var position = 0L;
         ReplayCheckpoint(directory, visitor, ref position, report);
         var firsts = LogSegment.Firsts(directory, LogSegment.Extension);
-        var next = firsts.Count > 0 ? firsts[0] : 0;
+        var next = firsts.Count > 0 ? firsts[0] : emptyFirst;
+        var damaged = false;
         var last = default(Recovered);
         for (var i = 0; i < firsts.Count; i++)
         {
@@ -32,6 +34,7 @@ public sealed partial class ShardLog
             if (firsts[i] != next)
             {
                 SetAside(directory, firsts.Skip(i), $"{path}: it begins with record {firsts[i]}, but the segment before it ends with {next - 1}", report);
+                damaged = true;
                 break;
             }
 
@@ -50,6 +53,7 @@ public sealed partial class ShardLog
             }
             else
             {
+                damaged = true;
                 CopyAside(path, scan.Length);
                 SetAside(directory, firsts.Skip(i + 1), $"{path}: damaged at {scan.Length}: {scan.What}; what follows is kept as *{DamagedSuffix}", report);
             }
@@ -58,7 +62,7 @@ public sealed partial class ShardLog
             break;
         }
 
-        return new ShardLog(directory, options, time, next, last);
+        return new ShardLog(directory, options, time, next, last) { OpenedDamaged = damaged };
     }
 
     private static void ReplayCheckpoint(string directory, ILogVisitor visitor, ref long position, Action<string> report)
