@@ -76,8 +76,15 @@ internal sealed class EnsembleKeeper(LogTakeover takeover, ManifestFile manifest
                 break;
             }
 
-            var (join, at) = (takeover.NextJoin(), leader.Committed);
-            if (await TryAskAsync(candidate, leader.Begin(join, at)) is { Status: ReplicaStatus.Done, IsDamaged: false })
+            if (await TryAskAsync(candidate, leader.Begin(0, 0)) is not { Status: ReplicaStatus.Done } held)
+            {
+                continue;
+            }
+
+            // A member of older ranges with a gap in its records can't begin anew without forgetting some: it is sent all that it lacks, in order.
+            var continues = held is { IsDamaged: false } && held.First > leader.Start && held.First < held.Next && manifest.Current.Log!.Nodes.Contains(candidate, StringComparer.Ordinal);
+            var (join, at) = continues ? (0, 0) : (takeover.NextJoin(), leader.Committed);
+            if (continues || await TryAskAsync(candidate, leader.Begin(join, at)) is { Status: ReplicaStatus.Done, IsDamaged: false })
             {
                 joined[candidate] = (join, at);
             }

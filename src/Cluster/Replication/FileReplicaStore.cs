@@ -37,7 +37,7 @@ internal sealed class FileReplicaStore : IReplicaStore
         log = Open(LogFolder, stored.LogBegin);
         First = log.FirstRecord;
         BehindFirst = behind?.FirstRecord ?? 0;
-        OpenedDamaged = log.OpenedDamaged || behind is { OpenedDamaged: true };
+        OpenedDamaged = HasDamage(LogFolder) || HasDamage(BehindFolder);
     }
 
     /// <inheritdoc/>
@@ -181,6 +181,9 @@ internal sealed class FileReplicaStore : IReplicaStore
             }
         }
     }
+
+    // By what the log has set aside, so that a crash right after that does not make it forgotten.
+    private static bool HasDamage(string directory) => Directory.Exists(directory) && Directory.EnumerateFiles(directory, "*" + ShardLog.DamagedSuffix).Any();
 
     private ShardLog Open(string directory, long emptyFirst) => ShardLog.Open(directory, options, time, NoVisitor.Instance, report, emptyFirst);
 

@@ -7,11 +7,18 @@ namespace Metrics.Cluster;
 /// <param name="Committed">Records before this were acknowledged; a lower bound.</param>
 /// <param name="JoinedEpoch">The epoch in which the replica joined last.</param>
 /// <param name="Joined">The attempt of that epoch.</param>
-/// <param name="IsDamaged">True from when records were found lost until the replica joins anew.</param>
-internal sealed record ReplicaState(long Promised, EpochHistory History, EpochHistory BehindHistory, long Committed, long JoinedEpoch, long Joined, bool IsDamaged)
+/// <param name="WholeAt">Records were found lost; <see cref="Damaged"/> until the replica joins anew, then the record before which it must hold all to be believed again.</param>
+internal sealed record ReplicaState(long Promised, EpochHistory History, EpochHistory BehindHistory, long Committed, long JoinedEpoch, long Joined, long WholeAt)
 {
+    /// <summary>Stands in <see cref="WholeAt"/> for a replica that has not joined anew.</summary>
+    public const long Damaged = long.MaxValue / 4;
+
+    /// <summary>True when records are lost and the replica has not joined anew.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public bool IsDamaged => WholeAt == Damaged;
+
     /// <summary>The state of a replica that nobody has spoken to.</summary>
-    public static ReplicaState New { get; } = new(0, EpochHistory.Empty, EpochHistory.Empty, 0, 0, 0, IsDamaged: false);
+    public static ReplicaState New { get; } = new(0, EpochHistory.Empty, EpochHistory.Empty, 0, 0, 0, 0);
 }
 
 /// <summary>Keeps the records and the state of one replica. Calls come one at a time.</summary>
@@ -37,7 +44,7 @@ internal interface IReplicaStore : IAsyncDisposable
     /// <summary>The number after the last record behind; equal to the first when there is none.</summary>
     long BehindNext { get; }
 
-    /// <summary>True when records that were durable once were found missing or wrong at the opening.</summary>
+    /// <summary>True when records that were durable once were found missing or wrong at this opening or an earlier one, since the log was begun (<see cref="BeginAtAsync"/>).</summary>
     bool OpenedDamaged { get; }
 
     /// <summary>Replaces the state.</summary>

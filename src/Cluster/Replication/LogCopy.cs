@@ -9,17 +9,21 @@ internal sealed class LogCopy(LogId log, long epoch, LogReplica local, Replicati
 {
     /// <summary>Copies records until the own replica holds all from the log's start until before <paramref name="end"/>, or as many as there are.</summary>
     /// <param name="described">The log, as the manifest describes it.</param>
-    /// <param name="end">Where to end.</param>
-    /// <param name="mustReach">True when it is no use without all of them.</param>
+    /// <param name="end">Where to end: after each record that may be acknowledged, or long.MaxValue when that is not known.</param>
     /// <param name="cancellation">Ends it; what is copied stays.</param>
     /// <exception cref="LogUnavailableException">Nobody who has a record that is needed can be reached.</exception>
     /// <exception cref="IOException">The own disk refused.</exception>
-    public async Task RunAsync(ManifestLog described, long end, bool mustReach, CancellationToken cancellation)
+    public async Task RunAsync(ManifestLog described, long end, CancellationToken cancellation)
     {
         var held = await HeldAsync(described.History, described.Start, cancellation);
+        if (held.IsDamaged && end == long.MaxValue)
+        {
+            throw new IOException($"this node's own replica of {log} has lost records; it is copied anew when the log's end is known");
+        }
+
         if (held.IsDamaged || held.Next < described.Start || held.First == held.Next)
         {
-            await local.StartAtAsync(described.Start);
+            await local.StartAtAsync(described.Start, wholeAt: held.WholeAt == 0 ? 0 : Math.Min(end, ReplicaState.Damaged));
             held = await HeldAsync(described.History, described.Start, cancellation);
         }
 
@@ -35,7 +39,7 @@ internal sealed class LogCopy(LogId log, long epoch, LogReplica local, Replicati
             {
                 held = further;
             }
-            else if (mustReach)
+            else if (end < long.MaxValue)
             {
                 throw Unavailable(held.Next);
             }

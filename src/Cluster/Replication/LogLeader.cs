@@ -198,7 +198,7 @@ internal sealed class LogLeader : IAsyncDisposable
     }
 
     /// <summary>The request that brings a member into the epoch.</summary>
-    public BeginRequest Begin(long join, long joinAt) => Locked(() => new BeginRequest(term.Epoch, start, history, join, joinAt));
+    public BeginRequest Begin(long join, long joinAt) => Locked(() => new BeginRequest(term.Epoch, start, history, join, joinAt, join == 0 ? 0 : window.Next));
 
     /// <summary>The records from one on that make the next batch.</summary>
     /// <exception cref="IOException">They can't be read.</exception>

@@ -61,10 +61,10 @@ internal sealed class LogRecovery
         var local = services.Replicas.Get(term.Log);
         var fenced = await FenceAsync(term, described, cancellation);
         var (committed, end) = Judge(described, fenced);
-        await new LogCopy(term.Log, term.Epoch, local, services).RunAsync(described, end, mustReach: true, cancellation);
+        await new LogCopy(term.Log, term.Epoch, local, services).RunAsync(described, end, cancellation);
 
         // Its own records come after the end; until a quorum of the new ensemble holds all before, the manifest names the old one, and the next owner would find it as it was.
-        var (members, joined) = await GatherAsync(term, described, fenced, committed, cancellation);
+        var (members, joined) = await GatherAsync(term, described, fenced, committed, end, cancellation);
         var range = new EnsembleRange(committed, Options.Quorum, members);
         var leader = new LogLeader(term, local, described.History, described.Start, end, range);
         try
@@ -121,7 +121,7 @@ internal sealed class LogRecovery
         asked.FindAll(a => a.IsCompleted).ForEach(Take);
         return Whole(described.Last, answers) is var whole && whole >= needed
             ? answers
-            : throw new LogUnavailableException(term.Log, $"{whole} of {string.Join(", ", described.Last.Members)} answered undamaged, {needed} are needed");
+            : throw new LogUnavailableException(term.Log, $"{whole} of {string.Join(", ", described.Last.Members)} answered and have lost nothing, {needed} are needed");
 
         void Take(Task<(string Member, ReplicaAnswer? Answer)> done)
         {
@@ -134,7 +134,7 @@ internal sealed class LogRecovery
         }
     }
 
-    private static int Whole(EnsembleRange range, Dictionary<string, ReplicaAnswer> answers) => range.Members.Count(m => answers.TryGetValue(m, out var answer) && !answer.IsDamaged);
+    private static int Whole(EnsembleRange range, Dictionary<string, ReplicaAnswer> answers) => range.Members.Count(m => answers.TryGetValue(m, out var answer) && answer.IsWhole);
 
     private async Task<Dictionary<string, ReplicaAnswer>> PeekAsync(LogTerm term, ManifestLog described, CancellationToken cancellation)
     {
@@ -173,7 +173,7 @@ internal sealed class LogRecovery
     /// <summary>Until before which record all are acknowledged for certain, and where the log ends: after the last record that may be acknowledged, or was at least written by the last owner.</summary>
     private (long Committed, long End) Judge(ManifestLog described, Dictionary<string, ReplicaAnswer> fenced)
     {
-        var whole = described.Last.Members.Where(fenced.ContainsKey).Select(m => fenced[m]).Where(a => !a.IsDamaged).ToList();
+        var whole = described.Last.Members.Where(fenced.ContainsKey).Select(m => fenced[m]).Where(a => a.IsWhole).ToList();
         if (whole.Count == 0)
         {
             whole = [.. fenced.Values];
@@ -195,7 +195,7 @@ internal sealed class LogRecovery
 
     /// <summary>The new ensemble: this node, the members that answered, and others until there are enough. Those whose log can't be continued join at the first record that is not acknowledged for certain.</summary>
     private async Task<(List<string> Members, Dictionary<string, (long Join, long At)> Joined)> GatherAsync(
-        LogTerm term, ManifestLog described, Dictionary<string, ReplicaAnswer> fenced, long committed, CancellationToken cancellation)
+        LogTerm term, ManifestLog described, Dictionary<string, ReplicaAnswer> fenced, long committed, long end, CancellationToken cancellation)
     {
         var members = new List<string> { Self.Value };
         var joined = new Dictionary<string, (long Join, long At)>(StringComparer.Ordinal);
@@ -211,7 +211,7 @@ internal sealed class LogRecovery
             // What can be continued is: it may be the copy that another one lacks.
             var continues = fenced.TryGetValue(node, out var held) && !held.IsDamaged && held.First < held.Next && held.Next >= described.Start;
             var join = continues ? 0 : ++joins;
-            var (_, answer) = await AskAsync(term, node, new BeginRequest(term.Epoch, described.Start, described.History, join, committed), cancellation);
+            var (_, answer) = await AskAsync(term, node, new BeginRequest(term.Epoch, described.Start, described.History, join, committed, end), cancellation);
             if (answer is { IsDamaged: false } && answer.Next >= described.Start)
             {
                 members.Add(node);

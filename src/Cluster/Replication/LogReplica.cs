@@ -49,14 +49,16 @@ internal sealed class LogReplica : ILogPeer, IAsyncDisposable
         }
     }
 
-    /// <summary>Forgets all records and begins anew at one, undamaged: for a node that copies the log from others (<see cref="LogCopy"/>).</summary>
+    /// <summary>Forgets all records and begins anew at one: for a node that copies the log from others (<see cref="LogCopy"/>).</summary>
+    /// <param name="first">Where to begin.</param>
+    /// <param name="wholeAt">When records were lost: until it holds those before this, it is not to be believed.</param>
     /// <exception cref="IOException">The disk refused.</exception>
-    public async ValueTask StartAtAsync(long first)
+    public async ValueTask StartAtAsync(long first, long wholeAt)
     {
         using var turn = await turns.TakeAsync();
         var to = await OpenAsync();
         await to.BeginAtAsync(first, keepBehind: false);
-        await SaveAsync(state with { History = EpochHistory.Empty, BehindHistory = EpochHistory.Empty, IsDamaged = false });
+        await SaveAsync(state with { History = EpochHistory.Empty, BehindHistory = EpochHistory.Empty, WholeAt = wholeAt });
     }
 
     /// <summary>Closes for good and removes what there is, unless an epoch, or a higher one, was promised; false then.</summary>
@@ -101,7 +103,7 @@ internal sealed class LogReplica : ILogPeer, IAsyncDisposable
 
         if (opened.OpenedDamaged && !state.IsDamaged && mutant != Mutant.HidesDamage)
         {
-            await SaveAsync(state with { IsDamaged = true });
+            await SaveAsync(state with { WholeAt = ReplicaState.Damaged });
         }
 
         return opened;
@@ -175,7 +177,7 @@ internal sealed class LogReplica : ILogPeer, IAsyncDisposable
     private async ValueTask JoinAsync(IReplicaStore to, BeginRequest request)
     {
         var at = request.JoinAt;
-        var joined = state with { JoinedEpoch = request.Epoch, Joined = request.Join, IsDamaged = false };
+        var joined = state with { JoinedEpoch = request.Epoch, Joined = request.Join, WholeAt = state.IsDamaged ? request.WholeAt : state.WholeAt };
         var covers = to.First <= at && at <= to.Next && to.First < to.Next;
         if (state.IsDamaged || !covers)
         {
@@ -339,7 +341,7 @@ internal sealed class LogReplica : ILogPeer, IAsyncDisposable
         {
             if (mutant != Mutant.HidesDamage)
             {
-                await SaveAsync(state with { IsDamaged = true });
+                await SaveAsync(state with { WholeAt = ReplicaState.Damaged });
             }
 
             return Answer(to, ReplicaStatus.Damaged);
@@ -362,7 +364,7 @@ internal sealed class LogReplica : ILogPeer, IAsyncDisposable
         BehindFirst = to.BehindFirst,
         BehindNext = to.BehindNext,
         Committed = state.Committed,
-        IsDamaged = state.IsDamaged,
+        WholeAt = state.WholeAt,
         History = history ? state.History : EpochHistory.Empty,
     };
 }

@@ -60,6 +60,9 @@ internal enum Mutant
     /// <summary>The owner drops records before a block holds them.</summary>
     TruncatesTooMuch,
 
+    /// <summary>The owner's blocks cover records that are not acknowledged.</summary>
+    PublishesUnacknowledged,
+
     /// <summary>A manifest is replaced without comparing. The simulated store does it.</summary>
     SwapsBlindly,
 

@@ -9,10 +9,10 @@ namespace Metrics.Cluster;
 /// <remarks>
 /// <code>
 ///   request   version u8 = 1 | kind u8 | tenant, range, lineage (length and UTF-8 each) | body
-///     begin   1 | epoch, start, join, join at | history
+///     begin   1 | epoch, start, join, join at, whole at | history
 ///     append  2 | epoch, record epoch, previous epoch, first, count, committed, start | behind u8 | frames to the end
 ///     read    3 | from, most bytes
-///   answer    version u8 = 1 | status u8 | damaged u8 | promised, first, next, behind first, behind next, committed | history | frames' epoch, frames' count | frames to the end
+///   answer    version u8 = 1 | status u8 | promised, first, next, behind first, behind next, committed, whole at | history | frames' epoch, frames' count | frames to the end
 ///   history   count, then epoch and first each
 /// </code>
 /// Numbers are uvarints. Frames are checked where they are decoded, so that nobody behind sees a wrong one.
@@ -43,7 +43,7 @@ internal static class ReplicaMessage
         switch (request)
         {
             case BeginRequest begin:
-                Numbers(to, begin.Epoch, begin.Start, begin.Join, begin.JoinAt);
+                Numbers(to, begin.Epoch, begin.Start, begin.Join, begin.JoinAt, begin.WholeAt);
                 History(to, begin.History);
                 break;
             case AppendRequest append:
@@ -71,10 +71,10 @@ internal static class ReplicaMessage
         switch (kind)
         {
             case Kind.Begin:
-                var (epoch, start, join, joinAt) = (Number(ref rest), Number(ref rest), Number(ref rest), Number(ref rest));
+                var (epoch, start, join, joinAt, wholeAt) = (Number(ref rest), Number(ref rest), Number(ref rest), Number(ref rest), Number(ref rest));
                 var history = History(ref rest);
                 End(rest);
-                return (log, (ReplicaRequest)new BeginRequest(epoch, start, history, join, joinAt));
+                return (log, (ReplicaRequest)new BeginRequest(epoch, start, history, join, joinAt, wholeAt));
             case Kind.Append:
                 return (log, Append(message, rest));
             case Kind.Read:
@@ -92,8 +92,7 @@ internal static class ReplicaMessage
         var to = new ArrayBufferWriter<byte>(128 + answer.Frames.Length);
         Byte(to, Version);
         Byte(to, (byte)answer.Status);
-        Byte(to, answer.IsDamaged ? (byte)1 : (byte)0);
-        Numbers(to, answer.Promised, answer.First, answer.Next, answer.BehindFirst, answer.BehindNext, answer.Committed);
+        Numbers(to, answer.Promised, answer.First, answer.Next, answer.BehindFirst, answer.BehindNext, answer.Committed, answer.WholeAt);
         History(to, answer.History);
         Numbers(to, answer.FramesEpoch, answer.FramesCount);
         to.Write(answer.Frames.Span);
@@ -112,17 +111,16 @@ internal static class ReplicaMessage
             throw new InvalidDataException($"an answer of status {(byte)status}");
         }
 
-        var damaged = Flag(ref rest);
         return new ReplicaAnswer
         {
             Status = status,
-            IsDamaged = damaged,
             Promised = Number(ref rest),
             First = Number(ref rest),
             Next = Number(ref rest),
             BehindFirst = Number(ref rest),
             BehindNext = Number(ref rest),
             Committed = Number(ref rest),
+            WholeAt = Number(ref rest),
             History = History(ref rest),
             FramesEpoch = Number(ref rest),
             FramesCount = (int)Math.Min(Number(ref rest), int.MaxValue),

@@ -10,7 +10,8 @@ internal abstract record ReplicaRequest(long Epoch);
 /// <param name="History">The history that the manifest has decided.</param>
 /// <param name="Join">Not 0 for a replica that is to be a member from <paramref name="JoinAt"/> on and was none: numbers the attempts of an epoch, so that a repeated request is known.</param>
 /// <param name="JoinAt">The first record that a joining replica is sent.</param>
-internal sealed record BeginRequest(long Epoch, long Start, EpochHistory History, long Join = 0, long JoinAt = 0) : ReplicaRequest(Epoch);
+/// <param name="WholeAt">Until a joining replica holds the records before this, it may lack acknowledged ones.</param>
+internal sealed record BeginRequest(long Epoch, long Start, EpochHistory History, long Join = 0, long JoinAt = 0, long WholeAt = 0) : ReplicaRequest(Epoch);
 
 /// <summary>Take these records in. Again with the same ones: no error, and nothing happens twice.</summary>
 /// <param name="Epoch">The leader's epoch.</param>
@@ -80,8 +81,14 @@ internal sealed record ReplicaAnswer
     /// <summary>Records before this are known to be acknowledged; a lower bound.</summary>
     public long Committed { get; init; }
 
-    /// <summary>True when the replica has lost records that were durable.</summary>
-    public bool IsDamaged { get; init; }
+    /// <summary>The replica has lost records, and what it says of the log's end means nothing before it holds all records before this; 0 when it has lost none.</summary>
+    public long WholeAt { get; init; }
+
+    /// <summary>True when the replica has lost records and has not joined anew.</summary>
+    public bool IsDamaged => WholeAt == ReplicaState.Damaged;
+
+    /// <summary>True when the replica can be believed about the log's end: each record that it acknowledged is there.</summary>
+    public bool IsWhole => Next >= WholeAt;
 
     /// <summary>Which epoch wrote the records from <see cref="First"/> on; answers to <see cref="BeginRequest"/> have it.</summary>
     public EpochHistory History { get; init; } = EpochHistory.Empty;

@@ -63,7 +63,7 @@ internal sealed class ReplicatedLog : IShardLog
         }
 
         var log = new LogId(shard, described.Lineage);
-        await new LogCopy(log, manifest.Epoch, services.Replicas.Get(log), services).RunAsync(described, long.MaxValue, mustReach: false, cancellation);
+        await new LogCopy(log, manifest.Epoch, services.Replicas.Get(log), services).RunAsync(described, long.MaxValue, cancellation);
     }
 
     /// <inheritdoc/>

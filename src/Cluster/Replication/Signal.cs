@@ -39,14 +39,7 @@ internal sealed class Signal
     /// <summary>Waits until it is raised, or for so long.</summary>
     public async Task WaitAsync(TimeSpan atMost, TimeProvider time)
     {
-        var raisedFirst = WaitAsync();
-        if (raisedFirst.IsCompleted)
-        {
-            return;
-        }
-
-        using var stop = new CancellationTokenSource();
-        await Task.WhenAny(raisedFirst, Task.Delay(atMost, time, stop.Token));
-        await stop.CancelAsync();
+        await using var alarm = time.CreateTimer(static signal => ((Signal)signal!).Raise(), this, atMost, Timeout.InfiniteTimeSpan);
+        await WaitAsync();
     }
 }

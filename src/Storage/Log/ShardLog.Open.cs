@@ -26,7 +26,6 @@ public sealed partial class ShardLog
         ReplayCheckpoint(directory, visitor, ref position, report);
         var firsts = LogSegment.Firsts(directory, LogSegment.Extension);
         var next = firsts.Count > 0 ? firsts[0] : emptyFirst;
-        var damaged = false;
         var last = default(Recovered);
         for (var i = 0; i < firsts.Count; i++)
         {
@@ -34,7 +33,6 @@ public sealed partial class ShardLog
             if (firsts[i] != next)
             {
                 SetAside(directory, firsts.Skip(i), $"{path}: it begins with record {firsts[i]}, but the segment before it ends with {next - 1}", report);
-                damaged = true;
                 break;
             }
 
@@ -53,7 +51,6 @@ public sealed partial class ShardLog
             }
             else
             {
-                damaged = true;
                 CopyAside(path, scan.Length);
                 SetAside(directory, firsts.Skip(i + 1), $"{path}: damaged at {scan.Length}: {scan.What}; what follows is kept as *{DamagedSuffix}", report);
             }
@@ -62,7 +59,7 @@ public sealed partial class ShardLog
             break;
         }
 
-        return new ShardLog(directory, options, time, next, last) { OpenedDamaged = damaged };
+        return new ShardLog(directory, options, time, next, last);
     }
 
     private static void ReplayCheckpoint(string directory, ILogVisitor visitor, ref long position, Action<string> report)

@@ -10,9 +10,6 @@ public sealed partial class ShardLog
     private readonly Lock reading = new();
     private Place cursor;
 
-    /// <summary>True when damage was set aside at the opening, so that records which were durable once are missing.</summary>
-    public bool OpenedDamaged { get; private init; }
-
     /// <summary>The lowest record held; <see cref="NextRecord"/> when none is.</summary>
     public long FirstRecord => LogSegment.Firsts(directory, LogSegment.Extension) is [var first, ..] ? first : NextRecord;
 
