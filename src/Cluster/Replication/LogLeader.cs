@@ -91,14 +91,14 @@ internal sealed class LogLeader : IAsyncDisposable
     /// <summary>Completes when all records up to <paramref name="number"/>, inclusive, are held by a quorum.</summary>
     /// <exception cref="IOException">The leader has failed; whether they are is open.</exception>
     /// <exception cref="EpochLostException">A later owner has the shard; whether they are is open.</exception>
-    public Task CommitAsync(long number)
+    public async Task CommitAsync(long number)
     {
         TaskCompletionSource wait;
         lock (gate)
         {
             if (number < committed)
             {
-                return Task.CompletedTask;
+                return;
             }
 
             ThrowIfFailed();
@@ -111,7 +111,7 @@ internal sealed class LogLeader : IAsyncDisposable
             link.Wake();
         }
 
-        return wait.Task;
+        await wait.Task;
     }
 
     /// <summary>Connects to the members.</summary>

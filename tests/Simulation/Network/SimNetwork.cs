@@ -19,7 +19,7 @@ internal sealed class SimNetwork(SimScheduler scheduler, SimFaults faults)
     /// <param name="to">The place of the callee.</param>
     /// <param name="callee">Finds the process that is there when the call arrives, or null.</param>
     /// <param name="call">What to do there.</param>
-    public Task<T> CallAsync<T>(int from, SimProcess caller, int to, Func<SimProcess?> callee, Func<Task<T>> call)
+    public async Task<T> CallAsync<T>(int from, SimProcess caller, int to, Func<SimProcess?> callee, Func<Task<T>> call)
     {
         var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         var copies = from == to ? 1 : cuts.Contains((from, to)) || scheduler.Chance(faults.Loss) ? 0 : scheduler.Chance(faults.Duplication) ? 2 : 1;
@@ -30,7 +30,7 @@ internal sealed class SimNetwork(SimScheduler scheduler, SimFaults faults)
             scheduler.Plan(Delay(from, to), faults.World, () => Arrive(from, caller, to, callee, call, answer));
         }
 
-        return answer.Task;
+        return await answer.Task;
     }
 
     private void Arrive<T>(int from, SimProcess caller, int to, Func<SimProcess?> callee, Func<Task<T>> call, TaskCompletionSource<T> answer)

@@ -7,6 +7,7 @@ internal sealed class SimScheduler(int seed)
     private const int JitterTicks = 500;
 
     private readonly PriorityQueue<Step, (long At, long Order)> steps = new();
+    private readonly int thread = Environment.CurrentManagedThreadId;
     private long order;
 
     /// <summary>Decides everything that is left to chance.</summary>
@@ -22,8 +23,15 @@ internal sealed class SimScheduler(int seed)
     public ulong Trace { get; private set; } = 14695981039346656037;
 
     /// <summary>Plans a step of a process; nothing happens if that process is dead by then.</summary>
-    public void Plan(TimeSpan delay, SimProcess process, SendOrPostCallback action, object? state) =>
+    public void Plan(TimeSpan delay, SimProcess process, SendOrPostCallback action, object? state)
+    {
+        if (thread != Environment.CurrentManagedThreadId)
+        {
+            Environment.FailFast("something in the simulation runs on a thread of its own: no run could be replayed");
+        }
+
         steps.Enqueue(new Step(process, action, state), (Now + Math.Max(0, delay.Ticks), order++));
+    }
 
     /// <summary>Plans a step of a process.</summary>
     public void Plan(TimeSpan delay, SimProcess process, Action action) => Plan(delay, process, static action => ((Action)action!)(), action);
