@@ -16,7 +16,7 @@ internal sealed class SimWorld
         Mutant = mutant;
         Scheduler = new SimScheduler(seed);
         process = new SimProcess(Scheduler, 1, "world");
-        Faults = new SimFaults(process);
+        Faults = new SimFaults(process) { DiskLatency = TimeSpan.FromMilliseconds(Scheduler.Random.GetItems([0.3, 2, 20], 1)[0]) };
         Network = new SimNetwork(Scheduler, Faults);
         watch = new ManifestWatch(Faults);
         Bucket = new SimBucket(Faults, watch, mutant == Mutant.SwapsBlindly);
@@ -40,6 +40,7 @@ internal sealed class SimWorld
         Nodes = [.. Enumerable.Range(0, factor + Scheduler.Random.Next(factor == 1 ? 1 : 0, 3)).Select(i => new SimNode(this, i))];
         Shards = [.. HashRange.Partition(Scheduler.Random.Next(2)).Select(r => new ShardId(TenantId.Parse("t"), r))];
         Directors = [.. Shards.Select(s => new SimDirector(this, s))];
+        WritePause = TimeSpan.FromMilliseconds(Scheduler.Random.GetItems([30, 100, 400], 1)[0]);
         Clients = [.. Enumerable.Range(0, 3).Select(i => new SimClient(this, i))];
         Nemesis = new Nemesis(this);
     }
@@ -65,6 +66,9 @@ internal sealed class SimWorld
     /// <summary>How logs are replicated.</summary>
     public ReplicationOptions Options { get; }
 
+    /// <summary>The longest that a sender rests between two writes.</summary>
+    public TimeSpan WritePause { get; }
+
     /// <summary>True when a log of one replica may be given up, and salvaged later.</summary>
     public bool MayLoseLogs { get; }
 
@@ -82,6 +86,12 @@ internal sealed class SimWorld
 
     /// <summary>What goes wrong.</summary>
     public Nemesis Nemesis { get; }
+
+    /// <summary>Is told what happens, when somebody wants to know.</summary>
+    public Action<string>? Tell { get; init; }
+
+    /// <summary>Says what happens.</summary>
+    public void Say(string what) => Tell?.Invoke($"{TimeSpan.FromTicks(Scheduler.Now).TotalSeconds:F4} {what}");
 
     /// <summary>A number never given before.</summary>
     public long NextNumber() => ++numbers;

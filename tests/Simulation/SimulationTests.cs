@@ -11,6 +11,12 @@ public sealed class SimulationTests(ITestOutputHelper output)
     {
         var seeds = int.Parse(Environment.GetEnvironmentVariable("SIMULATION_SEEDS") ?? "300");
         var first = int.Parse(Environment.GetEnvironmentVariable("SIMULATION_FIRST") ?? "1");
+        if (seeds == 1)
+        {
+            var story = new SimWorld(first) { Tell = output.WriteLine }.Run();
+            output.WriteLine($"{story.Steps} steps, trace {story.Trace:x16}");
+        }
+
         var run = SeedRun.Of(Enumerable.Range(first, seeds));
         output.WriteLine(run.Summary);
         Assert.True(run.Failed.Count == 0, run.Summary);

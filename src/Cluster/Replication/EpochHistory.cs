@@ -75,10 +75,10 @@ internal sealed record EpochHistory
     /// <summary>The history of the records before one.</summary>
     public EpochHistory Before(long end) => Starts.Count == 0 || LastFirst < end ? this : new EpochHistory([.. Starts.Where(s => s.First < end)]);
 
-    /// <summary>The history of the records from one on.</summary>
+    /// <summary>The history of the records from one on, and of the one before: what follows it is compared with that.</summary>
     public EpochHistory From(long start)
     {
-        var covering = Starts.Count(s => s.First <= start) - 1;
+        var covering = Starts.Count(s => s.First < start) - 1;
         return covering <= 0 ? this : new EpochHistory([.. Starts.Skip(covering)]);
     }
 

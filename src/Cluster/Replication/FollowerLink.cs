@@ -18,6 +18,8 @@ internal sealed class FollowerLink : IDisposable
     private long match;
     private long? owesSince;
 
+    private int restarted;
+
     // The loop's own.
     private long nextToSend;
 
@@ -100,6 +102,7 @@ internal sealed class FollowerLink : IDisposable
     /// <summary>Begins a new session: the history is another one.</summary>
     public void Restart()
     {
+        Volatile.Write(ref restarted, 1);
         EndSession();
         wake.Raise();
     }
@@ -215,10 +218,8 @@ internal sealed class FollowerLink : IDisposable
             }
         }
 
-        lock (gate)
-        {
-            return owesSince is null;
-        }
+        // At once, too, after a gap, if the session got anywhere: what follows was only out of order.
+        return Interlocked.Exchange(ref restarted, 0) != 0 || Match > begun.Next;
     }
 
     private async Task SendAsync(AppendRequest batch, long mine)

@@ -178,7 +178,7 @@ internal sealed class SimReplicaStore : IReplicaStore
     {
         var stalls = scheduler.Chance(faults.DiskStalls);
         faults.Count("disk stall", stalls);
-        await Task.Delay(stalls ? scheduler.Between(TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(1.5)) : TimeSpan.FromTicks(scheduler.Random.Next(200, 5000)), time);
+        await Task.Delay(stalls ? scheduler.Between(TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(1.5)) : scheduler.Between(TimeSpan.FromTicks(200), faults.DiskLatency), time);
     }
 
     private static bool DropRotten(List<SimRecord> records)

@@ -15,6 +15,9 @@ internal sealed class SimFaults(SimProcess world)
     /// <summary>The share that is late by up to seconds.</summary>
     public double Lateness { get; set; }
 
+    /// <summary>The longest that a disk operation takes when it does not stall.</summary>
+    public TimeSpan DiskLatency { get; init; }
+
     /// <summary>The share of disk operations that fail.</summary>
     public double DiskErrors { get; set; }
 

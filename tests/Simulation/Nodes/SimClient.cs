@@ -52,7 +52,7 @@ internal sealed class SimClient
         while (!mayStop)
         {
             await WriteAsync(world.Shards[world.Scheduler.Random.Next(world.Shards.Count)]);
-            await Task.Delay(world.Scheduler.Between(TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(400)), process.Time);
+            await Task.Delay(world.Scheduler.Between(TimeSpan.FromMilliseconds(5), world.WritePause), process.Time);
         }
     }
 

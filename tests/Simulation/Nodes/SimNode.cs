@@ -63,14 +63,16 @@ internal sealed class SimNode
         Process = new SimProcess(world.Scheduler, (1000 * (Place + 1)) + ++lives, Id.Value);
         Bucket = world.Bucket.For(this);
         Replicas = new LogReplicas(Id, new SimReplicaStores(Disk, Scheduler, Faults, Process.Time, world.Mutant != Mutant.AcknowledgesBeforeSync), world.Mutant);
-        Services = new ReplicationServices(Replicas, new SimTransport(world.Network, this, world.Find), Choose, world.Options, Process.Time, static _ => { });
+        Services = new ReplicationServices(Replicas, new SimTransport(world.Network, this, world.Find), Choose, world.Options, Process.Time, what => world.Say($"{Id}: {what}"));
         owners.Clear();
+        world.Say($"{Id}: starts");
         Process.Start(SweepAsync);
     }
 
     /// <summary>Ends this life in the middle of whatever it does; with the power, what was not synced goes too.</summary>
     public void Crash(bool power)
     {
+        world.Say($"{Id}: {(power ? "power cut" : "killed")}");
         Process.Kill();
         if (power && Disk.CutPower(Scheduler.Random) is var lost && lost > 0)
         {
@@ -83,6 +85,7 @@ internal sealed class SimNode
     {
         Process.Kill();
         Id = new NodeId($"n{Place}d{++disks}");
+        world.Say($"{Id}: new disk");
         Disk = new SimDisk();
     }
 

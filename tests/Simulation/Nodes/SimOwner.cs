@@ -68,6 +68,7 @@ internal sealed class SimOwner : ILogVisitor
             node.World.Checker.OnOpened(this, inBlocks.Concat(head.Keys).ToHashSet(), twice);
             IsOpen = !isClosed && log.Failed.Status == TaskStatus.WaitingForActivation;
             node.Faults.Count("log opened");
+            node.World.Say($"{node.Id}: {Name} opened {shard} in epoch {log.Epoch}: records {log.Start} to {log.NextRecord}, {string.Join("; ", manifest.Current.Log!.Ranges.Select(r => $"{r.First}/{r.Acks} {string.Join(' ', r.Members)}"))}");
             _ = CutAtIntervalsAsync();
         }
         catch (ReplicationInvariantException e)
@@ -78,6 +79,7 @@ internal sealed class SimOwner : ILogVisitor
         catch (Exception e) when (e is IOException or EpochLostException or InvalidDataException or ObjectDisposedException)
         {
             node.Faults.Count("opening failed");
+            node.World.Say($"{node.Id}: {Name} did not open {shard}: {e.Message}");
             await CloseAsync();
             throw new IOException(e.Message, e);
         }
@@ -156,10 +158,12 @@ internal sealed class SimOwner : ILogVisitor
         catch (EpochLostException)
         {
             node.Faults.Count("owner fenced");
+            node.World.Say($"{node.Id}: {Name} is fenced");
         }
-        catch (IOException)
+        catch (IOException e)
         {
             node.Faults.Count("owner failed", !isClosed);
+            node.World.Say($"{node.Id}: {Name} failed: {e.Message}");
         }
 
         await CloseAsync();
