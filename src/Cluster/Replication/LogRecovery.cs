@@ -179,12 +179,14 @@ internal sealed class LogRecovery
             whole = [.. fenced.Values];
         }
 
-        var committed = Math.Max(described.Last.First, fenced.Values.Max(a => a.Committed));
+        // What is before the start is in blocks, whoever still holds it.
+        var least = Math.Max(described.Start, described.Last.First);
+        var committed = Math.Max(least, fenced.Values.Max(a => a.Committed));
         var end = Options.Mutant switch
         {
-            Mutant.RecoversShortest => Math.Max(whole.Min(a => a.Next), described.Last.First),
+            Mutant.RecoversShortest => Math.Max(whole.Min(a => a.Next), least),
             Mutant.ReusesNumbers => committed,
-            _ => Math.Max(whole.Max(a => a.Next), described.Last.First),
+            _ => Math.Max(whole.Max(a => a.Next), least),
         };
         committed = Options.Mutant == Mutant.None ? committed : Math.Min(committed, end);
         return committed <= end && (described.History.LastFirst <= end || Options.Mutant != Mutant.None)

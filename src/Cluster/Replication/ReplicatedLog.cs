@@ -43,8 +43,8 @@ internal sealed class ReplicatedLog : IShardLog
     /// <summary>Faults when nothing more will be acknowledged: with <see cref="EpochLostException"/> when another owner has the shard, else with what failed.</summary>
     public Task Failed => takeover.Leader.Failed.Task;
 
-    /// <summary>The members of the ensemble: which records each holds without a gap, and why it is to be replaced, if it is.</summary>
-    public IReadOnlyList<(NodeId Node, long Match, string? Lost)> Members => [.. takeover.Leader.Links.Select(l => (l.Node, l.Match, l.Lost))];
+    /// <summary>The members of the ensemble.</summary>
+    public IReadOnlyList<LogMember> Members => [.. takeover.Leader.Links.Select(l => new LogMember(l.Node, l.Held?.First ?? long.MaxValue, l.Match, l.Lost))];
 
     /// <summary>Takes over the log of a shard: fences the owner before, and recovers what it acknowledged. The manifest file's epoch becomes the highest.</summary>
     /// <exception cref="LogUnavailableException">Too few replicas can be reached.</exception>
@@ -124,3 +124,10 @@ internal sealed class ReplicatedLog : IShardLog
         return batch.Frames.Length;
     }
 }
+
+/// <summary>A member of an ensemble, as its leader knows it.</summary>
+/// <param name="Node">Its node.</param>
+/// <param name="First">The first record it holds; later than the log's start while older ones are still being copied, long.MaxValue before it has answered.</param>
+/// <param name="Match">It holds the records from there until before this.</param>
+/// <param name="Lost">Why it is to be replaced, or null.</param>
+internal readonly record struct LogMember(NodeId Node, long First, long Match, string? Lost);

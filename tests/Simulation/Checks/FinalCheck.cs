@@ -25,7 +25,7 @@ internal sealed class FinalCheck(SimWorld world)
                 return $"{shard}: the ensemble is {string.Join("; ", log.Ranges)}";
             }
 
-            if (OwnerOf(shard) is not { Log: { } owned } || owned.Committed != owned.NextRecord || owned.Members.Any(m => m.Match != owned.NextRecord))
+            if (OwnerOf(shard) is not { Log: { } owned } || owned.Committed != owned.NextRecord || owned.Members.Any(m => m.Match != owned.NextRecord || m.First > owned.Start))
             {
                 return $"{shard}: not all records are with all members";
             }

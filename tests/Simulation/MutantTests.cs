@@ -1,0 +1,31 @@
+using Metrics.Cluster;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Metrics.Simulation;
+
+/// <summary>The protocol with one rule broken: the simulation has to notice, or it proves nothing about the protocol with none broken.</summary>
+public sealed class MutantTests(ITestOutputHelper output)
+{
+    /// <summary>How many seeds a mutant may survive.</summary>
+    private const int MostSeeds = 1000;
+
+    public static TheoryData<string> Mutants => [.. Enum.GetNames<Mutant>().Where(m => m != nameof(Mutant.None))];
+
+    [Theory]
+    [MemberData(nameof(Mutants))]
+    public void ABrokenRuleIsNoticed(string name)
+    {
+        var mutant = Enum.Parse<Mutant>(name);
+        for (var seed = 1; seed <= MostSeeds; seed++)
+        {
+            if (new SimWorld(seed, mutant).Run().Violations is [var first, ..])
+            {
+                output.WriteLine($"{name} is caught by seed {seed}: {first}");
+                return;
+            }
+        }
+
+        Assert.Fail($"{name} survives {MostSeeds} seeds");
+    }
+}
