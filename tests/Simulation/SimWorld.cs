@@ -40,7 +40,7 @@ internal sealed class SimWorld
         Nodes = [.. Enumerable.Range(0, factor + Scheduler.Random.Next(factor == 1 ? 1 : 0, 3)).Select(i => new SimNode(this, i))];
         Shards = [.. HashRange.Partition(Scheduler.Random.Next(2)).Select(r => new ShardId(TenantId.Parse("t"), r))];
         Directors = [.. Shards.Select(s => new SimDirector(this, s))];
-        WritePause = TimeSpan.FromMilliseconds(Scheduler.Random.GetItems([30, 100, 400], 1)[0]);
+        WritePause = TimeSpan.FromMilliseconds(Scheduler.Random.GetItems([100, 300, 1000], 1)[0]);
         Clients = [.. Enumerable.Range(0, 3).Select(i => new SimClient(this, i))];
         Nemesis = new Nemesis(this);
     }
@@ -105,7 +105,7 @@ internal sealed class SimWorld
     /// <summary>Runs: some time of faults, then a good world, and a look at what is left.</summary>
     public SimOutcome Run()
     {
-        var faulty = TimeSpan.FromSeconds(8 + Scheduler.Random.Next(14));
+        var faulty = TimeSpan.FromSeconds(6 + Scheduler.Random.Next(10));
         process.Start(() => Nemesis.RunAsync(faulty));
         foreach (var director in Directors)
         {

@@ -26,9 +26,11 @@ internal sealed record ManifestLog
     public IReadOnlyList<string> Nodes => [.. Ranges.Reverse().SelectMany(r => r.Members).Distinct(StringComparer.Ordinal)];
 
     /// <summary>The log after records from the first of the range on went to its members. Again with the same range: the same log.</summary>
-    public ManifestLog WithRange(EnsembleRange range)
+    /// <param name="range">The range.</param>
+    /// <param name="joined">Members that begin with it: what they may have held before does not count.</param>
+    public ManifestLog WithRange(EnsembleRange range, IReadOnlyCollection<string> joined)
     {
-        var kept = Ranges.Where(r => r.First < range.First).ToList();
+        var kept = Ranges.Where(r => r.First < range.First).Select(r => r.Without(joined)).ToList();
         if (kept.Count == 0 || !kept[^1].HasSameMembers(range))
         {
             kept.Add(range);
@@ -62,6 +64,10 @@ internal sealed record EnsembleRange(long First, int Acks, IReadOnlyList<string>
     /// <summary>How many members must be heard to know of each acknowledged record, and to keep an older epoch from acknowledging another.</summary>
     [JsonIgnore]
     public int FenceQuorum => Members.Count - Acks + 1;
+
+    /// <summary>The range without nodes that no longer hold it; never without any.</summary>
+    public EnsembleRange Without(IReadOnlyCollection<string> nodes) =>
+        Members.Where(m => !nodes.Contains(m, StringComparer.Ordinal)).ToList() is { Count: > 0 } left && left.Count < Members.Count ? this with { Members = left } : this;
 
     /// <summary>True for the same members and quorum, whatever the records.</summary>
     public bool HasSameMembers(EnsembleRange other) => Acks == other.Acks && Members.Count == other.Members.Count && Members.All(m => other.Members.Contains(m, StringComparer.Ordinal));

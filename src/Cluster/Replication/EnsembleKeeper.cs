@@ -58,7 +58,8 @@ internal sealed class EnsembleKeeper(LogTakeover takeover, ManifestFile manifest
         }
 
         var range = leader.Propose(Options.Quorum, next, joined);
-        await SwapAsync(log => log.WithRange(range));
+        var joinedAnew = joined.Where(j => j.Value.Join != 0).Select(j => j.Key).ToList();
+        await SwapAsync(log => log.WithRange(range, joinedAnew));
         leader.Adopt(range);
         term.Services.Report($"{term.Log}: held by {string.Join(", ", next)} from record {range.First} on{(lost.Count > 0 ? $"; {string.Join(", ", lost)} is lost" : "")}");
         return true;

@@ -75,7 +75,7 @@ internal sealed class LogRecovery
                 await ReplicateAsync(term.Log, leader, end, cancellation);
             }
 
-            var opened = (described with { History = WithEpoch(described.History, term.Epoch, end) }).WithRange(range);
+            var opened = (described with { History = WithEpoch(described.History, term.Epoch, end) }).WithRange(range, joined.Keys);
             await manifest.SwapAsync(now => now with { Log = opened }, cancellation);
             leader.Open(Options.Mutant == Mutant.KeepsOldEpochInRecords ? described.History : opened.History.With(term.Epoch, end));
             return new LogTakeover(term, leader, () => ++joins);

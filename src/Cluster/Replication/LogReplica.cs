@@ -157,7 +157,7 @@ internal sealed class LogReplica : ILogPeer, IAsyncDisposable
     private async ValueTask DropVoidAsync(IReplicaStore to, EpochHistory decided)
     {
         var from = Math.Max(state.History.FirstVoid(decided), to.First);
-        if (from < to.Next && mutant != Mutant.KeepsVoidTail)
+        if (from < to.Next && mutant is not (Mutant.KeepsVoidTail or Mutant.ComparesNothing))
         {
             await CutAsync(to, from);
         }
@@ -258,7 +258,7 @@ internal sealed class LogReplica : ILogPeer, IAsyncDisposable
 
     /// <summary>If two logs hold the same record, by number and epoch, they hold the same records before it (Raft's log matching).</summary>
     private bool FollowsMatching(IReplicaStore to, AppendRequest request) =>
-        request.First == to.First || state.History.EpochAt(request.First - 1) == request.PreviousEpoch || mutant == Mutant.SkipsMatching;
+        request.First == to.First || state.History.EpochAt(request.First - 1) == request.PreviousEpoch || mutant == Mutant.ComparesNothing;
 
     private async ValueTask<ReplicaStatus> AppendBehindAsync(IReplicaStore to, AppendRequest request)
     {

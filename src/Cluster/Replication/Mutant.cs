@@ -12,8 +12,8 @@ internal enum Mutant
     /// <summary>A replica forgets its promise when it restarts.</summary>
     ForgetsPromise,
 
-    /// <summary>A replica does not compare what stands before the records it is sent.</summary>
-    SkipsMatching,
+    /// <summary>A replica compares its log neither with the decided history nor with what should stand before the records it is sent.</summary>
+    ComparesNothing,
 
     /// <summary>A replica keeps the tail that the decided history voids.</summary>
     KeepsVoidTail,

@@ -39,8 +39,8 @@ internal sealed class SimReplicaFiles
     /// <summary>The number after the last record behind.</summary>
     public long BehindNext => BehindFirst + Behind.Count;
 
-    /// <summary>True when the records from one on are all there, readable, and the replica knows of no loss.</summary>
-    public bool IsWholeFrom(long start) => First <= start && Next >= State.WholeAt && !Log.Exists(r => r.IsRotten);
+    /// <summary>True when no record is rotten, and the replica has got over each loss.</summary>
+    public bool HasLostNothing => !HasDamage && Next >= State.WholeAt && !Log.Exists(r => r.IsRotten) && !Behind.Exists(r => r.IsRotten);
 
     /// <summary>Drops a random part of what was not synced; gives how many records.</summary>
     public int CutPower(Random random) => CutPower(Log, random) + CutPower(Behind, random);

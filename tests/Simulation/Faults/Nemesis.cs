@@ -16,7 +16,7 @@ internal sealed class Nemesis
     {
         this.world = world;
         scheduler = world.Scheduler;
-        Func<Task>[] all = [CrashAsync, CrashAsync, FreezeAsync, PartitionAsync, OneWayAsync, BadNetworkAsync, BadDiskAsync, BadBucketAsync, RotAsync, LoseDiskAsync];
+        Func<Task>[] all = [CrashAsync, CrashAsync, DuelAsync, DuelAsync, FreezeAsync, PartitionAsync, OneWayAsync, BadNetworkAsync, BadDiskAsync, BadBucketAsync, RotAsync, LoseDiskAsync];
         foreach (var kind in all)
         {
             if (scheduler.Chance(0.5))
@@ -44,7 +44,7 @@ internal sealed class Nemesis
         await PauseAsync(1000, 2500);
         while (scheduler.Now < end && kinds.Count > 0)
         {
-            await PauseAsync(50, 1500);
+            await PauseAsync(50, 1000);
             if (!isOver)
             {
                 _ = kinds[scheduler.Random.Next(kinds.Count)]();
@@ -80,8 +80,12 @@ internal sealed class Nemesis
 
     private async Task CrashAsync()
     {
-        var node = Any();
-        if (node.Process.IsDead)
+        await CrashAsync(Any(), 5000);
+    }
+
+    private async Task CrashAsync(SimNode node, int mostMs)
+    {
+        if (node.Process.IsDead || isOver)
         {
             return;
         }
@@ -89,7 +93,7 @@ internal sealed class Nemesis
         var power = scheduler.Chance(0.5);
         world.Faults.Count(power ? "power cut" : "process killed");
         node.Crash(power);
-        await PauseAsync(50, 5000);
+        await PauseAsync(50, mostMs);
         if (node.Process.IsDead && !isOver)
         {
             node.Start();
@@ -103,6 +107,32 @@ internal sealed class Nemesis
         process.Freeze();
         await PauseAsync(200, 6000);
         process.Thaw();
+    }
+
+    /// <summary>An owner is cut off from some, another one takes over, and a follower of both forgets what was not on its disk.</summary>
+    private async Task DuelAsync()
+    {
+        var director = world.Directors[scheduler.Random.Next(world.Directors.Count)];
+        if (director.Owner is not { } owner)
+        {
+            return;
+        }
+
+        world.Faults.Count("owner cut off");
+        foreach (var node in world.Nodes.Where(n => n != owner && scheduler.Chance(0.6)))
+        {
+            world.Network.Cut(node.Place, owner.Place);
+            if (scheduler.Chance(0.5))
+            {
+                world.Network.Cut(owner.Place, node.Place);
+            }
+        }
+
+        director.Doubt();
+        await PauseAsync(100, 1500);
+        await CrashAsync(Any(), 300);
+        await PauseAsync(50, 600);
+        world.Network.Heal();
     }
 
     private async Task PartitionAsync()
@@ -186,7 +216,7 @@ internal sealed class Nemesis
         }
     }
 
-    /// <summary>True when every record is where it should be, so that the loss of what one node has is what the replication factor is there for.</summary>
+    /// <summary>True when every record is where the manifests say, so that the loss of what one node has is what the replication factor is there for.</summary>
     private bool MayLose(SimNode victim)
     {
         if (scheduler.Now - lastLoss < 5 * TimeSpan.TicksPerSecond || world.Options.Factor == 1)
@@ -196,7 +226,7 @@ internal sealed class Nemesis
 
         foreach (var shard in world.Shards)
         {
-            if (world.Stored(shard)?.Log is { } log && (log.Ranges.Count > 1 || log.Last.Members.Any(m => m != victim.Id.Value && !IsWhole(log, shard, m))))
+            if (world.Stored(shard)?.Log is { } log && (log.Ranges.Count > 1 || log.Last.Members.Any(m => m != victim.Id.Value && !HasLostNothing(log, shard, m))))
             {
                 return false;
             }
@@ -212,8 +242,8 @@ internal sealed class Nemesis
         return true;
     }
 
-    private bool IsWhole(ManifestLog log, Metrics.Model.ShardId shard, string member) =>
-        world.Find(new NodeId(member)) is { } node && node.Disk.Replicas.TryGetValue(new LogId(shard, log.Lineage), out var files) && files.IsWholeFrom(log.Start);
+    private bool HasLostNothing(ManifestLog log, Metrics.Model.ShardId shard, string member) =>
+        world.Find(new NodeId(member)) is { } node && node.Disk.Replicas.TryGetValue(new LogId(shard, log.Lineage), out var files) && files.HasLostNothing;
 
     private SimNode Any() => world.Nodes[scheduler.Random.Next(world.Nodes.Count)];
 

@@ -63,7 +63,7 @@ internal sealed class SimClient
         var director = world.Directors.First(d => d.Shard == shard);
         while (true)
         {
-            var node = world.Scheduler.Chance(0.1) ? director.Former : director.Owner;
+            var node = world.Scheduler.Chance(0.25) ? director.Former : director.Owner;
             try
             {
                 if (node is not null)

@@ -9,6 +9,7 @@ internal sealed class SimDirector(SimWorld world, ShardId shard)
     public const int Place = -1;
 
     private SimNode? owner;
+    private bool doubts;
 
     /// <summary>The node that it believes to be the owner's.</summary>
     public SimNode? Owner => owner;
@@ -22,6 +23,9 @@ internal sealed class SimDirector(SimWorld world, ShardId shard)
     /// <summary>True while it does not make mistakes on its own.</summary>
     public bool IsCalm { get; set; }
 
+    /// <summary>Lets it think that the owner is dead.</summary>
+    public void Doubt() => doubts = true;
+
     /// <summary>Looks after the shard for ever.</summary>
     public async Task RunAsync()
     {
@@ -31,8 +35,9 @@ internal sealed class SimDirector(SimWorld world, ShardId shard)
             await Task.Delay(world.Scheduler.Between(TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(900)), time);
             if (owner is not null && await TryAsync(owner, TimeSpan.FromSeconds(1.5), n => Task.FromResult(n.Serves(shard))))
             {
-                if (!IsCalm && world.Nemesis.Steals && world.Scheduler.Chance(0.08))
+                if (!IsCalm && (doubts || (world.Nemesis.Steals && world.Scheduler.Chance(0.1))))
                 {
+                    doubts = false;
                     world.Faults.Count("owner doubled");
                     await PlaceAsync(Any(), prepare: false);
                 }
