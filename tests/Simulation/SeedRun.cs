@@ -19,7 +19,7 @@ internal sealed class SeedRun
         Summary = string.Join(
             Environment.NewLine,
             [
-                $"{outcomes.Count} seeds in {elapsed.TotalSeconds:F1} s, {outcomes.Values.Sum(o => o.Steps)} steps, {outcomes.Values.Sum(o => (long)o.Acknowledged)} writes acknowledged, {outcomes.Values.Sum(o => (long)o.Comparisons)} times compared with what was readable",
+                $"{outcomes.Count} seeds in {elapsed.TotalSeconds:F1} s, {outcomes.Values.Sum(o => o.Steps)} steps (at most {outcomes.Values.Max(o => o.Steps)} a seed), {outcomes.Values.Sum(o => (long)o.Acknowledged)} writes acknowledged, {outcomes.Values.Sum(o => (long)o.Comparisons)} times compared with what was readable",
                 .. counts.Select(c => $"  {c.Value,9} {c.Key}"),
                 .. Failed.Take(10).Select(f => $"FAILED SEED {f.Seed} (SIMULATION_FIRST={f.Seed} SIMULATION_SEEDS=1 dotnet test tests/Simulation): {string.Join("; ", f.Violations.Take(3))}"),
             ]);

@@ -117,12 +117,12 @@ internal sealed class SimWorld
             client.Start();
         }
 
-        Scheduler.RunUntil(faulty);
+        Go(faulty);
         Nemesis.Heal();
         var final = new FinalCheck(this);
         for (var settled = TimeSpan.Zero; settled < TimeSpan.FromSeconds(60) && Faults.Violations.Count == 0; settled += TimeSpan.FromSeconds(1))
         {
-            Scheduler.RunUntil(faulty + settled);
+            Go(faulty + settled);
             if (settled == TimeSpan.FromSeconds(3))
             {
                 Clients[0].Probe();
@@ -140,6 +140,14 @@ internal sealed class SimWorld
         }
 
         return new SimOutcome(Scheduler.Trace, Scheduler.Steps, Checker.Acknowledged, Checker.Comparisons, Faults.Counts, Faults.Violations);
+    }
+
+    private void Go(TimeSpan until)
+    {
+        if (!Scheduler.RunUntil(until))
+        {
+            Faults.Violate($"after {Scheduler.Steps} steps it goes round in circles");
+        }
     }
 }
 

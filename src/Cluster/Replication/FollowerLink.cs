@@ -89,10 +89,7 @@ internal sealed class FollowerLink : IDisposable
                 return;
             }
 
-            if (!stop.IsCancellationRequested)
-            {
-                await wake.WaitAsync(options.RetryAfter, time);
-            }
+            await PauseAsync();
         }
     }
 
@@ -194,6 +191,7 @@ internal sealed class FollowerLink : IDisposable
         // Its log agrees with the decided history, so with ours, as far as ours goes.
         nextToSend = Math.Min(begun.Next, leader.Next);
         OnHeld(nextToSend);
+        var before = Match;
         while (IsCurrent(mine))
         {
             if (nextToSend < leader.Next && HasRoom())
@@ -219,7 +217,20 @@ internal sealed class FollowerLink : IDisposable
         }
 
         // At once, too, after a gap, if the session got anywhere: what follows was only out of order.
-        return Interlocked.Exchange(ref restarted, 0) != 0 || Match > begun.Next;
+        return Interlocked.Exchange(ref restarted, 0) != 0 || Match > before;
+    }
+
+    /// <summary>Waits, and is not woken by what there may be to send: a member that answers at once, and wrongly, would keep us busy.</summary>
+    private async Task PauseAsync()
+    {
+        try
+        {
+            await Task.Delay(options.RetryAfter, time, stop.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return; // The link is stopped, as its loop sees.
+        }
     }
 
     private async Task SendAsync(AppendRequest batch, long mine)
