@@ -19,7 +19,7 @@ public sealed class MutantTests(ITestOutputHelper output)
         var most = int.Parse(Environment.GetEnvironmentVariable("SIMULATION_RATE") ?? "0");
         if (most > 0)
         {
-            var run = SeedRun.Of(Enumerable.Range(1, most), Enum.Parse<Mutant>(name));
+            var run = SeedRun.Of(Enumerable.Range(1, most), Enum.Parse<Mutant>(name), Enum.TryParse<Climate>(Environment.GetEnvironmentVariable("SIMULATION_CLIMATE"), out var c) ? c : null);
             output.WriteLine($"RATE {name} {run.Failed.Count} of {most}: first {(run.Failed.Count > 0 ? run.Failed[0].Seed : 0)} {run.Failed.SelectMany(f => f.Violations).FirstOrDefault()}");
             return;
         }

@@ -32,11 +32,11 @@ internal sealed class SeedRun
     public string Summary { get; }
 
     /// <summary>Runs seeds.</summary>
-    public static SeedRun Of(IEnumerable<int> seeds, Mutant mutant = Mutant.None)
+    public static SeedRun Of(IEnumerable<int> seeds, Mutant mutant = Mutant.None, Climate? climate = null)
     {
         var clock = Stopwatch.StartNew();
         var outcomes = new ConcurrentDictionary<int, SimOutcome>();
-        Parallel.ForEach(seeds, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, seed => outcomes[seed] = new SimWorld(seed, mutant).Run());
+        Parallel.ForEach(seeds, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, seed => outcomes[seed] = new SimWorld(seed, mutant, climate).Run());
         return new SeedRun(outcomes, clock.Elapsed);
     }
 }

@@ -11,17 +11,18 @@ internal sealed class SimWorld
     private long numbers;
 
     /// <summary>Makes the world of a seed.</summary>
-    public SimWorld(int seed, Mutant mutant = Mutant.None)
+    public SimWorld(int seed, Mutant mutant = Mutant.None, Climate? climate = null)
     {
         Mutant = mutant;
         Scheduler = new SimScheduler(seed);
+        Climate = climate ?? Scheduler.Random.GetItems([Climate.Mixed, Climate.Mixed, Climate.Mixed, Climate.Mixed, Climate.Duels, Climate.Losses], 1)[0];
         process = new SimProcess(Scheduler, 1, "world");
-        Faults = new SimFaults(process) { DiskLatency = TimeSpan.FromMilliseconds(Scheduler.Random.GetItems([0.3, 2, 20], 1)[0]) };
+        Faults = new SimFaults(process) { DiskLatency = TimeSpan.FromMilliseconds(Climate == Climate.Losses ? 20 : Scheduler.Random.GetItems([0.3, 2, 20], 1)[0]) };
         Network = new SimNetwork(Scheduler, Faults);
         watch = new ManifestWatch(Faults);
         Bucket = new SimBucket(Faults, watch, mutant == Mutant.SwapsBlindly);
         Checker = new HistoryChecker(this);
-        var factor = Scheduler.Random.GetItems([1, 2, 2, 3, 3, 3, 3, 5], 1)[0];
+        var factor = Scheduler.Random.GetItems<int>(Climate switch { Climate.Duels => [3], Climate.Losses => [2, 2, 3], _ => [1, 2, 2, 3, 3, 3, 3, 5] }, 1)[0];
         MayLoseLogs = factor == 1 && Scheduler.Chance(0.5);
         Options = new ReplicationOptions
         {
@@ -32,18 +33,21 @@ internal sealed class SimWorld
             RepairEvery = TimeSpan.FromMilliseconds(500),
             OpenTimeout = TimeSpan.FromSeconds(6),
             Grace = MayLoseLogs ? TimeSpan.FromSeconds(4) : TimeSpan.FromHours(1),
-            BatchBytes = Scheduler.Random.GetItems([100, 300, 1000], 1)[0],
+            BatchBytes = Climate == Climate.Losses ? 100 : Scheduler.Random.GetItems([100, 300, 1000], 1)[0],
             InFlightBytes = Scheduler.Random.GetItems([100, 600, 3000], 1)[0],
             UnacknowledgedBytes = 20_000,
             Mutant = mutant,
         };
-        Nodes = [.. Enumerable.Range(0, factor + Scheduler.Random.Next(factor == 1 ? 1 : 0, 3)).Select(i => new SimNode(this, i))];
+        Nodes = [.. Enumerable.Range(0, factor + Scheduler.Random.Next(factor == 1 || Climate == Climate.Losses ? 1 : 0, 3)).Select(i => new SimNode(this, i))];
         Shards = [.. HashRange.Partition(Scheduler.Random.Next(2)).Select(r => new ShardId(TenantId.Parse("t"), r))];
         Directors = [.. Shards.Select(s => new SimDirector(this, s))];
         WritePause = TimeSpan.FromMilliseconds(Scheduler.Random.GetItems([100, 300, 1000], 1)[0]);
         Clients = [.. Enumerable.Range(0, 3).Select(i => new SimClient(this, i))];
         Nemesis = new Nemesis(this);
     }
+
+    /// <summary>Which faults it leans to.</summary>
+    public Climate Climate { get; }
 
     /// <summary>What is broken on purpose.</summary>
     public Mutant Mutant { get; }

@@ -17,15 +17,20 @@ internal sealed class Nemesis
         this.world = world;
         scheduler = world.Scheduler;
         Func<Task>[] all = [CrashAsync, CrashAsync, DuelAsync, DuelAsync, FreezeAsync, PartitionAsync, OneWayAsync, BadNetworkAsync, BadDiskAsync, BadBucketAsync, RotAsync, LoseDiskAsync];
-        foreach (var kind in all)
+        switch (world.Climate)
         {
-            if (scheduler.Chance(0.5))
-            {
-                kinds.Add(kind);
-            }
+            case Climate.Duels:
+                kinds.AddRange([DuelAsync, DuelAsync, DuelAsync, CrashAsync, FreezeAsync, BadBucketAsync]);
+                break;
+            case Climate.Losses:
+                kinds.AddRange([LoseDiskAsync, LoseDiskAsync, RotAsync, RotAsync, CrashAsync]);
+                break;
+            default:
+                kinds.AddRange(all.Where(_ => scheduler.Chance(0.5)));
+                break;
         }
 
-        Steals = scheduler.Chance(0.4);
+        Steals = world.Climate == Climate.Duels || scheduler.Chance(0.4);
         Moves = scheduler.Chance(0.4);
     }
 
@@ -44,7 +49,7 @@ internal sealed class Nemesis
         await PauseAsync(1000, 2500);
         while (scheduler.Now < end && kinds.Count > 0)
         {
-            await PauseAsync(50, 1000);
+            await PauseAsync(50, world.Climate == Climate.Mixed ? 1000 : 500);
             if (!isOver)
             {
                 _ = kinds[scheduler.Random.Next(kinds.Count)]();
@@ -185,7 +190,7 @@ internal sealed class Nemesis
         (faults.BucketErrors, faults.BucketDoubts, faults.BucketIsAway) = (0, 0, false);
     }
 
-    private Task RotAsync()
+    private async Task RotAsync()
     {
         var node = Any();
         var logs = node.Disk.Replicas.Values.Where(r => r.Log.Count > 0).ToList();
@@ -194,9 +199,13 @@ internal sealed class Nemesis
             world.Faults.Count("record rotten");
             var log = logs[scheduler.Random.Next(logs.Count)].Log;
             log[scheduler.Random.Next(log.Count)].IsRotten = true;
+            if (scheduler.Chance(0.5))
+            {
+                // It is found when the node starts, and then somebody counts on it.
+                await CrashAsync(node, 200);
+                world.Directors[scheduler.Random.Next(world.Directors.Count)].Doubt();
+            }
         }
-
-        return Task.CompletedTask;
     }
 
     private async Task LoseDiskAsync()
@@ -219,7 +228,7 @@ internal sealed class Nemesis
     /// <summary>True when every record is where the manifests say, so that the loss of what one node has is what the replication factor is there for.</summary>
     private bool MayLose(SimNode victim)
     {
-        if (scheduler.Now - lastLoss < 5 * TimeSpan.TicksPerSecond || world.Options.Factor == 1)
+        if (scheduler.Now - lastLoss < (world.Climate == Climate.Losses ? 1 : 5) * TimeSpan.TicksPerSecond || world.Options.Factor == 1)
         {
             return false;
         }
