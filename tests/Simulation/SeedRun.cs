@@ -16,6 +16,7 @@ internal sealed class SeedRun
             counts[what] = counts.GetValueOrDefault(what) + count;
         }
 
+        Counts = counts;
         Summary = string.Join(
             Environment.NewLine,
             [
@@ -27,6 +28,9 @@ internal sealed class SeedRun
 
     /// <summary>The seeds that failed, and how.</summary>
     public IReadOnlyList<(int Seed, IReadOnlyList<string> Violations)> Failed { get; }
+
+    /// <summary>What happened, how often.</summary>
+    public IReadOnlyDictionary<string, long> Counts { get; }
 
     /// <summary>Figures, and the failed seeds with how to replay them.</summary>
     public string Summary { get; }

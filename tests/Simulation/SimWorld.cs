@@ -22,7 +22,7 @@ internal sealed class SimWorld
         watch = new ManifestWatch(Faults);
         Bucket = new SimBucket(Faults, watch, mutant == Mutant.SwapsBlindly);
         Checker = new HistoryChecker(this);
-        var factor = Scheduler.Random.GetItems<int>(Climate switch { Climate.Duels => [3], Climate.Losses => [2, 2, 3], _ => [1, 2, 2, 3, 3, 3, 3, 5] }, 1)[0];
+        var factor = Scheduler.Random.GetItems<int>(Climate switch { Climate.Duels => [2, 2, 3], Climate.Losses => [2, 2, 3], _ => [1, 2, 2, 3, 3, 3, 3, 5] }, 1)[0];
         MayLoseLogs = factor == 1 && Scheduler.Chance(0.5);
         Options = new ReplicationOptions
         {
@@ -38,7 +38,7 @@ internal sealed class SimWorld
             UnacknowledgedBytes = 20_000,
             Mutant = mutant,
         };
-        Nodes = [.. Enumerable.Range(0, factor + Scheduler.Random.Next(factor == 1 || Climate == Climate.Losses ? 1 : 0, 3)).Select(i => new SimNode(this, i))];
+        Nodes = [.. Enumerable.Range(0, factor + Scheduler.Random.Next(factor == 1 || Climate != Climate.Mixed ? 1 : 0, 3)).Select(i => new SimNode(this, i))];
         Shards = [.. HashRange.Partition(Scheduler.Random.Next(2)).Select(r => new ShardId(TenantId.Parse("t"), r))];
         Directors = [.. Shards.Select(s => new SimDirector(this, s))];
         WritePause = TimeSpan.FromMilliseconds(Scheduler.Random.GetItems([100, 300, 1000], 1)[0]);

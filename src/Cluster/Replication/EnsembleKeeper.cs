@@ -116,7 +116,7 @@ internal sealed class EnsembleKeeper(LogTakeover takeover, ManifestFile manifest
     private async Task<bool> CompleteAsync()
     {
         var links = leader.Links;
-        foreach (var link in links.Where(l => l.Lost is null))
+        foreach (var link in links.Where(l => l.Lost is null && Options.Mutant != Mutant.CollapsesWithoutCatchUp))
         {
             while (leader.Failure is null && link.Lost is null && Missing(link) is { } from)
             {

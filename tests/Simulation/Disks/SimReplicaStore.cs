@@ -54,7 +54,15 @@ internal sealed class SimReplicaStore : IReplicaStore
     }
 
     /// <inheritdoc/>
-    public ValueTask SaveAsync(ReplicaState state) => DoAsync(() => files.State = state);
+    public ValueTask SaveAsync(ReplicaState state)
+    {
+        if (state.Promised < files.State.Promised)
+        {
+            faults.Violate($"epoch {files.State.Promised} was promised, and now {state.Promised} is");
+        }
+
+        return DoAsync(() => files.State = state);
+    }
 
     /// <inheritdoc/>
     public async ValueTask AppendAsync(long first, int count, ReadOnlyMemory<byte> frames, bool behind)

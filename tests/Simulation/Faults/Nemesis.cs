@@ -20,7 +20,7 @@ internal sealed class Nemesis
         switch (world.Climate)
         {
             case Climate.Duels:
-                kinds.AddRange([DuelAsync, DuelAsync, DuelAsync, CrashAsync, FreezeAsync, BadBucketAsync]);
+                kinds.AddRange([DuelAsync, DuelAsync, CrashAsync, PartitionAsync, BadBucketAsync, BadBucketAsync]);
                 break;
             case Climate.Losses:
                 kinds.AddRange([LoseDiskAsync, LoseDiskAsync, RotAsync, RotAsync, CrashAsync]);
