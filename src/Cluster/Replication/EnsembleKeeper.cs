@@ -43,7 +43,8 @@ internal sealed class EnsembleKeeper(LogTakeover takeover, ManifestFile manifest
     private async Task<bool> MendAsync()
     {
         var members = leader.Current.Members;
-        var lost = leader.Links.Where(l => l.Lost is not null).Select(l => l.Node.Value).ToHashSet(StringComparer.Ordinal);
+        var why = leader.Links.Where(l => l.Lost is not null).ToDictionary(l => l.Node.Value, l => l.Lost!, StringComparer.Ordinal);
+        var lost = why.Keys.ToHashSet(StringComparer.Ordinal);
         if (lost.Count == 0 && members.Count == Options.Factor)
         {
             return true;
@@ -61,7 +62,7 @@ internal sealed class EnsembleKeeper(LogTakeover takeover, ManifestFile manifest
         var joinedAnew = joined.Where(j => j.Value.Join != 0).Select(j => j.Key).ToList();
         await SwapAsync(log => log.WithRange(range, joinedAnew));
         leader.Adopt(range);
-        term.Services.Report($"{term.Log}: held by {string.Join(", ", next)} from record {range.First} on{(lost.Count > 0 ? $"; {string.Join(", ", lost)} is lost" : "")}");
+        term.Services.Report($"{term.Log}: held by {string.Join(", ", next)} from record {range.First} on{string.Concat(why.Select(w => $"; {w.Key} is lost: {w.Value}"))}");
         return true;
     }
 
@@ -77,7 +78,7 @@ internal sealed class EnsembleKeeper(LogTakeover takeover, ManifestFile manifest
                 break;
             }
 
-            if (await TryAskAsync(candidate, leader.Begin(0, 0)) is not { Status: ReplicaStatus.Done } held)
+            if (await TryAskAsync(candidate, leader.Begin(candidate, 0, 0)) is not { Status: ReplicaStatus.Done } held)
             {
                 continue;
             }
@@ -85,7 +86,7 @@ internal sealed class EnsembleKeeper(LogTakeover takeover, ManifestFile manifest
             // A member of older ranges with a gap in its records can't begin anew without forgetting some: it is sent all that it lacks, in order.
             var continues = held is { IsDamaged: false } && held.First > leader.Start && held.First < held.Next && manifest.Current.Log!.Nodes.Contains(candidate, StringComparer.Ordinal);
             var (join, at) = continues ? (0, 0) : (takeover.NextJoin(), leader.Committed);
-            if (continues || await TryAskAsync(candidate, leader.Begin(join, at)) is { Status: ReplicaStatus.Done, IsDamaged: false })
+            if (continues || await TryAskAsync(candidate, leader.Begin(candidate, join, at)) is { Status: ReplicaStatus.Done, IsDamaged: false })
             {
                 joined[candidate] = (join, at);
             }

@@ -37,6 +37,13 @@ internal sealed class FileReplicaStore : IReplicaStore
         log = Open(LogFolder, stored.LogBegin);
         First = log.FirstRecord;
         BehindFirst = behind?.FirstRecord ?? 0;
+        if (options.Fsync == FsyncPolicy.Always)
+        {
+            // What the process before wrote, and died before it was synced, is counted from now on as held.
+            log.SyncFile();
+            behind?.SyncFile();
+        }
+
         OpenedDamaged = HasDamage(LogFolder) || HasDamage(BehindFolder);
     }
 

@@ -170,7 +170,7 @@ internal sealed class FollowerLink : IDisposable
             bytesInFlight = 0;
         }
 
-        var begun = await AskAsync(leader.Begin(Join, JoinAt));
+        var begun = await AskAsync(leader.Begin(Node.Value, Join, JoinAt));
         if (!IsCurrent(mine))
         {
             return true; // What it holds was judged by another history.

@@ -24,7 +24,7 @@ internal sealed record ReplicaState(long Promised, EpochHistory History, EpochHi
 /// <summary>Keeps the records and the state of one replica. Calls come one at a time.</summary>
 /// <remarks>
 /// Two runs of records: the log, to which is appended, and behind it, when a replica joined late, older records that are still being copied. When these reach the log's first record, the two
-/// are one. Every call is durable when it completes, appended records as the fsync policy says; after a crash in a call, all of it, none, or a part of its records are there.
+/// are one. Every call is durable when it completes, appended records as the fsync policy says, and so is all that an opening finds; after a crash in a call, all of it, none, or a part of its records are there.
 /// </remarks>
 /// <exception cref="IOException">The disk refused; the outcome is open, and the store is opened again before it is used.</exception>
 internal interface IReplicaStore : IAsyncDisposable

@@ -16,14 +16,14 @@ internal sealed class LogCopy(LogId log, long epoch, LogReplica local, Replicati
     public async Task RunAsync(ManifestLog described, long end, CancellationToken cancellation)
     {
         var held = await HeldAsync(described.History, described.Start, cancellation);
-        if (held.IsDamaged && end == long.MaxValue)
+        if (held.WholeAt != 0 && end == long.MaxValue)
         {
             throw new IOException($"this node's own replica of {log} has lost records; it is copied anew when the log's end is known");
         }
 
         if (held.IsDamaged || held.Next < described.Start || held.First == held.Next)
         {
-            await local.StartAtAsync(described.Start, wholeAt: held.WholeAt == 0 ? 0 : Math.Min(end, ReplicaState.Damaged));
+            await local.StartAtAsync(described.Start, wholeAt: held.WholeAt == 0 ? 0 : end);
             held = await HeldAsync(described.History, described.Start, cancellation);
         }
 

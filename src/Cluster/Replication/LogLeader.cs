@@ -198,7 +198,12 @@ internal sealed class LogLeader : IAsyncDisposable
     }
 
     /// <summary>The request that brings a member into the epoch.</summary>
-    public BeginRequest Begin(long join, long joinAt) => Locked(() => new BeginRequest(term.Epoch, start, history, join, joinAt, join == 0 ? 0 : window.Next));
+    /// <remarks>
+    /// Who is no member of the ensemble has acknowledged none of the records that are in question, and is to be believed at once. A member that has lost records, and joins anew, may have
+    /// acknowledged any that were sent, and been counted.
+    /// </remarks>
+    public BeginRequest Begin(string node, long join, long joinAt) => Locked(() => new BeginRequest(
+        term.Epoch, start, history, join, joinAt, join == 0 ? 0 : current.Members.Contains(node, StringComparer.Ordinal) ? window.Next : joinAt));
 
     /// <summary>The records from one on that make the next batch.</summary>
     /// <exception cref="IOException">They can't be read.</exception>

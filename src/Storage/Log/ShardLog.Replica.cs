@@ -77,6 +77,27 @@ public sealed partial class ShardLog
         }
     }
 
+    /// <summary>Syncs the last segment, whatever the policy; those before it were synced when they ended.</summary>
+    /// <exception cref="IOException">It can't be synced.</exception>
+    public void SyncFile()
+    {
+        TakeTurn();
+        try
+        {
+            if (file is not null)
+            {
+                RandomAccess.FlushToDisk(file);
+            }
+        }
+        finally
+        {
+            lock (gate)
+            {
+                flushing = false;
+            }
+        }
+    }
+
     /// <summary>Drops segments whose records are all below a number, and leaves no checkpoint: somebody else keeps what later records refer to.</summary>
     public void DropBefore(long number)
     {

@@ -50,6 +50,11 @@ internal sealed class SimReplicaStore : IReplicaStore
     {
         var opened = new SimReplicaStore(files, scheduler, faults, time, syncs);
         await opened.WorkAsync();
+        if (syncs)
+        {
+            files.Log.Concat(files.Behind).ToList().ForEach(r => r.IsSynced = true);
+        }
+
         return opened;
     }
 

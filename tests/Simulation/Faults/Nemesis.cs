@@ -197,8 +197,10 @@ internal sealed class Nemesis
         if (logs.Count > 0 && MayLose(node))
         {
             world.Faults.Count("record rotten");
-            var log = logs[scheduler.Random.Next(logs.Count)].Log;
-            log[scheduler.Random.Next(log.Count)].IsRotten = true;
+            var files = logs[scheduler.Random.Next(logs.Count)];
+            var at = scheduler.Random.Next(files.Log.Count);
+            files.Log[at].IsRotten = true;
+            world.Say($"{node.Id}: record {files.First + at} rots");
             if (scheduler.Chance(0.5))
             {
                 // It is found when the node starts, and then somebody counts on it.
