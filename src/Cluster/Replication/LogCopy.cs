@@ -21,7 +21,7 @@ internal sealed class LogCopy(LogId log, long epoch, LogReplica local, Replicati
             throw new IOException($"this node's own replica of {log} has lost records; it is copied anew when the log's end is known");
         }
 
-        if (held.IsDamaged || held.Next < described.Start || held.First == held.Next)
+        if (held.IsDamaged || held.Next < described.Start)
         {
             await local.StartAtAsync(described.Start, wholeAt: held.WholeAt == 0 ? 0 : end);
             held = await HeldAsync(described.History, described.Start, cancellation);
