@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Metrics.Blocks;
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.Storage;
@@ -7,8 +8,17 @@ using Metrics.Testing;
 using MatchType = Metrics.Model.MatchType;
 
 // What blocks cost: cutting, merging and downsampling in samples a second and peak memory, bytes a sample on disk, requests and bytes of a query over object storage.
-// Usage: Blocks [series = 20000]
+// Usage: Blocks [series = 20000] [dense | xor], or Blocks shapes [scrapes = 480]: bytes a sample by kind of series
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["shapes", ..])
+{
+    var folder = Directory.CreateTempSubdirectory("metrics-bench-shapes-").FullName;
+    ShapeBytes.Print(folder, args.Length > 1 ? int.Parse(args[1]) : 480);
+    Directory.Delete(folder, recursive: true);
+    return;
+}
+
+var encoding = args.Length > 1 && args[1] == "xor" ? ChunkEncoding.Xor : ChunkEncoding.Dense;
 var seriesCount = args.Length > 0 ? int.Parse(args[0]) : 20_000;
 const int Ranges = 6;
 const int ScrapesPerRange = 480;
@@ -37,7 +47,7 @@ try
         ResetPeak();
         var began = Stopwatch.GetTimestamp();
         using var view = head.OpenView()!;
-        using var writer = new BlockWriter(root, Ulid.New(TimeProvider.System, new Random(range)));
+        using var writer = new BlockWriter(root, Ulid.New(TimeProvider.System, new Random(range)), new BlockDescription { FloatEncoding = encoding });
         HeadCut.Write(view, TimeRange.All, writer, CancellationToken.None);
         var meta = writer.Finish();
         cutSeconds += Stopwatch.GetElapsedTime(began).TotalSeconds;
@@ -48,6 +58,11 @@ try
     Report("cut from the head", samples, cutSeconds, blocks);
 
     var merged = Measured("merge of six", samples, request => Assert(BlockMerge.Run([.. blocks.Select(b => new MergeInput(b, []))], request, CancellationToken.None)[0]));
+    using (Measured("merge of one, whole chunks copied", samples, request => Assert(BlockMerge.Run([new MergeInput(merged, [])], request, CancellationToken.None)[0])))
+    {
+        // Only measured.
+    }
+
     Measured("downsample to 5 min", samples, request => Assert(Downsample.Run(new MergeInput(merged, []), 300_000, request, CancellationToken.None)));
 
     var store = FileSystemObjectStore.Open(Path.Combine(root, "bucket"), TimeProvider.System);
@@ -95,7 +110,7 @@ BlockReader Measured(string what, double samples, Func<MergeRequest, BlockMeta> 
 {
     ResetPeak();
     var began = Stopwatch.GetTimestamp();
-    var meta = run(new MergeRequest { Directory = root, Time = TimeProvider.System });
+    var meta = run(new MergeRequest { Directory = root, Time = TimeProvider.System, Description = new BlockDescription { FloatEncoding = encoding } });
     var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
     var block = BlockReader.Open(Path.Combine(root, meta.Ulid.ToString()));
     Report(what, samples, seconds, [block]);

@@ -1,22 +1,52 @@
 using Metrics.SideBySide;
 
-// dotnet run -c Release --project bench/SideBySide -- [series] [scrapes] [runs] [server ...]
-// Sends the same remote write load to each server in turn, from fresh directories on loopback, and prints medians and ratios.
-var series = args.Length > 0 ? int.Parse(args[0]) : 100_000;
-var scrapes = args.Length > 1 ? int.Parse(args[1]) : 60;
-var runs = args.Length > 2 ? int.Parse(args[2]) : 3;
-var servers = args.Length > 3 ? args[3..] : [.. Server.Known];
-var load = new IngestRun(series, scrapes, connections: 4);
-var figures = new List<IngestFigures>();
-for (var run = 0; run < runs; run++)
+// Sends the same remote write load to each server in turn, from fresh directories on loopback, asks the same queries, and prints medians and ratios.
+Settings settings;
+try
 {
-    foreach (var server in servers)
+    settings = Settings.Parse(args);
+}
+catch (ArgumentException e)
+{
+    Console.Error.WriteLine(e.Message);
+    Console.Error.WriteLine(Settings.Usage);
+    return 2;
+}
+
+// The very last scrape is about now, and no server has to take samples of the future; every server of every run gets the same bytes.
+var minute = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() / 60_000 * 60_000;
+var scrapes = settings.Scrapes + (settings.Parts.Contains("mixed") ? MixedPart.Scrapes(settings) : 0);
+var data = new ChurningScrapes(settings.Series, minute - ((long)scrapes * ChurningScrapes.IntervalMs), settings.Seed);
+var figures = new Figures();
+var times = new QueryTimes();
+using var answers = new AnswerFolder();
+for (var run = 0; run < settings.Runs; run++)
+{
+    foreach (var name in settings.Servers)
     {
         var root = Directory.CreateTempSubdirectory("metrics-bench-").FullName;
         try
         {
-            figures.Add(await load.RunAsync(server, root));
-            Console.Error.WriteLine(figures[^1]);
+            using var server = await Server.StartAsync(name, root);
+            await IngestPart.RunAsync(server, data, settings, figures);
+            foreach (var part in settings.Parts)
+            {
+                switch (part)
+                {
+                    case "queries":
+                        await QueryPart.RunAsync(server, data, settings, times, answers);
+                        break;
+                    case "restart":
+                        await RestartPart.RunAsync(server, data, settings, figures);
+                        break;
+                    case "disk":
+                        await DiskPart.RunAsync(server, settings, figures);
+                        break;
+                    case "mixed":
+                        await MixedPart.RunAsync(server, data, settings, figures);
+                        break;
+                }
+            }
         }
         finally
         {
@@ -25,25 +55,5 @@ for (var run = 0; run < runs; run++)
     }
 }
 
-Console.WriteLine($"{series:N0} series, {scrapes} scrapes, 4 connections, 5,000 samples a body; medians of {runs} runs\n");
-Console.WriteLine("| | " + string.Join(" | ", servers) + " |");
-Console.WriteLine("|---|" + string.Concat(servers.Select(_ => "---|")));
-Row("samples per server-CPU-second", f => f.SamplesPerCpuSecond, "N0");
-Row("new series per server-CPU-second", f => series / f.FirstScrapeCpuSeconds, "N0");
-Row("RSS after ingest, MiB", f => f.ResidentMib, "N0");
-Row("peak RSS, MiB", f => f.PeakMib, "N0");
-Row("disk, MiB", f => f.DiskMib, "N0");
-Row("wall, s", f => f.WallSeconds, "N1");
-foreach (var peer in servers.Skip(1))
-{
-    Console.WriteLine($"\nsamples per server-CPU-second, {servers[0]} / {peer}: {Median(servers[0], f => f.SamplesPerCpuSecond) / Median(peer, f => f.SamplesPerCpuSecond):F2}");
-}
-
-void Row(string what, Func<IngestFigures, double> value, string format) =>
-    Console.WriteLine($"| {what} | {string.Join(" | ", servers.Select(s => Median(s, value).ToString(format)))} |");
-
-double Median(string server, Func<IngestFigures, double> value)
-{
-    var values = figures.Where(f => f.Server == server).Select(value).Order().ToList();
-    return values[values.Count / 2];
-}
+new MarkdownReport(settings, figures, times, answers).Write(Console.Out);
+return 0;

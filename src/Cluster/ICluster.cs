@@ -161,7 +161,7 @@ public sealed class AppendResult
 public readonly record struct Rejection(RejectReason Reason, int Count, string Example);
 
 /// <summary>Counts of one shard.</summary>
-public readonly record struct ShardStatistics(long HeadSeries, long HeadChunks, long SamplesAppended, long LogBytes, int Blocks, long HeadMinTimeMs, long HeadMaxTimeMs, int PendingBlocks = 0, int DamagedBlocks = 0);
+public readonly record struct ShardStatistics(long HeadSeries, long HeadChunks, long SamplesAppended, long LogBytes, int Blocks, long HeadMinTimeMs, long HeadMaxTimeMs, int PendingBlocks = 0, int DamagedBlocks = 0, long HeadMemoryBytes = 0, long HeadDiskBytes = 0);
 
 /// <summary>A shard that cannot serve now: replaying, out of disk, losing its owner. HTTP 503.</summary>
 public sealed class ShardUnavailableException(ShardId shard, string reason, Exception? cause = null) : Exception($"shard {shard} is unavailable: {reason}", cause)

@@ -1,4 +1,6 @@
+using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
+using Metrics.Model;
 using Xunit;
 
 namespace Metrics.Gateway.Tests;
@@ -50,6 +52,39 @@ public class ConfigurationTests
     public void MistakesInTheFileNameLineKeyValueAndWhatIsAllowed(string yaml, string message)
     {
         var e = Assert.Throws<ConfigurationException>(() => ConfigurationFile.Apply("f.yml", yaml, new GatewayOptions()));
+        Assert.Equal(message, e.Message);
+    }
+
+    [Fact]
+    public void TheOverridesFileGivesATenantItsOwnAndTheGeneralForTheRest()
+    {
+        var general = new RetentionOptions { Raw = TimeSpan.FromDays(15), FiveMinutes = TimeSpan.FromDays(90), MaxBytes = 5 };
+        var storage = new StorageOptions
+        {
+            DataDirectory = "d",
+            Archive = new ArchiveOptions { Retention = general },
+            Tenants = TenantOverrides.Parse("o.yml", "overrides:\n  a:\n    out_of_order_window: 2h\n    retention: 30d\n    retention_one_hour: 1y\n    retention_size: 1KiB\n  b: {retention: 0}\n", general),
+        };
+        var a = storage.Of(TenantId.Parse("a"));
+        Assert.Equal(TimeSpan.FromHours(2), a.OutOfOrderWindow);
+        Assert.Equal(new RetentionOptions { Raw = TimeSpan.FromDays(30), FiveMinutes = TimeSpan.FromDays(90), OneHour = TimeSpan.FromDays(365), MaxBytes = 1024 }, a.Archive.Retention);
+        var b = storage.Of(TenantId.Parse("b"));
+        Assert.Equal(storage.OutOfOrderWindow, b.OutOfOrderWindow);
+        Assert.Equal(general with { Raw = null }, b.Archive.Retention);
+        Assert.Same(storage, storage.Of(TenantId.Parse("c")));
+        Assert.Empty(TenantOverrides.Parse("o.yml", "", general));
+    }
+
+    [Theory]
+    [InlineData("limits: {}", "o.yml:1: unknown key \"limits\"; allowed is overrides")]
+    [InlineData("overrides:\n  a:\n    retntion: 1d", "o.yml:3: unknown key \"retntion\"; allowed are out_of_order_window, retention, retention_five_minutes, retention_one_hour, retention_size")]
+    [InlineData("overrides:\n  a:\n    retention: soon", "o.yml:3: retention: got \"soon\", want a duration such as 30s or 1h30m, 0 to 100y")]
+    [InlineData("overrides:\n  a:\n    out_of_order_window: 2y", "o.yml:3: out_of_order_window: got \"2y\", want a duration such as 30s or 1h30m, 0 to 1y")]
+    [InlineData("overrides:\n  a:\n    retention_size: big", "o.yml:3: retention_size: got \"big\", want a size such as 32MiB; 0 keeps all")]
+    [InlineData("overrides: [a]", "o.yml:1: overrides must hold keys and values")]
+    public void MistakesInTheOverridesFileNameLineKeyAndWhatIsAllowed(string yaml, string message)
+    {
+        var e = Assert.Throws<ConfigurationException>(() => TenantOverrides.Parse("o.yml", yaml, new RetentionOptions()));
         Assert.Equal(message, e.Message);
     }
 

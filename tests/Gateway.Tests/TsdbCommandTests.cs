@@ -117,6 +117,32 @@ public sealed class TsdbCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task BlocksAreConvertedToDenseAndBack()
+    {
+        WriteBlock(1);
+        WriteBlock(2, shiftMs: 5000);
+        var (dense, xor) = (Path.Combine(data, "dense"), Path.Combine(data, "xor"));
+        var (_, want, _) = await RunAsync("dump", data);
+        var (code, output, error) = await RunAsync("convert", "--encoding", "dense", "-o", dense, data);
+        Assert.Equal((0, "", 2), (code, error, output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length));
+        Assert.Equal(0, (await RunAsync(["convert", "--encoding", "xor", "-o", xor, .. Directory.GetDirectories(dense)])).Code);
+        foreach (var (folder, name) in new[] { (dense, "dense float"), (xor, "float") })
+        {
+            Assert.Equal((0, want, ""), await RunAsync("dump", folder));
+            Assert.Equal(0, (await RunAsync("verify", folder)).Code);
+            var (_, inspected, _) = await RunAsync("inspect", folder, "--json");
+            Assert.Equal(name, JsonDocument.Parse(inspected).RootElement.GetProperty("chunks")[0].GetProperty("encoding").GetString());
+            Assert.Contains($"Samples per {name} chunk", (await RunAsync("inspect", folder)).Output, StringComparison.Ordinal);
+        }
+
+        (code, _, error) = await RunAsync("convert", "--encoding", "xor", "-o", xor, dense);
+        Assert.Equal(1, code);
+        Assert.Contains("exists already", error, StringComparison.Ordinal);
+        Assert.Equal(2, (await RunAsync("convert", "--encoding", "gorilla", "-o", xor, dense)).Code);
+        Assert.Equal(1, (await RunAsync("convert", "--encoding", "xor", "-o", xor, "/nowhere/at/all")).Code);
+    }
+
+    [Fact]
     public async Task BlocksOfABucketAreFetchedOneAtATimeAndLeaveNothing()
     {
         var block = WriteBlock(1);

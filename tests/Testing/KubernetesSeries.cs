@@ -31,8 +31,10 @@ public sealed class KubernetesSeries
     /// <summary>The series of this number, from 0; each number is another series.</summary>
     public Labels Get(int number)
     {
-        var random = new Random(HashCode(seed, number));
+        // All metrics of a target share what names it; what tells them apart is the series' own.
         var target = number / MetricCount;
+        var random = new Random(HashCode(seed, target));
+        var own = new Random(HashCode(seed + 1, number));
         var app = Apps[random.Next(Apps.Length)];
         var pod = $"{app}-{Hex(random, 9)}-{Hex(random, 5)}";
         var builder = new LabelsBuilder()
@@ -46,14 +48,14 @@ public sealed class KubernetesSeries
             .Set("node", $"ip-10-0-{random.Next(256)}-{random.Next(256)}.compute.internal")
             .Set("pod", pod)
             .Set("service", app);
-        if (random.Next(10) < 4)
+        if (own.Next(10) < 4)
         {
-            builder.Set("mode", Modes[random.Next(Modes.Length)]);
+            builder.Set("mode", Modes[own.Next(Modes.Length)]);
         }
 
-        if (random.Next(10) < 2)
+        if (own.Next(10) < 2)
         {
-            builder.Set("le", (1 << random.Next(10)).ToString());
+            builder.Set("le", (1 << own.Next(10)).ToString());
         }
 
         return builder.ToLabels();

@@ -3,7 +3,7 @@ using Metrics.Storage;
 namespace Metrics.Cluster;
 
 /// <summary>How blocks are kept for long.</summary>
-public sealed class ArchiveOptions
+public sealed record ArchiveOptions
 {
     /// <summary>How often each shard's archive is worked on: 1 s to 1 h. Default 30 s: a block is published within that of its cut.</summary>
     public TimeSpan WorkEvery { get; init; } = TimeSpan.FromSeconds(30);
@@ -23,6 +23,10 @@ public sealed class ArchiveOptions
     /// <summary>The most bytes of what was read of blocks in object storage that stay on the local disk. 10 GiB by default.</summary>
     public long CacheBytes { get; init; } = 10L * 1024 * 1024 * 1024;
 
+    /// <summary>How floats are encoded in blocks that are cut or merged: <see cref="ChunkEncoding.Dense"/> by default, which a cut hardly notices; <see cref="ChunkEncoding.Xor"/> for those whose
+    /// Prometheus or Thanos reads the bucket. Blocks of the other encoding stay as they are until they are merged.</summary>
+    public ChunkEncoding FloatEncoding { get; init; } = ChunkEncoding.Dense;
+
     /// <summary>When blocks are merged.</summary>
     public CompactionOptions Compaction { get; init; } = new();
 
@@ -38,6 +42,7 @@ public sealed class ArchiveOptions
     /// <summary>Complaints, each naming key, value and what is allowed; none when all is well.</summary>
     internal IEnumerable<string?> Validate()
     {
+        yield return FloatEncoding is ChunkEncoding.Dense or ChunkEncoding.Xor ? null : $"chunk-encoding is {(byte)FloatEncoding}, want {ChunkEncoding.Dense} or {ChunkEncoding.Xor}";
         var month = TimeSpan.FromDays(30);
         yield return StorageOptions.Check("archive-every", WorkEvery, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
         yield return StorageOptions.Check("delete-delay", DeleteDelay, TimeSpan.Zero, month);

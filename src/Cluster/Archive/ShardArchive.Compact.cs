@@ -92,7 +92,7 @@ internal sealed partial class ShardArchive
                 Directory = compactingFolder,
                 Time = time,
                 HashRange = shard.Range,
-                Description = Description(TimeRange.All, blocks[0].ResolutionMs),
+                Description = Description(TimeRange.All, blocks[0].ResolutionMs) with { FloatEncoding = options.FloatEncoding },
                 MaxSeries = options.MaxBlockSeries,
                 MaxBytes = options.MaxBlockBytes,
             };
@@ -132,7 +132,7 @@ internal sealed partial class ShardArchive
                 {
                     samples.Clear();
                     _ = reader.ReadChunk(chunk, out var encoding);
-                    if (encoding is ChunkEncoding.Xor or ChunkEncoding.Histogram or ChunkEncoding.FloatHistogram)
+                    if (encoding is ChunkEncoding.Xor or ChunkEncoding.Dense or ChunkEncoding.Histogram or ChunkEncoding.FloatHistogram)
                     {
                         reader.Decode(chunk, TimeRange.All, samples);
                     }

@@ -106,7 +106,7 @@ internal sealed partial class ShardArchive : IDisposable
     }
 
     /// <summary>Begins a block that <see cref="Add"/> takes in once it is finished.</summary>
-    public BlockWriter Write(TimeRange range, LogCut? cut) => new(pendingFolder, NewUlid(), Description(range) with { Metrics = new MetricsMeta { HashRange = shard.Range.ToString(), Cut = cut } });
+    public BlockWriter Write(TimeRange range, LogCut? cut) => new(pendingFolder, NewUlid(), Description(range) with { FloatEncoding = options.FloatEncoding, Metrics = new MetricsMeta { HashRange = shard.Range.ToString(), Cut = cut } });
 
     /// <summary>Makes a finished block live.</summary>
     public void Add(BlockMeta meta)

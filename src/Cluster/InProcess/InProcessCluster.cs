@@ -141,7 +141,11 @@ public sealed class InProcessCluster : ICluster
                 ? new LocalBlockOpener(bucket)
                 : new RemoteBlockOpener(new BlockCache(bucket, new BlockCacheOptions { Folder = taken.Cache, MaxBytes = options.Archive.CacheBytes }, time));
             var shared = new ArchiveServices(bucket, blocks, options.Archive, time);
-            opener ??= (shard, folder, meter, cancellation) => ShardStore.Open(shard, folder, options, shared, meter, text => report($"shard {shard}: {text}"), cancellation);
+            opener ??= (shard, folder, meter, cancellation) =>
+            {
+                var own = options.Of(shard.Tenant);
+                return ShardStore.Open(shard, folder, own, shared with { Options = own.Archive }, meter, text => report($"shard {shard}: {text}"), cancellation);
+            };
             return new InProcessCluster(options, engine, time, opener, report, taken, shared);
         }
         catch

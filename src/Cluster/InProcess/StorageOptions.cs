@@ -1,10 +1,11 @@
 using System.Globalization;
+using Metrics.Model;
 using Metrics.Storage;
 
 namespace Metrics.Cluster;
 
 /// <summary>How one process keeps tenants and shards.</summary>
-public sealed class StorageOptions
+public sealed record StorageOptions
 {
     /// <summary>The folder of everything; made when absent, owned by one process at a time.</summary>
     public required string DataDirectory { get; init; }
@@ -42,6 +43,19 @@ public sealed class StorageOptions
 
     /// <summary>How blocks are kept for long.</summary>
     public ArchiveOptions Archive { get; init; } = new();
+
+    /// <summary>How heads share their work between memory and disk; for tests, which make everything small.</summary>
+    internal HeadMemoryOptions HeadMemory { get; init; } = new();
+
+    /// <summary>What single tenants have otherwise.</summary>
+    public IReadOnlyDictionary<TenantId, TenantStorageOptions> Tenants { get; init; } = new Dictionary<TenantId, TenantStorageOptions>();
+
+    /// <summary>The options as they are for a tenant.</summary>
+    public StorageOptions Of(TenantId tenant) => !Tenants.TryGetValue(tenant, out var own) ? this : this with
+    {
+        OutOfOrderWindow = own.OutOfOrderWindow ?? OutOfOrderWindow,
+        Archive = Archive with { Retention = own.Retention ?? Archive.Retention },
+    };
 
     /// <summary>Logs replayed at once at a start: 1 to 64. Default: one for each processor, since replay is bound by it.</summary>
     public int ReplayConcurrency { get; init; } = Math.Clamp(Environment.ProcessorCount, 1, 64);
@@ -93,4 +107,17 @@ public sealed class StorageOptions
 
     internal static string? Check(string key, TimeSpan value, TimeSpan least, TimeSpan most) =>
         value >= least && value <= most ? null : string.Create(CultureInfo.InvariantCulture, $"{key}: got {value:c}, want {least:c} to {most:c}");
+}
+
+/// <summary>How a head shares its work between memory and disk.</summary>
+internal sealed record HeadMemoryOptions
+{
+    /// <summary>Bytes of sealed chunks that a head may have in memory before they go to disk. Small heads, of which there may be thousands, have no files.</summary>
+    public long SpillBytes { get; init; } = 1024 * 1024;
+
+    /// <summary>The size of a file of chunks.</summary>
+    public long SpillFileBytes { get; init; } = 64 * 1024 * 1024;
+
+    /// <summary>Bytes of log since the last snapshot of the head before the next one is made, when the last one was smaller: a fraction of a second of replay.</summary>
+    public long SnapshotLogBytes { get; init; } = 32 * 1024 * 1024;
 }

@@ -192,7 +192,7 @@ internal sealed class FileReplicaStore : IReplicaStore
     // By what the log has set aside, so that a crash right after that does not make it forgotten.
     private static bool HasDamage(string directory) => Directory.Exists(directory) && Directory.EnumerateFiles(directory, "*" + ShardLog.DamagedSuffix).Any();
 
-    private ShardLog Open(string directory, long emptyFirst) => ShardLog.Open(directory, options, time, NoVisitor.Instance, report, emptyFirst);
+    private ShardLog Open(string directory, long emptyFirst) => ShardLog.Open(directory, options, time, NoVisitor.Instance, report, emptyFirst: emptyFirst);
 
     private async ValueTask DropBehindAsync()
     {

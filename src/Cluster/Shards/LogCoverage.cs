@@ -26,6 +26,9 @@ internal sealed class LogCoverage
         }
     }
 
+    /// <summary>Notes records that were not looked at, and a time that none of their samples is later than. Before any other.</summary>
+    public void Skipped(long firstRecord, long lastRecord, long newestMs) => runs.Enqueue(new(firstRecord, lastRecord, newestMs));
+
     /// <summary>The first record that may hold a sample that a cut does not cover; <paramref name="next"/> when none does.</summary>
     public long FirstNeeded(LogCut cut, long next)
     {

@@ -4,7 +4,7 @@ using Metrics.Storage;
 namespace Metrics.Cluster;
 
 /// <summary>Brings the records of a log back into a head, without what blocks cover.</summary>
-internal sealed class LogReplay(Head head, LogCoverage coverage, IReadOnlyList<LogCut> cuts, ExemplarRing exemplars, ReplayMeter meter, Action<string> report, CancellationToken cancellation) : ILogVisitor, IWriteRecordVisitor
+internal sealed class LogReplay(Head head, LogCoverage coverage, IReadOnlyList<LogCut> cuts, ExemplarRing exemplars, long spillBytes, ReplayMeter meter, Action<string> report, CancellationToken cancellation) : ILogVisitor, IWriteRecordVisitor
 {
     private readonly Dictionary<uint, uint> renamed = [];
     private long newestMs;
@@ -22,8 +22,18 @@ internal sealed class LogReplay(Head head, LogCoverage coverage, IReadOnlyList<L
             coverage.Logged(number, newestMs);
         }
 
+        // Replay must not need more memory than running did.
+        if (head.UnspilledBytes >= spillBytes)
+        {
+            ShardStore.Spill(head, static work => work());
+        }
+
+        Bytes += payload.Length;
         meter.Reach(position);
     }
+
+    /// <summary>Bytes of the records shown.</summary>
+    public long Bytes { get; private set; }
 
     public void Series(uint reference, ReadOnlySpan<byte> canonicalLabels)
     {

@@ -15,7 +15,15 @@ internal sealed partial class ShardStore
     private readonly Lock cutting = new();
 
     /// <inheritdoc/>
-    public void Maintain(CancellationToken cancellation) => CutWhile(DueCutEnd, cancellation);
+    public void Maintain(CancellationToken cancellation)
+    {
+        CutWhile(DueCutEnd, cancellation);
+        lock (cutting)
+        {
+            SpillWhenDue();
+            SnapshotWhenDue(afterCut: false);
+        }
+    }
 
     /// <inheritdoc/>
     public Task ArchiveAsync(CancellationToken cancellation) => archive.WorkAsync(cancellation);
@@ -52,6 +60,7 @@ internal sealed partial class ShardStore
             {
                 ShedIdleSeries();
                 TruncateLog();
+                SnapshotWhenDue(afterCut: true);
             }
         }
     }

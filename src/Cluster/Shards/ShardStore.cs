@@ -16,8 +16,9 @@ internal sealed partial class ShardStore : IShardStore
     private readonly StorageOptions options;
     private readonly TimeProvider time;
     private readonly ShardArchive archive;
+    private readonly Action<string> step;
     private readonly string logLineage;
-    private readonly LogCoverage coverage = new();
+    private readonly LogCoverage coverage;
     private readonly ShardLog log;
     private readonly Lock appending = new();
     private readonly ExemplarRing exemplars;
@@ -27,41 +28,15 @@ internal sealed partial class ShardStore : IShardStore
     private long lastAppend;
     private long logBytes;
 
-    private ShardStore(ShardArchive archive, string folder, StorageOptions options, TimeProvider time, ReplayMeter meter, Action<string> report, CancellationToken cancellation)
+    private ShardStore(ShardArchive archive, RecoveredHead recovered, StorageOptions options, TimeProvider time, Action<string>? step)
     {
         this.options = options;
         this.time = time;
         this.archive = archive;
+        this.step = step ?? (static _ => { });
         Incarnation = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
-        head = new Head(new HeadOptions { BlockRangeMs = (long)options.BlockRange.TotalMilliseconds, OutOfOrderWindowMs = (long)options.OutOfOrderWindow.TotalMilliseconds });
-        exemplars = new ExemplarRing(options.ExemplarsPerShard);
-        var cuts = archive.Cuts;
-        if (cuts.Count > 0)
-        {
-            head.SetMinValid(cuts[0].EndMs);
-        }
-
-        var logFolder = Path.Combine(folder, "log");
-        meter.Begin(ShardLog.BytesToReplay(logFolder));
-        try
-        {
-            logLineage = LogLineage.Read(logFolder);
-            var replay = new LogReplay(head, coverage, [.. cuts.Where(c => c.Log == logLineage)], exemplars, meter, report, cancellation);
-            log = ShardLog.Open(logFolder, new LogOptions { Fsync = options.Fsync, FsyncInterval = options.FsyncInterval }, time, replay, report);
-            replay.Finish();
-            if (cuts.Any(c => c.Log == logLineage && c.FirstRecord > log.NextRecord))
-            {
-                // The tail was lost, and its numbers are given out again: what the cuts say of them must not be believed.
-                report($"the log ends at record {log.NextRecord}, before what blocks cover of it; it goes on as another one");
-                logLineage = LogLineage.Begin(logFolder);
-            }
-        }
-        catch
-        {
-            head.Dispose();
-            throw;
-        }
-
+        (head, log, coverage, exemplars, spill, logLineage, snapshotPath, bytesSinceSnapshot, snapshotBytes) = recovered;
+        ReplayedBytes = bytesSinceSnapshot;
         appender = new HeadAppender(head, exemplars);
         logBytes = log.Bytes;
         lastAppend = time.GetTimestamp();
@@ -69,6 +44,9 @@ internal sealed partial class ShardStore : IShardStore
 
     /// <inheritdoc/>
     public ulong Incarnation { get; }
+
+    /// <summary>Bytes of log that the opening replayed.</summary>
+    public long ReplayedBytes { get; }
 
     /// <inheritdoc/>
     public IReadOnlyList<DamagedBlock> Damaged => archive.Blocks.Damaged;
@@ -79,7 +57,7 @@ internal sealed partial class ShardStore : IShardStore
         get
         {
             var now = Volatile.Read(ref head);
-            return new(now.SeriesCount, now.ChunkCount, Volatile.Read(ref samplesAppended), Volatile.Read(ref logBytes), archive.Blocks.Live.Count, now.MinTimeMs, now.MaxTimeMs, archive.PendingCount, archive.Blocks.Damaged.Count);
+            return new(now.SeriesCount, now.ChunkCount, Volatile.Read(ref samplesAppended), Volatile.Read(ref logBytes), archive.Blocks.Live.Count, now.MinTimeMs, now.MaxTimeMs, archive.PendingCount, archive.Blocks.Damaged.Count, now.MemoryBytes, spill.Bytes);
         }
     }
 
@@ -101,7 +79,7 @@ internal sealed partial class ShardStore : IShardStore
         {
             // The caller has a thread for this; once in a shard's life on a machine.
             opened.LearnAsync(cancellation).GetAwaiter().GetResult();
-            return new ShardStore(opened, folder, options, services.Time, meter, report, cancellation);
+            return new ShardStore(opened, HeadRecovery.Run(folder, options, services.Time, opened.Cuts, meter, report, cancellation), options, services.Time, step);
         }
         catch
         {
@@ -128,6 +106,7 @@ internal sealed partial class ShardStore : IShardStore
             coverage.Logged(position, record.NewestMs);
             Volatile.Write(ref samplesAppended, samplesAppended + record.SampleCount);
             Volatile.Write(ref logBytes, logBytes + bytes.Length);
+            Volatile.Write(ref bytesSinceSnapshot, bytesSinceSnapshot + bytes.Length);
             lastAppend = time.GetTimestamp();
             return result;
         }
@@ -190,6 +169,7 @@ internal sealed partial class ShardStore : IShardStore
         finally
         {
             head.Dispose();
+            spill.Dispose();
             archive.Dispose();
         }
     }

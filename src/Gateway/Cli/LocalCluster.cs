@@ -1,5 +1,6 @@
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
+using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.PromQL;
 using Metrics.Storage;
@@ -36,6 +37,7 @@ internal static class LocalCluster
             MaxFuture = from.MaxFuture,
             ExemplarsPerTenant = from.MaxExemplars,
             Archive = ArchiveOf(options),
+            Tenants = options.Tenancy.OverridesFile.Length == 0 ? new Dictionary<TenantId, TenantStorageOptions>() : TenantOverrides.Read(options.Tenancy.OverridesFile, RetentionOf(options)),
         };
     }
 
@@ -45,9 +47,23 @@ internal static class LocalCluster
         DeleteDelay = options.Archive.DeleteDelay,
         OrphanGrace = options.Archive.OrphanGrace,
         CacheBytes = options.Archive.CacheSize.Bytes,
-        Retention = new RetentionOptions { Raw = options.Storage.Retention == TimeSpan.Zero ? null : options.Storage.Retention, MaxBytes = options.Archive.RetentionSize.Bytes },
+        FloatEncoding = options.Archive.ChunkEncoding == FloatEncoding.Xor ? ChunkEncoding.Xor : ChunkEncoding.Dense,
+        Retention = RetentionOf(options),
         Compaction = new CompactionOptions { Ranges = options.Archive.Ranges(options.Storage.BlockRange) },
     };
+
+    private static RetentionOptions RetentionOf(GatewayOptions options)
+    {
+        return new RetentionOptions
+        {
+            Raw = Kept(options.Storage.Retention),
+            FiveMinutes = Kept(options.Storage.RetentionFiveMinutes),
+            OneHour = Kept(options.Storage.RetentionOneHour),
+            MaxBytes = options.Archive.RetentionSize.Bytes,
+        };
+
+        static TimeSpan? Kept(TimeSpan age) => age == TimeSpan.Zero ? null : age;
+    }
 
     /// <summary>The object storage that the settings name; null for the data folder.</summary>
     private static IObjectStore? StoreOf(ArchiveSettings settings)

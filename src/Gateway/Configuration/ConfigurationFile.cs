@@ -62,7 +62,9 @@ internal static class ConfigurationFile
         setting.Set(options, texts, $"{name}:{value.Start.Line}: {setting.Key}");
     }
 
-    private static YamlNode? Parse(string name, string text)
+    /// <summary>The root of a file of one document; null when it is empty.</summary>
+    /// <exception cref="ConfigurationException">It is no YAML.</exception>
+    internal static YamlNode? Parse(string name, string text)
     {
         var yaml = new YamlStream();
         try
@@ -82,11 +84,11 @@ internal static class ConfigurationFile
         return yaml.Documents.Count == 0 || yaml.Documents[0].RootNode is YamlScalarNode { Value: null or "" } ? null : yaml.Documents[0].RootNode;
     }
 
-    private static IEnumerable<KeyValuePair<YamlNode, YamlNode>> Entries(string name, YamlNode node, string what) =>
+    internal static IEnumerable<KeyValuePair<YamlNode, YamlNode>> Entries(string name, YamlNode node, string what) =>
         node is YamlMappingNode mapping ? mapping.Children : throw Error(name, node, $"{what} must hold keys and values");
 
-    private static string Scalar(string name, YamlNode node, string what) =>
+    internal static string Scalar(string name, YamlNode node, string what) =>
         node is YamlScalarNode scalar ? scalar.Value ?? "" : throw Error(name, node, $"want {what}, got a {node.NodeType.ToString().ToLowerInvariant()}");
 
-    private static ConfigurationException Error(string name, YamlNode at, string message) => new($"{name}:{at.Start.Line}: {message}");
+    internal static ConfigurationException Error(string name, YamlNode at, string message) => new($"{name}:{at.Start.Line}: {message}");
 }

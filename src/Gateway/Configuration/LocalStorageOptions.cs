@@ -50,6 +50,14 @@ public sealed class LocalStorageOptions
     public TimeSpan MaxFuture { get; set; } = TimeSpan.FromMinutes(10);
 
     /// <summary>Blocks whose every sample is older are deleted; 0 keeps all, for nothing is deleted that nobody asked to delete.</summary>
-    [Setting("Age at which data is deleted; 0 keeps all.", Min = "0", Max = "100y")]
+    [Setting("Age at which data of full resolution is deleted; 0 keeps all.", Min = "0", Max = "100y")]
     public TimeSpan Retention { get; set; } = TimeSpan.Zero;
+
+    /// <summary>The same of what was downsampled to five minutes.</summary>
+    [Setting("Age at which data downsampled to five minutes is deleted; 0 keeps all.", Min = "0", Max = "100y")]
+    public TimeSpan RetentionFiveMinutes { get; set; } = TimeSpan.Zero;
+
+    /// <summary>The same of what was downsampled to an hour.</summary>
+    [Setting("Age at which data downsampled to an hour is deleted; 0 keeps all.", Min = "0", Max = "100y")]
+    public TimeSpan RetentionOneHour { get; set; } = TimeSpan.Zero;
 }

@@ -14,4 +14,8 @@ public sealed class TenancyOptions
     /// <summary>Refuses a request that names no tenant with 401, as Mimir does with multitenancy on. Off: such a request is the default tenant's.</summary>
     [Setting("Refuse a request that names no tenant (401).")]
     public bool Required { get; set; }
+
+    /// <summary>A file with what single tenants have otherwise than the rest: <c>overrides: {TENANT: {out_of_order_window, retention, retention_five_minutes, retention_one_hour, retention_size}}</c>.</summary>
+    [Setting("File with what single tenants have otherwise: out-of-order window and retention.")]
+    public string OverridesFile { get; set; } = "";
 }

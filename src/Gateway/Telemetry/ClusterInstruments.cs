@@ -13,6 +13,8 @@ internal static class ClusterInstruments
         registry.Add(new Observed("metrics_replayed_bytes", "gauge", "Log bytes replayed so far.", sink => sink.Put("", [], cluster.Progress.ReplayedBytes)));
         registry.Add(new Observed("metrics_tenants", "gauge", "Tenants that are open.", sink => sink.Put("", [], cluster.Tenants.Count)));
         PerTenant(registry, cluster, "metrics_head_series", "gauge", "Series in the heads, by tenant.", s => s.HeadSeries);
+        PerTenant(registry, cluster, "metrics_head_memory_bytes", "gauge", "Memory of the heads: series, labels, index and chunks that are not on disk, by tenant.", s => s.HeadMemoryBytes);
+        PerTenant(registry, cluster, "metrics_head_disk_bytes", "gauge", "Sealed chunks of the heads that were moved to disk, by tenant.", s => s.HeadDiskBytes);
         PerTenant(registry, cluster, "metrics_head_chunks", "gauge", "Chunks in the heads, by tenant.", s => s.HeadChunks);
         PerTenant(registry, cluster, "metrics_samples_appended_total", "counter", "Samples appended since the start, by tenant.", s => s.SamplesAppended);
         PerTenant(registry, cluster, "metrics_log_bytes", "gauge", "Bytes of the logs, by tenant.", s => s.LogBytes);

@@ -25,6 +25,7 @@ internal static class ProcessInstruments
         registry.Add(new Observed("process_start_time_seconds", "gauge", "Start of the process, Unix seconds.", sink => sink.Put("", [], startTime.ToUnixTimeMilliseconds() / 1000.0)));
         registry.Add(new Observed("dotnet_threads", "gauge", "Threads of the thread pool.", sink => sink.Put("", [], ThreadPool.ThreadCount)));
         registry.Add(new Observed("dotnet_gc_heap_bytes", "gauge", "Bytes on the managed heap after the last collection.", sink => sink.Put("", [], GC.GetGCMemoryInfo().HeapSizeBytes)));
+        registry.Add(new Observed("dotnet_gc_committed_bytes", "gauge", "Memory that the managed heap holds, in use or not.", sink => sink.Put("", [], GC.GetGCMemoryInfo().TotalCommittedBytes)));
         registry.Add(new Observed("dotnet_gc_allocated_bytes_total", "counter", "Bytes allocated on the managed heap.", sink => sink.Put("", [], GC.GetTotalAllocatedBytes())));
         registry.Add(new Observed("dotnet_gc_pause_seconds_total", "counter", "Time stopped for garbage collection.", sink => sink.Put("", [], GC.GetTotalPauseDuration().TotalSeconds)));
         registry.Add(new Observed("dotnet_gc_collections_total", "counter", "Garbage collections by generation.", sink =>

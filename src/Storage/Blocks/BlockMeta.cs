@@ -194,6 +194,12 @@ public sealed record MetricsMeta
     /// <summary>How much of the shard's log is in blocks once this one is; null for a block that says nothing about it.</summary>
     public LogCut? Cut { get; init; }
 
+    /// <summary>Encodings of its chunks that other programs can't read; null when there is none.</summary>
+    public IReadOnlyList<string>? ChunkEncodings { get; init; }
+
+    /// <summary>What <see cref="ChunkEncodings"/> calls dense chunks.</summary>
+    public const string DenseEncoding = "dense";
+
     /// <summary>How the files were when the block was finished; null in blocks of other programs, which drop it when they write the file anew.</summary>
     public BlockSeal? Seal { get; init; }
 }

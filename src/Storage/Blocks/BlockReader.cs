@@ -214,13 +214,42 @@ public sealed class BlockReader : IDisposable
         try
         {
             var start = into.Count;
-            ChunkDecoding.Decode(encoding, data, range, into);
+            ChunkDecoding.Decode(encoding, data, range, into, new TimeColumns(segments, chunk.Reference));
             CheckTimes(chunk, range, into, start);
         }
         catch (InvalidDataException e)
         {
             throw new InvalidDataException($"{segments.Describe(chunk.Reference)}: {e.Message}", e);
         }
+    }
+
+    /// <summary>Writes a dense chunk into another block; returns its reference there.</summary>
+    internal ulong CopyDense(ChunkMeta chunk, ReadOnlySpan<byte> data, DenseChunkWriter to)
+    {
+        try
+        {
+            return to.Copy(segments, chunk.Reference, data);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"{segments.Describe(chunk.Reference)}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The time column that a chunk refers to, and the bytes of its payload; false when it has none.</summary>
+    /// <exception cref="InvalidDataException">The chunk or its column is damaged.</exception>
+    internal bool TimeColumnOf(ChunkMeta chunk, ChunkEncoding encoding, ReadOnlySpan<byte> data, out ulong reference, out int bytes)
+    {
+        reference = 0;
+        bytes = 0;
+        if (encoding != ChunkEncoding.Dense || DenseChunk.Header.Read(data) is not { Distance: > 0 } header)
+        {
+            return false;
+        }
+
+        reference = TimeColumns.ReferenceOf(chunk.Reference, header);
+        bytes = segments.ReadColumn(reference).Length;
+        return true;
     }
 
     // A chunk that starts or ends elsewhere than the index says is another's, or the index is.

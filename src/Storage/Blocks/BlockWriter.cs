@@ -21,6 +21,10 @@ public sealed record BlockDescription
     /// <summary>Our own section; null leaves it out.</summary>
     public MetricsMeta? Metrics { get; init; }
 
+    /// <summary>The encoding of float chunks, <see cref="ChunkEncoding.Xor"/> or <see cref="ChunkEncoding.Dense"/>, into which chunks of the other one are brought; null leaves each as it comes, and encodes
+    /// by XOR what comes as samples.</summary>
+    public ChunkEncoding? FloatEncoding { get; init; }
+
     /// <summary>A segment is closed before it exceeds this; Prometheus's limit is the default.</summary>
     public long SegmentBytes { get; init; } = 512L * 1024 * 1024;
 }
@@ -31,7 +35,7 @@ public sealed record BlockDescription
 /// <c>&lt;ulid&gt;.tmp</c>, <c>meta.json</c> last, and appears by one rename in <see cref="Finish"/>. Without <see cref="Finish"/>, <see cref="Dispose"/>
 /// removes the directory; after a crash <see cref="BlockSet"/> does. Not thread-safe.
 /// </remarks>
-public sealed class BlockWriter : IChunkSink, IDisposable
+public sealed partial class BlockWriter : IChunkSink, IDisposable
 {
     /// <summary>What the name of an unfinished block ends with.</summary>
     public const string UnfinishedSuffix = ".tmp";
@@ -68,10 +72,7 @@ public sealed class BlockWriter : IChunkSink, IDisposable
     public Ulid Ulid { get; }
 
     /// <summary>Series with at least one chunk so far, the one at hand included.</summary>
-    public ulong SeriesCount => seriesCount + (chunks.Count > 0 ? 1UL : 0);
-
-    /// <summary>Chunks so far.</summary>
-    public ulong ChunkCount => chunkCount;
+    public ulong SeriesCount => seriesCount + (chunks.Count + pending.Count > 0 ? 1UL : 0);
 
     /// <summary>Begins the next series; one that then gets no chunk is left out.</summary>
     /// <param name="canonicalLabels">Greater than those of the series before; the order is checked when the series ends.</param>
@@ -84,31 +85,30 @@ public sealed class BlockWriter : IChunkSink, IDisposable
     }
 
     /// <summary>Adds a chunk to the series at hand.</summary>
-    /// <param name="encoding">How the payload is encoded.</param>
+    /// <param name="encoding">How the payload is encoded. Not <see cref="ChunkEncoding.Dense"/>, whose chunks refer to others of their block: those come by <see cref="CopyChunk"/>.</param>
     /// <param name="firstMs">Time of its first sample, after the last of the chunk before.</param>
     /// <param name="lastMs">Time of its last sample.</param>
     /// <param name="data">The payload, starting with its sample count (16 bits, big-endian).</param>
+    /// <exception cref="InvalidDataException">The chunk had to be decoded, and is damaged.</exception>
     public void AddChunk(ChunkEncoding encoding, long firstMs, long lastMs, ReadOnlySpan<byte> data)
     {
-        ObjectDisposedException.ThrowIf(finished, this);
-        if (!open)
+        CheckOpen();
+        if (data.Length < 2 || encoding is ChunkEncoding.Dense or ChunkEncoding.TimeColumn)
         {
-            throw new InvalidOperationException("a chunk needs a series: call BeginSeries first");
+            throw new ArgumentException($"{data.Length} bytes of encoding {(byte)encoding} are no chunk that stands by itself", nameof(data));
         }
 
-        if (data.Length < 2)
+        if (encoding == ChunkEncoding.Xor && description.FloatEncoding == ChunkEncoding.Dense)
         {
-            throw new ArgumentException($"a chunk of {data.Length} bytes has no sample count", nameof(data));
+            var before = pending.Count;
+            XorChunk.Decode(data, TimeRange.All, pending);
+            CheckOrder(before);
+            return;
         }
 
+        WritePending();
         var samples = encoding == AggregateChunk.Encoding ? (uint)AggregateChunk.Count(data) : BinaryPrimitives.ReadUInt16BigEndian(data);
-        var isHistogram = encoding is ChunkEncoding.Histogram or ChunkEncoding.FloatHistogram;
-        floats += isHistogram ? 0UL : samples;
-        histograms += isHistogram ? samples : 0UL;
-        chunkCount++;
-        minMs = Math.Min(minMs, firstMs);
-        maxMs = Math.Max(maxMs, lastMs);
-        chunks.Add(new ChunkMeta(segments.Write(encoding, data), firstMs, lastMs));
+        Note(segments.Write(encoding, data), firstMs, lastMs, samples, encoding is ChunkEncoding.Histogram or ChunkEncoding.FloatHistogram);
     }
 
     /// <summary>Adds a series with its chunks.</summary>
@@ -157,6 +157,7 @@ public sealed class BlockWriter : IChunkSink, IDisposable
     /// <summary>Removes an unfinished block.</summary>
     public void Dispose()
     {
+        pending.Dispose();
         segments.Dispose();
         index.Dispose();
         finished = true;
@@ -166,8 +167,28 @@ public sealed class BlockWriter : IChunkSink, IDisposable
         }
     }
 
+    private void CheckOpen()
+    {
+        ObjectDisposedException.ThrowIf(finished, this);
+        if (!open)
+        {
+            throw new InvalidOperationException("a chunk needs a series: call BeginSeries first");
+        }
+    }
+
+    private void Note(ulong reference, long firstMs, long lastMs, uint samples, bool isHistogram)
+    {
+        floats += isHistogram ? 0UL : samples;
+        histograms += isHistogram ? samples : 0UL;
+        chunkCount++;
+        minMs = Math.Min(minMs, firstMs);
+        maxMs = Math.Max(maxMs, lastMs);
+        chunks.Add(new ChunkMeta(reference, firstMs, lastMs));
+    }
+
     private void EndSeries()
     {
+        WritePending();
         if (chunks.Count > 0)
         {
             index.AddSeries(labels, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(chunks));
@@ -193,7 +214,7 @@ public sealed class BlockWriter : IChunkSink, IDisposable
         },
         Compaction = description.Compaction with { Sources = description.Compaction.Sources ?? [Ulid.ToString()] },
         Thanos = description.Thanos is { } thanos ? thanos with { Files = ListFiles() } : null,
-        Metrics = description.Metrics,
+        Metrics = hasDense ? (description.Metrics ?? new MetricsMeta()) with { ChunkEncodings = [MetricsMeta.DenseEncoding] } : description.Metrics,
     };
 
     private List<ThanosFile> ListFiles()

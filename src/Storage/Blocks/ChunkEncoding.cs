@@ -1,6 +1,6 @@
 namespace Metrics.Storage;
 
-/// <summary>How the samples of a chunk are encoded; the numbers are Prometheus's.</summary>
+/// <summary>How the samples of a chunk are encoded; the numbers below 16 are Prometheus's, 255 is Thanos's, the rest are ours.</summary>
 public enum ChunkEncoding : byte
 {
     /// <summary>No chunk has it.</summary>
@@ -14,6 +14,12 @@ public enum ChunkEncoding : byte
 
     /// <summary>Native histograms with float counts.</summary>
     FloatHistogram = 3,
+
+    /// <summary>Floats, their times mostly in a column that series share; see Chunks/Dense/FORMAT.md.</summary>
+    Dense = 0x10,
+
+    /// <summary>Times that dense chunks of the same segment refer to; no chunk of the index has it.</summary>
+    TimeColumn = 0x11,
 }
 
 /// <summary>An encoded chunk on its way into a block.</summary>

@@ -9,15 +9,29 @@ internal sealed class ChunkSegmentWriter(string directory, long segmentBytes) : 
     private SectionWriter? to;
     private int segment = -1;
 
-    /// <summary>Writes a chunk; returns its reference.</summary>
+    /// <summary>How many segments were begun before the one at hand is.</summary>
+    public int Segment => segment;
+
+    /// <summary>Where the next chunk would begin, if it fits.</summary>
+    public long Position => to?.Position ?? ChunkSegments.HeaderBytes;
+
+    /// <summary>True when a chunk of so many bytes fits into the segment at hand, or two that follow each other.</summary>
+    public bool Fits(int bytes, int moreBytes = -1) => to is not null && to.Position + EntryBytes(bytes) + (moreBytes < 0 ? 0 : EntryBytes(moreBytes)) <= segmentBytes;
+
+    /// <summary>Writes a chunk, into the next segment when it does not fit; returns its reference.</summary>
     public ulong Write(ChunkEncoding encoding, ReadOnlySpan<byte> data)
     {
-        var length = Varint.Length((ulong)data.Length) + 1 + data.Length + 4;
-        if (to is null || to.Position + length > segmentBytes)
+        if (!Fits(data.Length))
         {
             Cut();
         }
 
+        return WriteHere(encoding, data);
+    }
+
+    /// <summary>Writes a chunk into the segment at hand, which was begun; returns its reference.</summary>
+    public ulong WriteHere(ChunkEncoding encoding, ReadOnlySpan<byte> data)
+    {
         var reference = ((ulong)(uint)segment << 32) | (uint)to!.Position;
         to.UVarint((ulong)data.Length);
         to.BeginChecksum();
@@ -40,8 +54,14 @@ internal sealed class ChunkSegmentWriter(string directory, long segmentBytes) : 
     /// <summary>Closes the segment at hand as it is.</summary>
     public void Dispose() => file?.Dispose();
 
-    private void Cut()
+    /// <summary>Ends the segment at hand and begins the next; one without a chunk goes on.</summary>
+    public void Cut()
     {
+        if (to?.Position == ChunkSegments.HeaderBytes)
+        {
+            return;
+        }
+
         Finish();
         segment++;
         file = new FileStream(Path.Combine(directory, ChunkSegments.FileName(segment)), FileMode.CreateNew, FileAccess.Write, FileShare.Read, 1);
@@ -49,4 +69,6 @@ internal sealed class ChunkSegmentWriter(string directory, long segmentBytes) : 
         to.UInt32(ChunkSegments.Magic);
         to.UInt32((uint)ChunkSegments.Version << 24);
     }
+
+    private static long EntryBytes(int data) => Varint.Length((ulong)data) + 1 + data + 4;
 }

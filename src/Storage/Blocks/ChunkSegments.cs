@@ -17,6 +17,8 @@ internal sealed class ChunkSegments : IDisposable
     /// <summary>The most that is fetched ahead of reading; the rest is fetched when it is read.</summary>
     private const long MostAhead = 256L * 1024 * 1024;
 
+    private static long numbered;
+
     private readonly IBlockFiles files;
     private readonly List<IBlockFile> segments;
 
@@ -25,6 +27,9 @@ internal sealed class ChunkSegments : IDisposable
         this.files = files;
         this.segments = segments;
     }
+
+    /// <summary>A number that no other open or closed segments of the process have.</summary>
+    public long Number { get; } = Interlocked.Increment(ref numbered);
 
     /// <summary>The size of all segments.</summary>
     public long Length => segments.Sum(f => f.Length);
@@ -67,9 +72,17 @@ internal sealed class ChunkSegments : IDisposable
             references[i] = chunks[i].Reference;
         }
 
+        var fetched = Prefetch(references, cancellation);
+        Prefetch(ColumnsOf(references.AsSpan(0, fetched)), cancellation);
+    }
+
+    // Sorts the references, and gives how many of them it fetched.
+    private int Prefetch(ulong[] references, CancellationToken cancellation)
+    {
         Array.Sort(references);
         var total = 0L;
-        for (var at = 0; at < references.Length && total < MostAhead;)
+        var at = 0;
+        while (at < references.Length && total < MostAhead)
         {
             var segment = references[at] >> 32;
             var ranges = new FileRanges();
@@ -84,6 +97,8 @@ internal sealed class ChunkSegments : IDisposable
                 segments[(int)segment].Prefetch(ranges.Items, cancellation);
             }
         }
+
+        return at;
     }
 
     /// <summary>The payload of a chunk, verified; valid until this is disposed.</summary>
@@ -112,6 +127,18 @@ internal sealed class ChunkSegments : IDisposable
             source.Mend(offset, (int)(end - offset));
             return data;
         }
+    }
+
+    /// <summary>The payload of a time column, verified; valid until this is disposed.</summary>
+    public ReadOnlySpan<byte> ReadColumn(ulong reference)
+    {
+        var data = Read(reference, out var encoding);
+        if (encoding != ChunkEncoding.TimeColumn)
+        {
+            BlockDamage.Throw(segments[(int)(reference >> 32)].Name, (uint)reference, $"a time column is wanted, but encoding {(byte)encoding} is there");
+        }
+
+        return data;
     }
 
     /// <summary>A message's words for the place of a chunk.</summary>
@@ -150,6 +177,29 @@ internal sealed class ChunkSegments : IDisposable
         encoding = (ChunkEncoding)body[0];
         end = bodyAt + bytes.Length;
         return body[1..];
+    }
+
+    // Only a hint, and so not verified: who reads the chunk verifies it.
+    private ulong[] ColumnsOf(ReadOnlySpan<ulong> chunks)
+    {
+        var columns = new HashSet<ulong>();
+        foreach (var reference in chunks)
+        {
+            var offset = (long)(uint)reference;
+            if (reference >> 32 >= (ulong)segments.Count || segments[(int)(reference >> 32)] is not { } file || offset >= file.Length)
+            {
+                continue;
+            }
+
+            var head = file.Range(offset, (int)Math.Min(Varint.MaxBytes + 1 + DenseChunk.Header.MaxBytes, file.Length - offset));
+            if (Varint.TryRead(ref head, out _) && head.Length > 0 && (ChunkEncoding)head[0] == ChunkEncoding.Dense
+                && DenseChunk.Header.TryRead(head[1..], out var header) && header.Distance > 0 && header.Distance <= offset - HeaderBytes)
+            {
+                columns.Add(reference - (ulong)header.Distance);
+            }
+        }
+
+        return [.. columns];
     }
 
     private static string PathOf(int segment) => $"{DirectoryName}/{FileName(segment)}";

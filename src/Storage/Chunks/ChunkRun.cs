@@ -7,6 +7,9 @@ public interface IChunkSink
 {
     /// <summary>Takes a chunk; the bytes are borrowed for the call.</summary>
     void AddChunk(ChunkEncoding encoding, long firstMs, long lastMs, ReadOnlySpan<byte> data);
+
+    /// <summary>Takes a run of floats, to encode them its own way; false when it wants them as chunks.</summary>
+    bool TryAddFloats(ReadOnlySpan<long> times, ReadOnlySpan<double> values) => false;
 }
 
 /// <summary>Encodes samples of one series, whatever their kinds, as a run of chunks. Reused; not thread-safe.</summary>
@@ -28,14 +31,25 @@ public sealed class ChunkRun(int chunkSamples)
     private int WriteFloats(SampleBuffer samples, int from, IChunkSink to)
     {
         var end = from;
-        while (end < samples.Count && end - from < chunkSamples && !(samples.HasHistograms && samples.Histograms[end] is not null))
+        while (end < samples.Count && !(samples.HasHistograms && samples.Histograms[end] is not null))
         {
             end++;
         }
 
         var times = samples.Times[from..end];
-        var length = XorChunk.Encode(times, samples.Values[from..end], scratch);
-        to.AddChunk(ChunkEncoding.Xor, times[0], times[^1], scratch.AsSpan(0, length));
+        var values = samples.Values[from..end];
+        if (to.TryAddFloats(times, values))
+        {
+            return end;
+        }
+
+        for (var at = 0; at < times.Length; at += chunkSamples)
+        {
+            var count = Math.Min(chunkSamples, times.Length - at);
+            var length = XorChunk.Encode(times.Slice(at, count), values.Slice(at, count), scratch);
+            to.AddChunk(ChunkEncoding.Xor, times[at], times[at + count - 1], scratch.AsSpan(0, length));
+        }
+
         return end;
     }
 

@@ -34,10 +34,35 @@ public struct XorAppender
     /// <summary>The bits of the last value.</summary>
     public readonly ulong LastValueBits => value;
 
-    /// <summary>The bytes that hold samples so far.</summary>
+    /// <summary>The bytes that hold samples so far, since the last <see cref="MoveOn"/>.</summary>
     public readonly int Length => (bits + 7) / 8;
 
-    /// <summary>Begins a chunk with its first sample.</summary>
+    /// <summary>Bytes that <see cref="Save"/> writes.</summary>
+    public const int SavedBytes = 30;
+
+    /// <summary>Writes the state, so that a later life can go on with the chunk.</summary>
+    public readonly void Save(Span<byte> to)
+    {
+        BinaryPrimitives.WriteInt64LittleEndian(to, time);
+        BinaryPrimitives.WriteUInt64LittleEndian(to[8..], value);
+        BinaryPrimitives.WriteInt64LittleEndian(to[16..], delta);
+        BinaryPrimitives.WriteInt32LittleEndian(to[24..], bits);
+        to[28] = leading;
+        to[29] = trailing;
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    public static XorAppender Load(ReadOnlySpan<byte> from) => new()
+    {
+        time = BinaryPrimitives.ReadInt64LittleEndian(from),
+        value = BinaryPrimitives.ReadUInt64LittleEndian(from[8..]),
+        delta = BinaryPrimitives.ReadInt64LittleEndian(from[16..]),
+        bits = BinaryPrimitives.ReadInt32LittleEndian(from[24..]),
+        leading = from[28],
+        trailing = from[29],
+    };
+
+    /// <summary>Begins a chunk with its first sample. Its first two bytes, the sample count, are the caller's to write.</summary>
     public void Begin(Span<byte> chunk, long timeMs, double firstValue)
     {
         time = timeMs;
@@ -48,7 +73,6 @@ public struct XorAppender
         var at = HeaderBytes + Varint.WriteSigned(chunk[HeaderBytes..], timeMs);
         BinaryPrimitives.WriteUInt64BigEndian(chunk[at..], value);
         bits = (at + sizeof(ulong)) * 8;
-        BinaryPrimitives.WriteUInt16BigEndian(chunk, 1);
     }
 
     /// <summary>Appends a sample later than the last one. The caller has checked <see cref="SlackBytes"/>; <paramref name="count"/> is the number of samples before it.</summary>
@@ -67,8 +91,10 @@ public struct XorAppender
         AppendValue(chunk, BitConverter.DoubleToUInt64Bits(sampleValue));
         time = timeMs;
         delta = nextDelta;
-        BinaryPrimitives.WriteUInt16BigEndian(chunk, (ushort)(count + 1));
     }
+
+    /// <summary>Goes on in bytes that begin so many whole bytes later than those written so far; what bits there are of the byte at hand are to be copied there.</summary>
+    public void MoveOn(int bytes) => bits -= bytes * 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void AppendDeltaOfDelta(Span<byte> chunk, long dod)

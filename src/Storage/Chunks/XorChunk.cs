@@ -81,6 +81,7 @@ public static class XorChunk
             appender.Append(into, i, times[i], values[i]);
         }
 
+        BinaryPrimitives.WriteUInt16BigEndian(into, (ushort)times.Length);
         return appender.Length;
     }
 
@@ -101,6 +102,9 @@ internal ref struct XorReader(ReadOnlySpan<byte> chunk, bool mayRepeat = false)
     public long TimeMs { get; private set; }
 
     public ulong ValueBits { get; private set; }
+
+    /// <summary>Bytes read so far, begun ones included.</summary>
+    public readonly int Length => (bit + 7) >> 3;
 
     /// <summary>Reads sample <paramref name="index"/>, which must follow the one read before.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

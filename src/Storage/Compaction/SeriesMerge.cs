@@ -40,16 +40,15 @@ internal sealed class SeriesMerge(MergeRequest request) : IDisposable
         }
     }
 
-    /// <summary>Writes what was taken; false when nothing is left.</summary>
-    public bool Write(ReadOnlySpan<byte> canonicalLabels, BlockWriter to)
+    /// <summary>Writes what was taken, if anything is left.</summary>
+    public void Write(ReadOnlySpan<byte> canonicalLabels, BlockWriter to)
     {
         if (pieces.Count == 0)
         {
-            return false;
+            return;
         }
 
         to.BeginSeries(canonicalLabels);
-        var before = to.ChunkCount;
         pieces.Sort(static (a, b) => a.Chunk.MinMs != b.Chunk.MinMs ? a.Chunk.MinMs.CompareTo(b.Chunk.MinMs) : a.Order.CompareTo(b.Order));
         var rewritten = false;
         for (var at = 0; at < pieces.Count;)
@@ -74,7 +73,6 @@ internal sealed class SeriesMerge(MergeRequest request) : IDisposable
             at = end;
         }
 
-        return to.ChunkCount > before;
     }
 
     /// <summary>Gives the buffers back.</summary>
@@ -125,11 +123,11 @@ internal sealed class SeriesMerge(MergeRequest request) : IDisposable
         return end;
     }
 
-    /// <summary>The end of the pieces from one on that are float chunks so small that together they fill no more than one.</summary>
+    /// <summary>The end of the pieces from one on that are XOR chunks so small that together they fill no more than one. The writer of dense chunks joins them itself.</summary>
     private int Joinable(int from)
     {
         var samples = FloatsOf(pieces[from]);
-        if (samples == 0 || samples > request.ChunkSamples / 2)
+        if (samples == 0 || samples > request.ChunkSamples / 2 || request.Description.FloatEncoding == ChunkEncoding.Dense)
         {
             return from + 1;
         }
@@ -162,7 +160,7 @@ internal sealed class SeriesMerge(MergeRequest request) : IDisposable
             return;
         }
 
-        to.AddChunk(encoding, piece.Chunk.MinMs, piece.Chunk.MaxMs, data);
+        to.CopyChunk(piece.Block, piece.Chunk);
     }
 
     private void Rewrite(Span<Piece> cluster, BlockWriter to)

@@ -1,9 +1,15 @@
+using System.Buffers.Binary;
+
 namespace Metrics.Storage;
 
 /// <summary>How the chunks of a series begin, grow, are sealed and are dropped.</summary>
 public sealed unsafe partial class Head
 {
     private (int Idle, long MinMs) truncation;
+
+    // The block range that the last append was in.
+    private long rangeStartMs;
+    private long rangeEndMs;
 
     /// <summary>
     /// Drops samples before an instant from a slice of the series: whole chunks, so a chunk that reaches beyond the bound stays. Call with a cursor of 0 until it gives true; the writer
@@ -35,32 +41,23 @@ public sealed unsafe partial class Head
 
         // Samples that came between slices are not older than the bound, so the bound is a safe floor for them.
         Volatile.Write(ref minTimeMs, chunkCount == 0 && outOfOrder.IsEmpty ? long.MaxValue : Math.Min(truncation.MinMs, Math.Max(boundMs, minTimeMs)));
+        DropUnusedFiles();
         epochs.Reclaim();
         return true;
     }
 
     private void TruncateSeries(uint reference, ref HeadSeries series, long boundMs)
     {
-        var chunks = new Span<SealedChunk>((void*)series.Sealed, series.SealedCount);
-        var dropped = 0;
-        while (dropped < chunks.Length && chunks[dropped].MaxMs < boundMs)
-        {
-            dropped++;
-        }
-
+        var kept = KeptSealed(ref series, boundMs, out var oldestMs);
         var dropOpen = series.OpenCount > 0 && series.Appender.LastTimeMs < boundMs;
-        if (dropped > 0 || dropOpen)
+        if (kept < series.SealedCount || dropOpen)
         {
             BeginChange(ref series);
-            if (dropped > 0)
-            {
-                DropSealed(ref series, dropped);
-            }
-
+            DropSealed(ref series, kept, oldestMs);
             if (dropOpen)
             {
-                epochs.Retire((byte*)series.Open, series.OpenCapacity);
-                (series.Open, series.OpenCapacity, series.OpenCount) = (0, 0, 0);
+                epochs.RetireOpen(series.Open);
+                (series.Open, series.OpenLast, series.OpenCount) = (0, 0, 0);
                 chunkCount--;
             }
 
@@ -76,7 +73,7 @@ public sealed unsafe partial class Head
 
         if (series.SealedCount > 0 || series.OpenCount > 0)
         {
-            var first = series.SealedCount > 0 ? ((SealedChunk*)series.Sealed)->MinMs : series.OpenMinMs;
+            var first = series.SealedCount > 0 ? series.SealedMinMs : series.OpenMinMs;
             truncation.MinMs = Math.Min(truncation.MinMs, first);
         }
         else if (!series.HasOutOfOrder)
@@ -99,7 +96,8 @@ public sealed unsafe partial class Head
 
         if (histograms.TryGetValue(reference, out var kept))
         {
-            chunkCount -= kept.EndCut(boundMs);
+            chunkCount -= kept.EndCut(boundMs, out var memoryBytes);
+            unspilledBytes -= memoryBytes;
             truncation.MinMs = Math.Min(truncation.MinMs, kept.MinTimeMs);
             if (kept.IsEmpty)
             {
@@ -110,86 +108,125 @@ public sealed unsafe partial class Head
         return !outOfOrder.ContainsKey(reference) && !histograms.ContainsKey(reference);
     }
 
-    private void DropSealed(ref HeadSeries series, int dropped)
+    private int KeptSealed(ref HeadSeries series, long boundMs, out long oldestMs)
     {
-        var chunks = new Span<SealedChunk>((void*)series.Sealed, series.SealedCount);
-        for (var i = 0; i < dropped; i++)
+        oldestMs = series.SealedMinMs;
+        if (series.SealedCount == 0 || series.SealedMinMs >= boundMs)
         {
-            epochs.Retire((byte*)chunks[i].Data, chunks[i].Length);
+            return series.SealedCount; // Fast path: between two cuts most slices hold nothing to drop.
         }
 
-        var kept = chunks.Length - dropped;
-        var capacity = kept == 0 ? 0 : Math.Max(4, kept);
-        var list = kept == 0 ? null : (SealedChunk*)arena.Allocate(capacity * sizeof(SealedChunk));
-        chunks[dropped..].CopyTo(new Span<SealedChunk>(list, kept));
-        epochs.Retire((byte*)series.Sealed, series.SealedCapacity * sizeof(SealedChunk));
-        (series.Sealed, series.SealedCount, series.SealedCapacity) = ((nint)list, kept, capacity);
-        chunkCount -= dropped;
+        var link = series.Sealed;
+        for (var kept = 0; kept < series.SealedCount; kept++)
+        {
+            var chunk = ChunkOf(link);
+            if (chunk.MaxMs < boundMs)
+            {
+                return kept;
+            }
+
+            (oldestMs, link) = (chunk.MinMs, chunk.Previous);
+        }
+
+        return series.SealedCount;
+    }
+
+    /// <summary>Drops all but the newest sealed chunks.</summary>
+    private void DropSealed(ref HeadSeries series, int kept, long oldestMs)
+    {
+        var link = series.Sealed;
+        for (var i = 0; i < series.SealedCount; i++)
+        {
+            var chunk = ChunkOf(link);
+            var previous = chunk.Previous;
+            if (i >= kept)
+            {
+                Discard(link, chunk);
+            }
+
+            link = previous;
+        }
+
+        chunkCount -= series.SealedCount - kept;
+        (series.Sealed, series.SealedCount, series.SealedMinMs) = (kept == 0 ? 0 : series.Sealed, (ushort)kept, oldestMs);
+    }
+
+    private void Discard(long link, SealedChunk chunk)
+    {
+        if (link < 0)
+        {
+            spill!.FileOf(link).LiveRecords--;
+        }
+        else
+        {
+            unspilledBytes -= chunk.RecordBytes;
+            epochs.Retire((byte*)link, chunk.RecordBytes);
+        }
     }
 
     private void BeginChunk(ref HeadSeries series, long timeMs, double value)
     {
         BeginChange(ref series);
-        if (series.Open == 0)
-        {
-            series.OpenCapacity = NativeArena.Rounded(FirstOpenBytes);
-            series.Open = (nint)arena.Allocate(series.OpenCapacity);
-        }
-
-        series.Appender.Begin(new Span<byte>((void*)series.Open, series.OpenCapacity), timeMs, value);
+        series.Open = series.OpenLast = open.Take();
+        series.Appender.Begin(open.Data(series.Open), timeMs, value);
         series.OpenMinMs = timeMs;
-        series.OpenEndMs = NextBoundary(timeMs);
         series.HasNewest = true;
         series.OpenCount = 1;
         chunkCount++;
         EndChange(ref series);
     }
 
-    /// <summary>Copies the open chunk into a piece of its exact size and appends that to the sealed ones.</summary>
-    private void Seal(ref HeadSeries series)
+    /// <summary>Copies the open chunk into a piece of its exact size and chains that to the sealed ones.</summary>
+    private void Seal(uint reference, ref HeadSeries series)
     {
-        var length = series.Appender.Length;
-        var data = arena.Allocate(length);
-        new ReadOnlySpan<byte>((void*)series.Open, length).CopyTo(new Span<byte>(data, length));
+        using var bytes = new OpenChunkBytes(open, series.Open, series.OpenCount);
+        var length = OpenLength(ref series);
+        var record = arena.Allocate(SealedChunk.HeaderBytes + length);
+        SealedChunk.Write(record, series.Sealed, ChunkEncoding.Xor, series.OpenMinMs, series.Appender.LastTimeMs, bytes.Span[..length]);
+        var chunk = new SealedChunk(record);
+        BinaryPrimitives.WriteUInt16BigEndian(chunk.Writable, series.OpenCount);
+        var isFirst = series.SealedCount == 0 || series.Sealed < 0;
         BeginChange(ref series);
-        if (series.SealedCount == series.SealedCapacity)
-        {
-            var capacity = Math.Max(4, series.SealedCapacity * 2);
-            var list = (SealedChunk*)arena.Allocate(capacity * sizeof(SealedChunk));
-            new ReadOnlySpan<SealedChunk>((void*)series.Sealed, series.SealedCount).CopyTo(new Span<SealedChunk>(list, capacity));
-            if (series.Sealed != 0)
-            {
-                epochs.Retire((byte*)series.Sealed, series.SealedCapacity * sizeof(SealedChunk));
-            }
-
-            (series.Sealed, series.SealedCapacity) = ((nint)list, capacity);
-        }
-
-        ((SealedChunk*)series.Sealed)[series.SealedCount++] = new SealedChunk
-        {
-            Data = (nint)data,
-            Length = length,
-            Count = series.OpenCount,
-            Encoding = ChunkEncoding.Xor,
-            MinMs = series.OpenMinMs,
-            MaxMs = series.Appender.LastTimeMs,
-        };
+        series.SealedMinMs = series.SealedCount == 0 ? series.OpenMinMs : series.SealedMinMs;
+        series.Sealed = (long)record;
+        series.SealedCount++;
 
         // A reader may hold the open bytes, so the next chunk gets others.
-        epochs.Retire((byte*)series.Open, series.OpenCapacity);
-        (series.Open, series.OpenCapacity, series.OpenCount) = (0, 0, 0);
+        epochs.RetireOpen(series.Open);
+        (series.Open, series.OpenLast, series.OpenCount) = (0, 0, 0);
         EndChange(ref series);
+        NoteUnspilled(reference, chunk, isFirst);
     }
 
-    private void GrowOpen(ref HeadSeries series)
+    /// <summary>Appends where the block at hand may be too short: in a copy of it, from which the overhang goes into a new block.</summary>
+    private void AppendAcross(ref HeadSeries series, long timeMs, double value)
     {
-        var capacity = NativeArena.Rounded(Math.Max(series.OpenCapacity * 3 / 2, series.Appender.Length + (2 * XorAppender.SlackBytes)));
-        var grown = arena.Allocate(capacity);
-        new ReadOnlySpan<byte>((void*)series.Open, series.OpenCapacity).CopyTo(new Span<byte>(grown, capacity));
-        BeginChange(ref series);
-        epochs.Retire((byte*)series.Open, series.OpenCapacity);
-        (series.Open, series.OpenCapacity) = ((nint)grown, capacity);
-        EndChange(ref series);
+        var here = open.Data(series.OpenLast);
+        Span<byte> both = stackalloc byte[OpenBlocks.DataBytes + XorAppender.SlackBytes];
+        here.CopyTo(both);
+        both[here.Length..].Clear();
+        series.Appender.Append(both, series.OpenCount, timeMs, value);
+        both[..here.Length].CopyTo(here);
+        if (series.Appender.Length > here.Length)
+        {
+            var next = open.Take();
+            both[here.Length..].CopyTo(open.Data(next));
+            open.Link(series.OpenLast, next);
+            series.OpenLast = next;
+            series.Appender.MoveOn(here.Length);
+        }
+    }
+
+    /// <summary>The bytes of an open chunk: full blocks, and what the last one holds.</summary>
+    private int OpenLength(ref HeadSeries series)
+    {
+        var length = series.Appender.Length;
+        for (var block = series.Open; block != series.OpenLast; block = open.NextOf(block))
+        {
+            length += OpenBlocks.DataBytes;
+        }
+
+        return length;
     }
 
     /// <summary>A sample not newer than the newest of its series: a retry, a late one, or an error.</summary>
@@ -198,15 +235,26 @@ public sealed unsafe partial class Head
         var bits = BitConverter.DoubleToUInt64Bits(value);
         if (timeMs == series.Appender.LastTimeMs)
         {
-            return bits == series.Appender.LastValueBits ? AppendOutcome.AlreadyThere : AppendOutcome.DuplicateTimestamp;
+            return bits == series.Appender.LastValueBits ? AlreadyThere(timeMs) : AppendOutcome.DuplicateTimestamp;
         }
 
         if (TryFind(ref series, timeMs, out var found))
         {
-            return found == bits ? AppendOutcome.AlreadyThere : WindowReaches(timeMs) ? AppendOutcome.DuplicateTimestamp : AppendOutcome.OutOfOrder;
+            return found == bits ? AlreadyThere(timeMs) : WindowReaches(timeMs) ? AppendOutcome.DuplicateTimestamp : AppendOutcome.OutOfOrder;
         }
 
         return AppendLate(reference, ref series, timeMs, value);
+    }
+
+    /// <summary>After a start from a snapshot the head may hold samples newer than it knows of, until the log has shown them to it again.</summary>
+    private AppendOutcome AlreadyThere(long timeMs)
+    {
+        if (timeMs > maxTimeMs)
+        {
+            Volatile.Write(ref maxTimeMs, timeMs);
+        }
+
+        return AppendOutcome.AlreadyThere;
     }
 
     /// <summary>A sample that no in-order chunk can take. One that a block holds already is taken again, and is the same sample once more when it is read.</summary>
@@ -236,20 +284,24 @@ public sealed unsafe partial class Head
     // After a restart the head may be empty, and the end of the last cut is all that is known of the newest sample.
     private bool WindowReaches(long timeMs) => Options.OutOfOrderWindowMs > 0 && timeMs >= Math.Max(maxTimeMs, minValidMs) - Options.OutOfOrderWindowMs;
 
-    private static bool TryFind(ref HeadSeries series, long timeMs, out ulong bits)
+    private bool TryFind(ref HeadSeries series, long timeMs, out ulong bits)
     {
         if (series.OpenCount > 0 && timeMs >= series.OpenMinMs)
         {
-            return XorChunk.TryFind(new ReadOnlySpan<byte>((void*)series.Open, series.OpenCapacity), series.OpenCount, timeMs, out bits);
+            using var bytes = new OpenChunkBytes(open, series.Open, series.OpenCount);
+            return XorChunk.TryFind(bytes.Span, series.OpenCount, timeMs, out bits);
         }
 
-        var chunks = new ReadOnlySpan<SealedChunk>((void*)series.Sealed, series.SealedCount);
-        for (var i = chunks.Length - 1; i >= 0; i--)
+        var link = series.Sealed;
+        for (var i = 0; i < series.SealedCount; i++)
         {
-            if (timeMs >= chunks[i].MinMs)
+            var chunk = ChunkOf(link);
+            if (timeMs >= chunk.MinMs)
             {
-                return XorChunk.TryFind(chunks[i].Bytes, chunks[i].Count, timeMs, out bits);
+                return XorChunk.TryFind(chunk.Data, XorChunk.Count(chunk.Data), timeMs, out bits);
             }
+
+            link = chunk.Previous;
         }
 
         bits = 0;
@@ -259,6 +311,18 @@ public sealed unsafe partial class Head
     private static void BeginChange(ref HeadSeries series) => Interlocked.Increment(ref series.Version);
 
     private static void EndChange(ref HeadSeries series) => Volatile.Write(ref series.Version, series.Version + 1);
+
+    /// <summary>True when a time is beyond the block range that a chunk began in.</summary>
+    private bool IsInAnotherRange(long beganMs, long timeMs)
+    {
+        if (beganMs < rangeStartMs || beganMs >= rangeEndMs)
+        {
+            rangeEndMs = NextBoundary(beganMs);
+            rangeStartMs = rangeEndMs - Options.BlockRangeMs;
+        }
+
+        return timeMs >= rangeEndMs;
+    }
 
     private long NextBoundary(long timeMs)
     {

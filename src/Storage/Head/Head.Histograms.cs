@@ -9,11 +9,11 @@ public sealed unsafe partial class Head
     public AppendOutcome Append(uint reference, long timeMs, FloatHistogram histogram)
     {
         ref var series = ref At(reference);
-        var samples = histograms.GetOrAdd(reference, static (_, options) => new HistogramSamples(options), Options);
+        var samples = HistogramsToFill(reference);
         var newestMs = Math.Max(samples.LastTimeMs, series.HasNewest ? series.Appender.LastTimeMs : long.MinValue);
         if (timeMs <= newestMs && samples.TryFind(timeMs, out var found))
         {
-            return found!.HasSameDataAs(histogram) || (StaleMarker.Is(found.Sum) && StaleMarker.Is(histogram.Sum)) ? AppendOutcome.AlreadyThere
+            return found!.HasSameDataAs(histogram) || (StaleMarker.Is(found.Sum) && StaleMarker.Is(histogram.Sum)) ? AlreadyThere(timeMs)
                 : WindowReaches(timeMs) || timeMs == newestMs ? AppendOutcome.DuplicateTimestamp
                 : AppendOutcome.OutOfOrder;
         }
@@ -30,8 +30,10 @@ public sealed unsafe partial class Head
         else
         {
             var before = samples.ChunkCount;
+            var bytesBefore = spill is null ? 0 : samples.BytesInMemory;
             samples.Append(timeMs, histogram, NextBoundary(timeMs));
             Volatile.Write(ref chunkCount, chunkCount + samples.ChunkCount - before);
+            NoteUnspilledHistograms(reference, samples, bytesBefore);
         }
 
         if (!series.HasOutOfOrder)

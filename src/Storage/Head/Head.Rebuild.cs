@@ -9,7 +9,7 @@ public sealed unsafe partial class Head
     /// </summary>
     public Head Rebuilt()
     {
-        var head = new Head(Options) { nextReference = nextReference, maxTimeMs = maxTimeMs, minTimeMs = minTimeMs, minValidMs = minValidMs };
+        var head = new Head(Options, spill) { nextReference = nextReference, maxTimeMs = maxTimeMs, minTimeMs = minTimeMs, minValidMs = minValidMs };
         for (uint reference = 0; reference < nextReference; reference++)
         {
             if (IsKnown(reference))
@@ -18,7 +18,7 @@ public sealed unsafe partial class Head
                 if (series.SealedCount > 0 || series.OpenCount > 0 || series.HasOutOfOrder)
                 {
                     head.Create(reference, LabelsOf(reference).Encoded, series.Hash);
-                    head.CopyChunks(ref series, ref head.At(reference));
+                    head.CopyChunks(this, reference, ref series, ref head.At(reference));
                     if (outOfOrder.TryGetValue(reference, out var late))
                     {
                         head.outOfOrder[reference] = late;
@@ -26,49 +26,58 @@ public sealed unsafe partial class Head
 
                     if (histograms.TryGetValue(reference, out var kept))
                     {
-                        head.histograms[reference] = kept;
+                        head.histograms[reference] = kept.Copy();
                         head.chunkCount += kept.ChunkCount;
+                        head.NoteUnspilledHistograms(reference, kept, 0);
                     }
                 }
             }
         }
 
+        foreach (var file in held)
+        {
+            head.Hold(file);
+        }
+
         return head;
     }
 
-    private void CopyChunks(ref HeadSeries from, ref HeadSeries to)
+    private void CopyChunks(Head source, uint reference, ref HeadSeries from, ref HeadSeries to)
     {
         to.Appender = from.Appender;
         to.HasNewest = from.HasNewest;
         to.HasOutOfOrder = from.HasOutOfOrder;
         to.OpenMinMs = from.OpenMinMs;
-        to.OpenEndMs = from.OpenEndMs;
         if (from.OpenCount > 0)
         {
-            to.OpenCapacity = from.OpenCapacity;
-            to.Open = (nint)arena.Allocate(from.OpenCapacity);
-            new ReadOnlySpan<byte>((void*)from.Open, from.OpenCapacity).CopyTo(new Span<byte>((void*)to.Open, to.OpenCapacity));
+            (to.Open, to.OpenLast) = open.CopyFrom(source.open, from.Open);
             to.OpenCount = from.OpenCount;
             chunkCount++;
         }
 
-        if (from.SealedCount == 0)
+        chunkCount += from.SealedCount;
+        (to.SealedCount, to.SealedMinMs) = (from.SealedCount, from.SealedMinMs);
+        to.Sealed = CopyChain(reference, from.Sealed, from.SealedCount);
+    }
+
+    /// <summary>Copies the records of a chain that lie in memory; what is stored is shared.</summary>
+    private long CopyChain(uint reference, long link, int count)
+    {
+        if (count == 0)
         {
-            return;
+            return 0;
         }
 
-        to.SealedCapacity = from.SealedCapacity;
-        to.SealedCount = from.SealedCount;
-        to.Sealed = (nint)arena.Allocate(from.SealedCapacity * sizeof(SealedChunk));
-        var chunks = new Span<SealedChunk>((void*)to.Sealed, to.SealedCount);
-        new ReadOnlySpan<SealedChunk>((void*)from.Sealed, from.SealedCount).CopyTo(chunks);
-        foreach (ref var chunk in chunks)
+        if (link < 0)
         {
-            var bytes = chunk.Bytes;
-            chunk.Data = (nint)arena.Allocate(chunk.Length);
-            bytes.CopyTo(new Span<byte>((void*)chunk.Data, chunk.Length));
+            return link;
         }
 
-        chunkCount += chunks.Length;
+        var chunk = new SealedChunk((byte*)link);
+        var previous = CopyChain(reference, chunk.Previous, count - 1);
+        var copy = arena.Allocate(chunk.RecordBytes);
+        SealedChunk.Write(copy, previous, chunk.Encoding, chunk.MinMs, chunk.MaxMs, chunk.Data);
+        NoteUnspilled(reference, new SealedChunk(copy), isFirst: count == 1 || previous < 0);
+        return (long)copy;
     }
 }

@@ -15,13 +15,16 @@ public sealed unsafe partial class Head : IDisposable
 {
     internal const int PageBits = 6;
     private const int PageMask = (1 << PageBits) - 1;
-    private const int FirstOpenBytes = 96;
     private readonly NativeArena arena = new();
+    private readonly OpenBlocks open = new();
+    private readonly LabelShapes shapes = new();
     private readonly ViewEpochs epochs;
     private readonly ConcurrentDictionary<uint, OutOfOrderSamples> outOfOrder = new();
     private readonly ConcurrentDictionary<uint, HistogramSamples> histograms = new();
     private HeadSeries[]?[] pages = new HeadSeries[]?[16];
     private uint[] table = new uint[1024];
+    private uint[] names = new uint[64]; // Labels of a series being made.
+    private uint[] values = new uint[64];
     private uint nextReference;
     private int seriesCount;
     private long chunkCount;
@@ -30,10 +33,13 @@ public sealed unsafe partial class Head : IDisposable
     private long minValidMs = long.MinValue;
 
     /// <summary>An empty head.</summary>
-    public Head(HeadOptions options)
+    /// <param name="options">How it seals and what it takes.</param>
+    /// <param name="spill">Where sealed chunks go; without it they stay in memory.</param>
+    public Head(HeadOptions options, ChunkSpill? spill = null)
     {
         Options = options;
-        epochs = new ViewEpochs(arena);
+        this.spill = spill;
+        epochs = new ViewEpochs(arena, open);
         Symbols = new SymbolTable();
         Postings = new HeadPostings(arena, epochs, Symbols);
     }
@@ -59,8 +65,8 @@ public sealed unsafe partial class Head : IDisposable
     /// <summary>The end of the last cut: what came before it in order is in blocks. Older samples are taken as late ones, within the out-of-order window.</summary>
     public long MinValidMs => Volatile.Read(ref minValidMs);
 
-    /// <summary>Memory outside the garbage collector's sight, and label texts, in bytes.</summary>
-    public long MemoryBytes => arena.Bytes + Symbols.Bytes;
+    /// <summary>The memory of series, labels, index and chunks, in bytes; chunks on disk not counted.</summary>
+    public long MemoryBytes => arena.Bytes + open.Bytes + Symbols.Bytes + ((long)pages.Length * sizeof(long)) + ((((long)nextReference >> PageBits) + 1) * (Unsafe.SizeOf<HeadSeries>() << PageBits)) + (table.LongLength * sizeof(uint));
 
     /// <summary>Series without a sample, as of the last truncation.</summary>
     public int IdleSeriesCount { get; private set; }
@@ -74,7 +80,7 @@ public sealed unsafe partial class Head : IDisposable
     public bool IsKnown(uint reference)
     {
         var page = reference >> PageBits;
-        return page < (uint)pages.Length && pages[page] is { } series && series[reference & PageMask].IsAlive;
+        return page < (uint)pages.Length && pages[page] is { } series && series[reference & PageMask].Labels != 0;
     }
 
     /// <summary>Finds a series by its canonical label bytes. Writer only.</summary>
@@ -178,20 +184,23 @@ public sealed unsafe partial class Head : IDisposable
         {
             BeginChunk(ref series, timeMs, value);
         }
-        else if (series.OpenCount >= Options.ChunkSamples || timeMs >= series.OpenEndMs)
+        else if (series.OpenCount >= Options.ChunkSamples || IsInAnotherRange(series.OpenMinMs, timeMs))
         {
-            Seal(ref series);
+            Seal(reference, ref series);
             BeginChunk(ref series, timeMs, value);
         }
         else
         {
-            if (series.Appender.Length + XorAppender.SlackBytes > series.OpenCapacity)
+            if (series.Appender.Length + XorAppender.SlackBytes <= OpenBlocks.DataBytes)
             {
-                GrowOpen(ref series);
+                series.Appender.Append(open.Data(series.OpenLast), series.OpenCount, timeMs, value);
+            }
+            else
+            {
+                AppendAcross(ref series, timeMs, value);
             }
 
-            series.Appender.Append(new Span<byte>((void*)series.Open, series.OpenCapacity), series.OpenCount, timeMs, value);
-            Volatile.Write(ref series.OpenCount, series.OpenCount + 1);
+            Volatile.Write(ref series.OpenCount, (ushort)(series.OpenCount + 1));
         }
 
         Covers(timeMs);
@@ -201,28 +210,32 @@ public sealed unsafe partial class Head : IDisposable
     /// <summary>The labels of a series.</summary>
     public Labels LabelsOf(uint reference)
     {
-        ref var series = ref At(reference);
-        var pairs = new ReadOnlySpan<uint>((void*)series.LabelPairs, series.LabelCount * 2);
+        var symbols = SymbolsOf(reference);
         var length = 0;
-        foreach (var symbol in pairs)
+        for (var i = 0; i < symbols.Count; i++)
         {
-            var text = Symbols[symbol].Length;
-            length += Varint.Length((ulong)text) + text;
+            var (name, value) = (Symbols[symbols.Names[i]].Length, Symbols[symbols.Values[i]].Length);
+            length += Varint.Length((ulong)name) + name + Varint.Length((ulong)value) + value;
         }
 
         var bytes = System.Buffers.ArrayPool<byte>.Shared.Rent(length);
         var at = 0;
-        foreach (var symbol in pairs)
+        for (var i = 0; i < symbols.Count; i++)
         {
-            var text = Symbols[symbol];
-            at += Varint.Write(bytes.AsSpan(at), (ulong)text.Length);
-            text.CopyTo(bytes.AsSpan(at));
-            at += text.Length;
+            at += Copy(Symbols[symbols.Names[i]], bytes.AsSpan(at));
+            at += Copy(Symbols[symbols.Values[i]], bytes.AsSpan(at));
         }
 
         var labels = Labels.FromEncoded(bytes.AsSpan(0, length));
         System.Buffers.ArrayPool<byte>.Shared.Return(bytes);
         return labels;
+
+        static int Copy(ReadOnlySpan<byte> text, Span<byte> to)
+        {
+            var prefix = Varint.Write(to, (ulong)text.Length);
+            text.CopyTo(to[prefix..]);
+            return prefix + text.Length;
+        }
     }
 
     /// <summary>Opens a consistent view for reading; null when the head is being closed.</summary>
@@ -233,7 +246,7 @@ public sealed unsafe partial class Head : IDisposable
     {
         if (epochs.BeginClose())
         {
-            arena.Dispose();
+            Free();
         }
     }
 
@@ -241,7 +254,7 @@ public sealed unsafe partial class Head : IDisposable
     {
         if (epochs.Close(opened))
         {
-            arena.Dispose();
+            Free();
         }
     }
 
@@ -251,10 +264,13 @@ public sealed unsafe partial class Head : IDisposable
 
     internal HistogramSamples? HistogramsOf(uint reference) => histograms.GetValueOrDefault(reference);
 
-    internal ReadOnlySpan<uint> LabelPairsOf(uint reference)
+    internal SeriesSymbols SymbolsOf(uint reference) => SymbolsOf(ref At(reference));
+
+    /// <summary>Appends the samples of an open chunk in a range; to be called inside the view that the snapshot is of.</summary>
+    internal void DecodeOpen(in SeriesSnapshot series, TimeRange range, SampleBuffer into)
     {
-        ref var series = ref At(reference);
-        return new ReadOnlySpan<uint>((void*)series.LabelPairs, series.LabelCount * 2);
+        using var bytes = new OpenChunkBytes(open, series.Open, series.OpenCount);
+        XorChunk.Decode(bytes.Span, series.OpenCount, range, into);
     }
 
     /// <summary>Takes a series as it is at one moment; to be called inside a view, which keeps the memory.</summary>
@@ -281,6 +297,21 @@ public sealed unsafe partial class Head : IDisposable
 
     private void Create(uint reference, ReadOnlySpan<byte> canonicalLabels, ulong hash)
     {
+        var count = 0;
+        foreach (var label in new LabelEnumerator(canonicalLabels))
+        {
+            ReserveScratch(count + 1);
+            (names[count], values[count]) = (Symbols.Intern(label.Name), Symbols.Intern(label.Value));
+            count++;
+        }
+
+        Create(reference, count, hash);
+    }
+
+    /// <summary>Makes a series of the first labels in <see cref="names"/> and <see cref="values"/>.</summary>
+    private void Create(uint reference, int labelCount, ulong hash)
+    {
+        var symbols = new SeriesSymbols(names.AsSpan(0, labelCount), values.AsSpan(0, labelCount));
         if (reference >= SampleBatch.NewSeriesFlag)
         {
             throw new InvalidOperationException($"a shard can give out {SampleBatch.NewSeriesFlag} series references in its life, and has");
@@ -297,26 +328,30 @@ public sealed unsafe partial class Head : IDisposable
         pages[page] ??= new HeadSeries[1 << PageBits];
         ref var series = ref pages[page]![reference & PageMask];
         series.Hash = hash;
-        foreach (var label in new LabelEnumerator(canonicalLabels))
-        {
-            _ = label;
-            series.LabelCount++;
-        }
-
-        series.LabelPairs = (nint)arena.Allocate(series.LabelCount * 2 * sizeof(uint));
-        var pairs = new Span<uint>((void*)series.LabelPairs, series.LabelCount * 2);
-        var at = 0;
-        foreach (var label in new LabelEnumerator(canonicalLabels))
-        {
-            pairs[at++] = Symbols.Intern(label.Name);
-            pairs[at++] = Symbols.Intern(label.Value);
-        }
-
-        series.IsAlive = true;
+        var labels = new Span<uint>(arena.Allocate((1 + labelCount) * sizeof(uint)), 1 + labelCount);
+        labels[0] = shapes.Intern(symbols.Names);
+        symbols.Values.CopyTo(labels[1..]);
+        series.Labels = (nint)Unsafe.AsPointer(ref labels[0]);
         nextReference = Math.Max(nextReference, reference + 1);
         Volatile.Write(ref seriesCount, seriesCount + 1);
         EnterTable(reference, hash);
-        Postings.Add(reference, pairs);
+        Postings.Add(reference, symbols);
+    }
+
+    private void ReserveScratch(int labelCount)
+    {
+        if (labelCount > names.Length)
+        {
+            Array.Resize(ref names, labelCount * 2);
+            Array.Resize(ref values, labelCount * 2);
+        }
+    }
+
+    private SeriesSymbols SymbolsOf(ref HeadSeries series)
+    {
+        var labels = (uint*)series.Labels;
+        var shape = shapes[*labels];
+        return new SeriesSymbols(shape, new ReadOnlySpan<uint>(labels + 1, shape.Length));
     }
 
     private void EnterTable(uint reference, ulong hash)
@@ -350,19 +385,19 @@ public sealed unsafe partial class Head : IDisposable
 
     private bool HasLabels(ref HeadSeries series, ReadOnlySpan<byte> canonicalLabels)
     {
-        var pairs = new ReadOnlySpan<uint>((void*)series.LabelPairs, series.LabelCount * 2);
+        var symbols = SymbolsOf(ref series);
         var at = 0;
         foreach (var label in new LabelEnumerator(canonicalLabels))
         {
-            if (at == pairs.Length || !Symbols[pairs[at]].SequenceEqual(label.Name) || !Symbols[pairs[at + 1]].SequenceEqual(label.Value))
+            if (at == symbols.Count || !Symbols[symbols.Names[at]].SequenceEqual(label.Name) || !Symbols[symbols.Values[at]].SequenceEqual(label.Value))
             {
                 return false;
             }
 
-            at += 2;
+            at++;
         }
 
-        return at == pairs.Length;
+        return at == symbols.Count;
     }
 
     private void Covers(long timeMs)

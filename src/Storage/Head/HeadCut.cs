@@ -27,9 +27,11 @@ public static class HeadCut
         // Fast path: chunks do not cross block boundaries, so most lie in the range as a whole.
         var whole = !series.HasOutOfOrder;
         var covered = 0;
-        foreach (ref readonly var chunk in series.Sealed)
+        Span<SealedChunk> chunks = series.SealedCount <= SeriesSnapshot.UsualChunks ? stackalloc SealedChunk[series.SealedCount] : new SealedChunk[series.SealedCount];
+        head.ChunksOf(series, chunks);
+        foreach (var chunk in chunks)
         {
-            if (range.Overlaps(new(chunk.MinMs, chunk.MaxMs)))
+            if (range.Overlaps(chunk.Range))
             {
                 covered++;
                 whole &= chunk.MinMs >= range.MinMs && chunk.MaxMs <= range.MaxMs;
@@ -41,7 +43,7 @@ public static class HeadCut
         {
             if (series.OpenCount > 0 && series.OpenMinMs <= range.MaxMs)
             {
-                XorChunk.Decode(series.Open, series.OpenCount, range, samples);
+                head.DecodeOpen(series, range, samples);
             }
         }
         else
@@ -57,11 +59,11 @@ public static class HeadCut
         writer.BeginSeries(head.LabelsOf(series.Reference).Encoded);
         if (whole)
         {
-            foreach (ref readonly var chunk in series.Sealed)
+            foreach (var chunk in chunks)
             {
-                if (range.Overlaps(new(chunk.MinMs, chunk.MaxMs)))
+                if (range.Overlaps(chunk.Range))
                 {
-                    writer.AddChunk(ChunkEncoding.Xor, chunk.MinMs, chunk.MaxMs, chunk.Bytes);
+                    writer.AddChunk(chunk.Encoding, chunk.MinMs, chunk.MaxMs, chunk.Data);
                 }
             }
         }
@@ -72,16 +74,21 @@ public static class HeadCut
 
     private static int CompareLabels(Head head, uint left, uint right)
     {
-        var l = head.LabelPairsOf(left);
-        var r = head.LabelPairsOf(right);
-        for (var i = 0; i < l.Length && i < r.Length; i++)
+        var l = head.SymbolsOf(left);
+        var r = head.SymbolsOf(right);
+        for (var i = 0; i < l.Count && i < r.Count; i++)
         {
-            if (l[i] != r[i])
+            if (l.Names[i] != r.Names[i])
             {
-                return head.Symbols[l[i]].SequenceCompareTo(head.Symbols[r[i]]);
+                return head.Symbols[l.Names[i]].SequenceCompareTo(head.Symbols[r.Names[i]]);
+            }
+
+            if (l.Values[i] != r.Values[i])
+            {
+                return head.Symbols[l.Values[i]].SequenceCompareTo(head.Symbols[r.Values[i]]);
             }
         }
 
-        return l.Length.CompareTo(r.Length);
+        return l.Count.CompareTo(r.Count);
     }
 }

@@ -18,12 +18,12 @@ internal sealed class HeadSeriesSet(HeadView view, List<SeriesSnapshot> series, 
     {
         if (!series.HasOutOfOrder)
         {
-            ReadInOrder(series, range, into);
+            ReadInOrder(head, series, range, into);
             return;
         }
 
         using var inOrder = new SampleBuffer();
-        ReadInOrder(series, range, inOrder);
+        ReadInOrder(head, series, range, inOrder);
         using var late = new SampleBuffer();
         head.OutOfOrderOf(series.Reference)?.Read(range, late);
         if (head.HistogramsOf(series.Reference) is not { } histograms)
@@ -39,9 +39,11 @@ internal sealed class HeadSeriesSet(HeadView view, List<SeriesSnapshot> series, 
         SampleBuffer.Merge(floats, rest, into);
     }
 
-    private static void ReadInOrder(in SeriesSnapshot series, TimeRange range, SampleBuffer into)
+    private static void ReadInOrder(Head head, in SeriesSnapshot series, TimeRange range, SampleBuffer into)
     {
-        foreach (ref readonly var chunk in series.Sealed)
+        Span<SealedChunk> chunks = series.SealedCount <= SeriesSnapshot.UsualChunks ? stackalloc SealedChunk[series.SealedCount] : new SealedChunk[series.SealedCount];
+        head.ChunksOf(series, chunks);
+        foreach (var chunk in chunks)
         {
             if (chunk.MinMs > range.MaxMs)
             {
@@ -50,13 +52,13 @@ internal sealed class HeadSeriesSet(HeadView view, List<SeriesSnapshot> series, 
 
             if (chunk.MaxMs >= range.MinMs)
             {
-                XorChunk.Decode(chunk.Bytes, chunk.Count, range, into);
+                XorChunk.Decode(chunk.Data, range, into);
             }
         }
 
         if (series.OpenCount > 0 && series.OpenMinMs <= range.MaxMs)
         {
-            XorChunk.Decode(series.Open, series.OpenCount, range, into);
+            head.DecodeOpen(series, range, into);
         }
     }
 }

@@ -32,10 +32,9 @@ public sealed class HeadView : IDisposable
         var names = new HashSet<uint>();
         foreach (var series in Snapshots(matchers, range))
         {
-            var pairs = Head.LabelPairsOf(series.Reference);
-            for (var i = 0; i < pairs.Length; i += 2)
+            foreach (var symbol in Head.SymbolsOf(series.Reference).Names)
             {
-                names.Add(pairs[i]);
+                names.Add(symbol);
             }
         }
 
@@ -55,13 +54,10 @@ public sealed class HeadView : IDisposable
         var values = new HashSet<uint>();
         foreach (var series in Snapshots([.. matchers, present], range))
         {
-            var pairs = Head.LabelPairsOf(series.Reference);
-            for (var i = 0; i < pairs.Length; i += 2)
+            var symbols = Head.SymbolsOf(series.Reference);
+            if (symbols.Names.IndexOf(nameSymbol) is >= 0 and var at)
             {
-                if (pairs[i] == nameSymbol)
-                {
-                    values.Add(pairs[i + 1]);
-                }
+                values.Add(symbols.Values[at]);
             }
         }
 
@@ -107,7 +103,7 @@ public sealed class HeadView : IDisposable
         foreach (var reference in postings.Items)
         {
             var snapshot = Head.Snapshot(reference);
-            if (!snapshot.IsEmpty && Overlaps(snapshot, range))
+            if (!snapshot.IsEmpty && Overlaps(Head, snapshot, range))
             {
                 found.Add(snapshot);
             }
@@ -116,7 +112,7 @@ public sealed class HeadView : IDisposable
         return found;
     }
 
-    private static bool Overlaps(in SeriesSnapshot series, TimeRange range)
+    private static bool Overlaps(Head head, in SeriesSnapshot series, TimeRange range)
     {
         // The open chunk has no published end, so it counts as reaching to the end of time.
         if (series.HasOutOfOrder || (series.OpenCount > 0 && series.OpenMinMs <= range.MaxMs))
@@ -124,8 +120,7 @@ public sealed class HeadView : IDisposable
             return true;
         }
 
-        var chunks = series.Sealed;
-        return chunks.Length > 0 && chunks[0].MinMs <= range.MaxMs && chunks[^1].MaxMs >= range.MinMs;
+        return series.SealedCount > 0 && series.SealedMinMs <= range.MaxMs && head.ChunkOf(series.Sealed).MaxMs >= range.MinMs;
     }
 
     private List<string> Texts(IEnumerable<uint> symbols)

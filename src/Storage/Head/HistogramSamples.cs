@@ -7,7 +7,7 @@ namespace Metrics.Storage;
 /// Apart from the floats' pages: histograms are few and large, so managed memory and a lock per series do, and float series pay nothing for them. A series may have both kinds; they are put together by
 /// time when it is read.
 /// </remarks>
-internal sealed class HistogramSamples(HeadOptions options)
+internal sealed class HistogramSamples(HeadOptions options, ChunkSpill? spill)
 {
     private readonly Lock gate = new();
     private readonly List<Chunk> chunks = [];
@@ -19,6 +19,7 @@ internal sealed class HistogramSamples(HeadOptions options)
     private FloatHistogram? newest;
     private long openMinMs;
     private long openEndMs;
+    private int bytesInMemory;
 
     /// <summary>The time of the newest sample in order, or long.MinValue.</summary>
     public long LastTimeMs { get; private set; } = long.MinValue;
@@ -60,6 +61,150 @@ internal sealed class HistogramSamples(HeadOptions options)
                 return late.Count + closing.Count > 0;
             }
         }
+    }
+
+    /// <summary>Bytes that the sealed chunks in memory will take in a file.</summary>
+    public int BytesInMemory
+    {
+        get
+        {
+            lock (gate)
+            {
+                return bytesInMemory;
+            }
+        }
+    }
+
+    /// <summary>Copies the sealed chunks that are in memory into a batch; false when there is no room for all.</summary>
+    public bool Collect(uint reference, SpillBatch batch)
+    {
+        lock (gate)
+        {
+            return chunks.Where(c => c.Link == 0).All(c => batch.Add(reference, c));
+        }
+    }
+
+    /// <summary>Notes that a chunk is stored; false when it was dropped meanwhile.</summary>
+    public bool Spilled(Chunk chunk, long link)
+    {
+        lock (gate)
+        {
+            if (!chunks.Contains(chunk))
+            {
+                return false;
+            }
+
+            chunk.Link = link;
+            chunk.Bytes = [];
+            bytesInMemory -= chunk.StoredBytes;
+            return true;
+        }
+    }
+
+    /// <summary>Another object with what this one holds; they share nothing that changes.</summary>
+    public HistogramSamples Copy()
+    {
+        lock (gate)
+        {
+            var copy = new HistogramSamples(options, spill) { LastTimeMs = LastTimeMs, newest = newest, bytesInMemory = bytesInMemory };
+            copy.chunks.AddRange(chunks.Select(c => c.Copy()));
+            foreach (var (time, histogram) in late)
+            {
+                copy.late.Add(time, histogram);
+            }
+
+            foreach (var (time, histogram) in closing)
+            {
+                copy.closing.Add(time, histogram);
+            }
+
+            if (open is { Count: > 0 })
+            {
+                copy.Reopen(open.Encoding, open.ToBytes(), _ => openEndMs);
+            }
+
+            return copy;
+        }
+    }
+
+    /// <summary>Writes all that is held: chunks into a frame, late samples into a record.</summary>
+    public void Save(uint reference, SnapshotFrame to, WriteRecord lateTo)
+    {
+        lock (gate)
+        {
+            to.UVarint(reference);
+            to.UVarint((ulong)chunks.Count);
+            foreach (var chunk in chunks)
+            {
+                to.Byte((byte)chunk.Encoding);
+                to.SVarint(chunk.MinMs);
+                to.SVarint(chunk.MaxMs);
+                to.Int64(chunk.Link);
+                to.Text(chunk.Bytes);
+            }
+
+            var hasOpen = open is { Count: > 0 };
+            to.Byte((byte)(hasOpen ? open!.Encoding : ChunkEncoding.None));
+            to.Text(hasOpen ? open!.ToBytes() : []);
+            foreach (var (time, histogram) in closing.Concat(late))
+            {
+                lateTo.AddSample(reference, time, histogram);
+            }
+        }
+    }
+
+    /// <summary>Reads the chunks that <see cref="Save"/> wrote, after the reference.</summary>
+    /// <exception cref="InvalidDataException">They are damaged.</exception>
+    public void Restore(ref SpanReader from, Head head)
+    {
+        lock (gate)
+        {
+            for (var left = from.Count(1 + 1 + 1 + sizeof(long) + 1); left > 0; left--)
+            {
+                var chunk = new Chunk((ChunkEncoding)from.Byte(), from.SVarint(), from.SVarint(), link: (long)from.UInt64(), bytes: from.Text().ToArray());
+                if (chunk.Link != 0)
+                {
+                    head.Adopt(chunk.Link);
+                }
+                else
+                {
+                    bytesInMemory += chunk.StoredBytes;
+                }
+
+                chunks.Add(chunk);
+                LastTimeMs = chunk.MaxMs;
+            }
+
+            var encoding = (ChunkEncoding)from.Byte();
+            var bytes = from.Text();
+            if (encoding != ChunkEncoding.None)
+            {
+                Reopen(encoding, bytes, head.BoundaryAfter);
+            }
+            else if (chunks.Count > 0)
+            {
+                newest = LastOf(chunks[^1]);
+            }
+        }
+    }
+
+    /// <summary>Goes on with an open chunk, as it was when its bytes were taken.</summary>
+    /// <exception cref="InvalidDataException">The chunk is damaged.</exception>
+    private void Reopen(ChunkEncoding encoding, ReadOnlySpan<byte> chunk, Func<long, long> boundaryAfter)
+    {
+        using var samples = new SampleBuffer();
+        ChunkDecoding.Decode(encoding, chunk, TimeRange.All, samples);
+        for (var i = 0; i < samples.Count; i++)
+        {
+            Append(samples.Times[i], samples.Histograms[i]!, boundaryAfter(samples.Times[0]));
+        }
+    }
+
+    private FloatHistogram? LastOf(Chunk chunk)
+    {
+        using var samples = new SampleBuffer();
+        ChunkDecoding.Decode(chunk.Encoding, chunk.Link == 0 ? chunk.Bytes : spill!.Read(chunk.Link).Data, new TimeRange(chunk.MaxMs, chunk.MaxMs), samples);
+        return samples.Count > 0 ? samples.Histograms[0] : null;
     }
 
     /// <summary>Appends a sample newer than all in order.</summary>
@@ -157,11 +302,28 @@ internal sealed class HistogramSamples(HeadOptions options)
     }
 
     /// <summary>Drops what a cut has set apart and the chunks wholly before an instant: they are in a block. Gives the number of chunks dropped.</summary>
-    public int EndCut(long boundMs)
+    /// <param name="boundMs">The instant.</param>
+    /// <param name="memoryBytes">Bytes of sealed chunks that were dropped from memory.</param>
+    public int EndCut(long boundMs, out long memoryBytes)
     {
         lock (gate)
         {
             closing.Clear();
+            memoryBytes = 0;
+            foreach (var chunk in chunks.Where(c => c.MaxMs < boundMs))
+            {
+                if (chunk.Link != 0)
+                {
+                    spill!.FileOf(chunk.Link).LiveRecords--;
+                }
+                else
+                {
+                    memoryBytes += chunk.StoredBytes;
+                }
+            }
+
+            bytesInMemory -= (int)memoryBytes;
+
             var dropped = chunks.RemoveAll(c => c.MaxMs < boundMs);
             if (open is { Count: > 0 } && LastTimeMs < boundMs)
             {
@@ -193,7 +355,7 @@ internal sealed class HistogramSamples(HeadOptions options)
         {
             if (range.Overlaps(new(chunk.MinMs, chunk.MaxMs)))
             {
-                ChunkDecoding.Decode(chunk.Encoding, chunk.Bytes, range, into);
+                ChunkDecoding.Decode(chunk.Encoding, chunk.Link == 0 ? chunk.Bytes : spill!.Read(chunk.Link).Data, range, into);
             }
         }
 
@@ -203,7 +365,32 @@ internal sealed class HistogramSamples(HeadOptions options)
         }
     }
 
-    private void Seal() => chunks.Add(new Chunk(open!.Encoding, open.ToBytes(), openMinMs, LastTimeMs));
+    private void Seal()
+    {
+        var chunk = new Chunk(open!.Encoding, openMinMs, LastTimeMs, open.ToBytes());
+        chunks.Add(chunk);
+        bytesInMemory += chunk.StoredBytes;
+    }
 
-    private readonly record struct Chunk(ChunkEncoding Encoding, byte[] Bytes, long MinMs, long MaxMs);
+    /// <summary>A sealed chunk, in memory or stored.</summary>
+    internal sealed class Chunk(ChunkEncoding encoding, long minMs, long maxMs, byte[] bytes, long link = 0)
+    {
+        public ChunkEncoding Encoding { get; } = encoding;
+
+        public long MinMs { get; } = minMs;
+
+        public long MaxMs { get; } = maxMs;
+
+        /// <summary>The samples; empty when it is stored.</summary>
+        public byte[] Bytes { get; set; } = bytes;
+
+        /// <summary>Where it is stored; 0 while it is in memory.</summary>
+        public long Link { get; set; } = link;
+
+        public int RecordBytes { get; } = SealedChunk.HeaderBytes + bytes.Length;
+
+        public int StoredBytes => SpillBatch.Padded(RecordBytes);
+
+        public Chunk Copy() => new(Encoding, MinMs, MaxMs, Bytes, Link);
+    }
 }

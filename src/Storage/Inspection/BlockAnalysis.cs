@@ -59,6 +59,7 @@ public sealed record BlockAnalysis
         PostingsSelection.Select(block.Index, matchers, references);
         var labels = new LabelTally(block.Meta.MaxTime - block.Meta.MinTime);
         var fills = new SortedDictionary<ChunkEncoding, ChunkFill>();
+        var columns = new HashSet<ulong>();
         var entry = new SeriesEntry();
         foreach (var reference in references.Items)
         {
@@ -74,6 +75,15 @@ public sealed record BlockAnalysis
                 }
 
                 fill.Add(data);
+                if (block.TimeColumnOf(chunk, encoding, data, out var column, out var bytes) && columns.Add(column))
+                {
+                    if (!fills.TryGetValue(ChunkEncoding.TimeColumn, out var times))
+                    {
+                        fills.Add(ChunkEncoding.TimeColumn, times = new ChunkFill(ChunkEncoding.TimeColumn));
+                    }
+
+                    times.AddColumn(bytes);
+                }
             }
         }
 
@@ -132,6 +142,14 @@ public sealed class ChunkFill(ChunkEncoding encoding)
 
     /// <summary>How many chunks have so many samples: the lower end of each bar, inclusive, and its chunks; empty bars are left out.</summary>
     public IReadOnlyCollection<KeyValuePair<int, long>> SamplesPerChunk => bars;
+
+    /// <summary>Adds a time column: bytes without samples, for those are counted with the chunks.</summary>
+    internal void AddColumn(int bytes)
+    {
+        Chunks++;
+        Bytes += bytes;
+        MinSamples = 0;
+    }
 
     internal void Add(ReadOnlySpan<byte> data)
     {

@@ -3,7 +3,7 @@ using Metrics.Model;
 namespace Metrics.Storage;
 
 /// <summary>Copies a block, or a part of it, into a new block of plain Prometheus form, with deletions carried out.</summary>
-/// <remarks>Whole chunks are copied as they are, after their checksum; others are decoded, cut and encoded again. Every byte read is verified.</remarks>
+/// <remarks>Whole chunks that Prometheus knows are copied as they are, after their checksum; others are decoded, cut and encoded again. Every byte read is verified.</remarks>
 public static class BlockExtract
 {
     /// <summary>Writes the extract, which has the block's name; null, and nothing is written, when no sample is selected.</summary>
@@ -29,6 +29,7 @@ public static class BlockExtract
             MinTimeMs = Math.Max(block.Meta.MinTime, range.MinMs),
             MaxTimeMs = range.MaxMs == long.MaxValue ? block.Meta.MaxTime : Math.Min(block.Meta.MaxTime, range.MaxMs + 1),
             Compaction = block.Meta.Compaction,
+            FloatEncoding = ChunkEncoding.Xor,
         });
         using var references = SeriesWalk.Select(block.Index, selections);
         using var series = new SeriesCopy(block, range, writer);

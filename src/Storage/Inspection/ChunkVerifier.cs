@@ -13,6 +13,7 @@ internal sealed class ChunkVerifier : IDisposable
     private readonly SampleBuffer samples = new();
     private readonly List<FileInfo> files;
     private readonly List<List<Extent>> extents = [];
+    private readonly HashSet<ulong> columns = [];
     private bool complete = true;
 
     private ChunkVerifier(string directory, List<FileInfo> files, TimeRange blockRange, DefectList defects, ChunkSegments? segments)
@@ -155,7 +156,12 @@ internal sealed class ChunkVerifier : IDisposable
         try
         {
             var data = segments.Read(chunk.Reference, out var encoding);
-            Note(chunk, data.Length);
+            Note(chunk.Reference, data.Length);
+            if (encoding == ChunkEncoding.Dense && DenseChunk.Header.Read(data) is { Distance: > 0 } header)
+            {
+                NoteColumn(TimeColumns.ReferenceOf(chunk.Reference, header));
+            }
+
             if (encoding == AggregateChunk.Encoding)
             {
                 var (first, last, count) = AggregateChunk.Verify(data, samples);
@@ -164,7 +170,7 @@ internal sealed class ChunkVerifier : IDisposable
             else
             {
                 samples.Clear();
-                ChunkDecoding.Decode(encoding, data, TimeRange.All, samples);
+                ChunkDecoding.Decode(encoding, data, TimeRange.All, samples, new TimeColumns(segments, chunk.Reference));
                 Count(chunk, encoding, samples.Count > 0 ? samples.Times[0] : 0, samples.Count > 0 ? samples.Times[^1] : 0, samples.Count);
             }
         }
@@ -196,15 +202,25 @@ internal sealed class ChunkVerifier : IDisposable
     private InvalidDataException Located(InvalidDataException error, ChunkMeta chunk) =>
         error.Message.Contains(": offset ", StringComparison.Ordinal) ? error : new InvalidDataException($"{segments!.Describe(chunk.Reference)}: {error.Message}", error);
 
-    private void Note(ChunkMeta chunk, int dataBytes)
+    // A column fills its place once, however many chunks refer to it.
+    private void NoteColumn(ulong reference)
     {
-        while (extents.Count <= chunk.Segment)
+        if (columns.Add(reference))
+        {
+            Note(reference, segments!.ReadColumn(reference).Length);
+        }
+    }
+
+    private void Note(ulong reference, int dataBytes)
+    {
+        var segment = (int)(reference >> 32);
+        while (extents.Count <= segment)
         {
             extents.Add([]);
         }
 
         var length = Varint.Length((ulong)dataBytes) + 1 + dataBytes + 4;
-        extents[chunk.Segment].Add(new Extent(chunk.Offset, (uint)(chunk.Offset + length)));
+        extents[segment].Add(new Extent((uint)reference, (uint)((uint)reference + length)));
     }
 
     private void ReportHole(int segment, long end, long next)

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Metrics.Model;
 
 namespace Metrics.Storage;
@@ -6,9 +5,13 @@ namespace Metrics.Storage;
 /// <summary>Copies series of a block into a new one: whole chunks as they are, after their checksum; those that a bound or a deletion cuts decoded and encoded again. Not thread-safe.</summary>
 internal sealed class SeriesCopy(BlockReader block, TimeRange range, BlockWriter writer) : IDisposable
 {
+    /// <summary>Samples of an XOR chunk that was cut: as many as Prometheus's has.</summary>
+    private const int ChunkSamples = 120;
+
     private readonly SeriesEntry entry = new();
     private readonly SampleBuffer decoded = new();
     private readonly SampleBuffer kept = new();
+    private readonly ChunkRun floats = new(ChunkSamples);
 
     /// <summary>Copies a series under its labels.</summary>
     /// <exception cref="InvalidDataException">The block is damaged.</exception>
@@ -55,14 +58,13 @@ internal sealed class SeriesCopy(BlockReader block, TimeRange range, BlockWriter
                 continue;
             }
 
-            var data = block.ReadChunk(chunk, out var encoding);
             if (chunk.MinMs >= range.MinMs && chunk.MaxMs <= range.MaxMs && !Touches(block.Tombstones.Of(reference), time))
             {
-                writer.AddChunk(encoding, chunk.MinMs, chunk.MaxMs, data);
+                writer.CopyChunk(block, chunk);
             }
             else
             {
-                Cut(chunk, encoding, block.Tombstones.Of(reference));
+                Cut(chunk, block.Tombstones.Of(reference));
             }
         }
     }
@@ -80,7 +82,7 @@ internal sealed class SeriesCopy(BlockReader block, TimeRange range, BlockWriter
         return false;
     }
 
-    private void Cut(ChunkMeta chunk, ChunkEncoding encoding, ReadOnlySpan<TimeRange> deleted)
+    private void Cut(ChunkMeta chunk, ReadOnlySpan<TimeRange> deleted)
     {
         decoded.Clear();
         kept.Clear();
@@ -98,22 +100,15 @@ internal sealed class SeriesCopy(BlockReader block, TimeRange range, BlockWriter
             return;
         }
 
-        if (encoding == ChunkEncoding.Xor)
-        {
-            AddFloats();
-        }
-        else
+        _ = block.ReadChunk(chunk, out var encoding);
+        if (encoding is ChunkEncoding.Histogram or ChunkEncoding.FloatHistogram)
         {
             AddHistograms(encoding);
         }
-    }
-
-    private void AddFloats()
-    {
-        var bytes = ArrayPool<byte>.Shared.Rent(XorChunk.MaxBytes(kept.Count));
-        var length = XorChunk.Encode(kept.Times, kept.Values, bytes);
-        writer.AddChunk(ChunkEncoding.Xor, kept.Times[0], kept.Times[^1], bytes.AsSpan(0, length));
-        ArrayPool<byte>.Shared.Return(bytes);
+        else
+        {
+            floats.Write(kept, writer);
+        }
     }
 
     private void AddHistograms(ChunkEncoding encoding)

@@ -12,7 +12,7 @@ internal static class LogSegment
     public const string Extension = ".log";
     public const string CheckpointExtension = ".checkpoint";
     private const uint Magic = 0x474f4c4d; // "MLOG"
-    private const uint Version = 1;
+    private const uint Version = 2;
 
     public static string NameOf(long first, string extension) => first.ToString("D20", CultureInfo.InvariantCulture) + extension;
 

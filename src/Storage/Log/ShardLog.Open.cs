@@ -17,14 +17,17 @@ public sealed partial class ShardLog
     /// <param name="time">The clock of the sync interval.</param>
     /// <param name="visitor">Is shown all records; record numbers of a checkpoint count from 0 and mean nothing.</param>
     /// <param name="report">Is told, in a sentence, of a torn tail and of damage.</param>
+    /// <param name="from">The first record that the visitor needs: those before it are not shown, and whole segments of them are not read. 0 shows the checkpoint too; a later record
+    /// only when the log begins after it.</param>
     /// <param name="emptyFirst">The number of the first record, when the directory holds none.</param>
     /// <exception cref="IOException">A file can't be read or written.</exception>
-    public static ShardLog Open(string directory, LogOptions options, TimeProvider time, ILogVisitor visitor, Action<string> report, long emptyFirst = 0)
+    public static ShardLog Open(string directory, LogOptions options, TimeProvider time, ILogVisitor visitor, Action<string> report, long from = 0, long emptyFirst = 0)
     {
         Directory.CreateDirectory(directory);
         var position = 0L;
-        ReplayCheckpoint(directory, visitor, ref position, report);
+        ReplayCheckpoint(directory, visitor, from, ref position, report);
         var firsts = LogSegment.Firsts(directory, LogSegment.Extension);
+        visitor = from == 0 ? visitor : new VisitFrom(visitor, from);
         var next = firsts.Count > 0 ? firsts[0] : emptyFirst;
         var last = default(Recovered);
         for (var i = 0; i < firsts.Count; i++)
@@ -34,6 +37,13 @@ public sealed partial class ShardLog
             {
                 SetAside(directory, firsts.Skip(i), $"{path}: it begins with record {firsts[i]}, but the segment before it ends with {next - 1}", report);
                 break;
+            }
+
+            if (i + 1 < firsts.Count && firsts[i + 1] <= from)
+            {
+                position += new FileInfo(path).Length;
+                next = firsts[i + 1];
+                continue;
             }
 
             var scan = LogReader.Scan(path, firsts[i], visitor, ref position);
@@ -62,11 +72,17 @@ public sealed partial class ShardLog
         return new ShardLog(directory, options, time, next, last);
     }
 
-    private static void ReplayCheckpoint(string directory, ILogVisitor visitor, ref long position, Action<string> report)
+    private static void ReplayCheckpoint(string directory, ILogVisitor visitor, long from, ref long position, Action<string> report)
     {
         foreach (var first in LogSegment.Firsts(directory, LogSegment.CheckpointExtension).TakeLast(1))
         {
             var path = Path.Combine(directory, LogSegment.NameOf(first, LogSegment.CheckpointExtension));
+            if (from > 0 && first <= from)
+            {
+                position += new FileInfo(path).Length;
+                continue;
+            }
+
             var scan = LogReader.Scan(path, 0, visitor, ref position);
             if (scan.End != SegmentEnd.Whole)
             {
@@ -109,5 +125,16 @@ public sealed partial class ShardLog
 
         DurableFile.FlushFolder(directory);
         report(why);
+    }
+
+    private sealed class VisitFrom(ILogVisitor visitor, long from) : ILogVisitor
+    {
+        public void Visit(long number, ReadOnlySpan<byte> payload, long position)
+        {
+            if (number >= from)
+            {
+                visitor.Visit(number, payload, position);
+            }
+        }
     }
 }

@@ -131,6 +131,18 @@ public sealed partial class ShardLog : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
+    /// <summary>Forces what was written to the disk now, whatever the policy says. Waits for writes under way.</summary>
+    /// <exception cref="LogException">The log could not be written.</exception>
+    public void Sync()
+    {
+        TakeTurn();
+        Flush(beginSegment: false, thenSync: true);
+        lock (gate)
+        {
+            ThrowIfFailed();
+        }
+    }
+
     /// <summary>Ends the segment, so that truncation can drop it. Waits for writes under way.</summary>
     /// <exception cref="LogException">The log could not be written.</exception>
     public void Rotate()
@@ -210,7 +222,7 @@ public sealed partial class ShardLog : IAsyncDisposable
     }
 
     /// <summary>Writes what is pending until nothing is; called by whoever set <see cref="flushing"/>.</summary>
-    private void Flush(bool beginSegment)
+    private void Flush(bool beginSegment, bool thenSync = false)
     {
         while (true)
         {
@@ -225,7 +237,7 @@ public sealed partial class ShardLog : IAsyncDisposable
             }
 
             LogException? failed = null;
-            if (length > 0 || beginSegment)
+            if (length > 0 || beginSegment || thenSync)
             {
                 try
                 {
@@ -239,7 +251,12 @@ public sealed partial class ShardLog : IAsyncDisposable
                         BeginSegment(end);
                     }
 
-                    beginSegment = false;
+                    if (thenSync && file is not null)
+                    {
+                        RandomAccess.FlushToDisk(file);
+                    }
+
+                    (beginSegment, thenSync) = (false, false);
                 }
                 catch (Exception e) when (e is IOException or UnauthorizedAccessException)
                 {

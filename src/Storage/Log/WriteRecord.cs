@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Runtime.InteropServices;
 using Metrics.Model;
 
 namespace Metrics.Storage;
@@ -19,15 +17,14 @@ public sealed class WriteRecord
     private readonly List<(int Sample, FloatHistogram Histogram)> histograms = [];
     private readonly List<Exemplar> exemplars = [];
 
-    private byte[] series = new byte[1024];
-    private int seriesBytes;
+    private readonly LoggedSeries series = new();
     private uint[] references = new uint[1024];
     private long[] times = new long[1024];
     private double[] values = new double[1024];
     private byte[] encoded = new byte[4096];
 
     /// <summary>New series held.</summary>
-    public int SeriesCount { get; private set; }
+    public int SeriesCount => series.Count;
 
     /// <summary>Samples held.</summary>
     public int SampleCount { get; private set; }
@@ -41,7 +38,8 @@ public sealed class WriteRecord
     /// <summary>Forgets everything.</summary>
     public void Clear()
     {
-        (SeriesCount, SampleCount, seriesBytes, NewestMs) = (0, 0, 0, long.MinValue);
+        (SampleCount, NewestMs) = (0, long.MinValue);
+        series.Clear();
         histograms.Clear();
         exemplars.Clear();
     }
@@ -50,20 +48,7 @@ public sealed class WriteRecord
     public void AddExemplar(in Exemplar exemplar) => exemplars.Add(exemplar);
 
     /// <summary>Adds a series that got its reference now.</summary>
-    public void AddSeries(uint reference, ReadOnlySpan<byte> canonicalLabels)
-    {
-        var need = seriesBytes + canonicalLabels.Length + (2 * Varint.MaxBytes);
-        if (need > series.Length)
-        {
-            Array.Resize(ref series, Math.Max(need, series.Length * 2));
-        }
-
-        seriesBytes += Varint.Write(series.AsSpan(seriesBytes), reference);
-        seriesBytes += Varint.Write(series.AsSpan(seriesBytes), (ulong)canonicalLabels.Length);
-        canonicalLabels.CopyTo(series.AsSpan(seriesBytes));
-        seriesBytes += canonicalLabels.Length;
-        SeriesCount++;
-    }
+    public void AddSeries(uint reference, ReadOnlySpan<byte> canonicalLabels) => series.Add(reference, canonicalLabels);
 
     /// <summary>Adds a sample that was taken.</summary>
     public void AddSample(uint reference, long timeMs, double value)
@@ -92,7 +77,7 @@ public sealed class WriteRecord
     /// <summary>The bytes to log, valid until the next call.</summary>
     public ReadOnlySpan<byte> Encode()
     {
-        var most = 1 + (3 * Varint.MaxBytes) + LoggedHistograms.MaxBytes(histograms) + LoggedExemplars.MaxBytes(exemplars) + seriesBytes + (SampleCount * (5 + (2 * Varint.MaxBytes) + sizeof(double)));
+        var most = 1 + Varint.MaxBytes + LoggedHistograms.MaxBytes(histograms) + LoggedExemplars.MaxBytes(exemplars) + series.MaxBytes + (SampleCount * (5 + (2 * Varint.MaxBytes) + LoggedValues.MaxBytes));
         if (encoded.Length < most)
         {
             encoded = new byte[most + (most / 2)];
@@ -108,9 +93,7 @@ public sealed class WriteRecord
         }
 
         at += histograms.Count == 0 ? 0 : LoggedHistograms.Write(to[at..], histograms);
-        at += Varint.Write(to[at..], (ulong)SeriesCount);
-        series.AsSpan(0, seriesBytes).CopyTo(to[at..]);
-        at += seriesBytes;
+        at += series.Write(to[at..]);
         at += Varint.Write(to[at..], (ulong)SampleCount);
         long before = 0;
         foreach (var reference in references.AsSpan(0, SampleCount))
@@ -120,19 +103,8 @@ public sealed class WriteRecord
         }
 
         at += EncodeTimes(to[at..]);
-        if (BitConverter.IsLittleEndian)
-        {
-            MemoryMarshal.AsBytes(values.AsSpan(0, SampleCount)).CopyTo(to[at..]);
-        }
-        else
-        {
-            for (var i = 0; i < SampleCount; i++)
-            {
-                BinaryPrimitives.WriteDoubleLittleEndian(to[(at + (i * sizeof(double)))..], values[i]);
-            }
-        }
-
-        return to[..(at + (SampleCount * sizeof(double)))];
+        at += LoggedValues.Write(to[at..], values.AsSpan(0, SampleCount));
+        return to[..at];
     }
 
     private int EncodeTimes(Span<byte> to)
@@ -198,7 +170,7 @@ public static class WriteRecordReader
                 visitor.Exemplar(exemplar);
             }
         }
-        catch (Exception e) when (e is FormatException or ArgumentOutOfRangeException or OverflowException)
+        catch (Exception e) when (e is FormatException or ArgumentOutOfRangeException or IndexOutOfRangeException or OverflowException)
         {
             throw new InvalidDataException($"a log record of {payload.Length} bytes has the right checksum but ends inside a column", e);
         }
@@ -207,39 +179,50 @@ public static class WriteRecordReader
     private static void ReadBatch<TVisitor>(ReadOnlySpan<byte> rest, List<(int Sample, FloatHistogram Histogram)> histograms, TVisitor visitor)
         where TVisitor : IWriteRecordVisitor
     {
-        for (var left = Varint.Read(ref rest); left > 0; left--)
-        {
-            var reference = checked((uint)Varint.Read(ref rest));
-            var length = checked((int)Varint.Read(ref rest));
-            visitor.Series(reference, rest[..length]);
-            rest = rest[length..];
-        }
-
+        LoggedSeries.Read(ref rest, visitor);
         var count = checked((int)Varint.Read(ref rest));
         var references = rest;
-        for (var i = 0; i < count; i++)
+        Skip(ref rest, count);
+        var times = rest;
+        var timesLeft = count;
+        while (timesLeft > 0)
         {
+            timesLeft = checked(timesLeft - RunOf(ref rest, timesLeft));
             Varint.Read(ref rest);
         }
 
-        var values = rest[^checked(count * sizeof(double))..];
         long reference64 = 0, time = 0;
         var nextHistogram = 0;
         for (var i = 0; i < count;)
         {
-            var run = checked((int)Varint.Read(ref rest));
-            time = unchecked(time + Varint.ReadSigned(ref rest));
-            for (var end = checked(i + run); i < end; i++)
+            var run = RunOf(ref times, count - i);
+            time = unchecked(time + Varint.ReadSigned(ref times));
+            for (var end = i + run; i < end; i++)
             {
                 reference64 += Varint.ReadSigned(ref references);
+                var value = LoggedValues.Read(ref rest);
                 if (nextHistogram < histograms.Count && histograms[nextHistogram].Sample == i)
                 {
                     visitor.Sample(checked((uint)reference64), time, histograms[nextHistogram++].Histogram);
                     continue;
                 }
 
-                visitor.Sample(checked((uint)reference64), time, BinaryPrimitives.ReadDoubleLittleEndian(values[(i * sizeof(double))..]));
+                visitor.Sample(checked((uint)reference64), time, value);
             }
         }
+    }
+
+    private static void Skip(ref ReadOnlySpan<byte> rest, int varints)
+    {
+        for (; varints > 0; varints--)
+        {
+            Varint.Read(ref rest);
+        }
+    }
+
+    private static int RunOf(ref ReadOnlySpan<byte> times, int most)
+    {
+        var run = Varint.Read(ref times);
+        return run >= 1 && run <= (ulong)most ? (int)run : throw new FormatException($"a run of {run} samples at one time, where {most} are left");
     }
 }

@@ -169,11 +169,14 @@ public sealed class CrashTests : IDisposable
         }
     }
 
+    // Everything sealed goes to disk, and every upkeep makes a snapshot.
+    private static HeadMemoryOptions Small => new() { SpillBytes = 1, SpillFileBytes = 4096, SnapshotLogBytes = 1 };
+
     private ShardStore Open(string folder, ArchiveOptions archive, Action<string>? step)
     {
         IObjectStore bucket = FileSystemObjectStore.Open(Path.Combine(folder, "bucket"), clock);
         var services = new ArchiveServices(step is null ? bucket : new SteppingStore(bucket, step), new LocalBlockOpener(bucket), archive, clock);
-        var options = new StorageOptions { DataDirectory = "unused", BlockRange = TimeSpan.FromMilliseconds(RangeMs) };
+        var options = new StorageOptions { DataDirectory = "unused", BlockRange = TimeSpan.FromMilliseconds(RangeMs), HeadMemory = Small };
         return ShardStore.Open(Id, Path.Combine(folder, "shard"), options, services, new ReplayMeter(), reports.Add, CancellationToken.None, step);
     }
 

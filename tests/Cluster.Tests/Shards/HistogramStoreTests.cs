@@ -139,12 +139,15 @@ public sealed class HistogramStoreTests : IDisposable
         Assert.Equal(model.Count, found);
     }
 
+    // Everything sealed goes to disk, and every upkeep makes a snapshot.
+    private static HeadMemoryOptions Small => new() { SpillBytes = 1, SpillFileBytes = 4096, SnapshotLogBytes = 1 };
+
     private ShardStore Open()
     {
         var bucket = FileSystemObjectStore.Open(Path.Combine(root, "bucket"), TimeProvider.System);
         var archive = new ArchiveOptions { Compaction = new CompactionOptions { Ranges = [TimeSpan.FromMilliseconds(2 * RangeMs), TimeSpan.FromMilliseconds(4 * RangeMs)] } };
         var services = new ArchiveServices(bucket, new LocalBlockOpener(bucket), archive, TimeProvider.System);
-        var options = new StorageOptions { DataDirectory = "unused", BlockRange = TimeSpan.FromMilliseconds(RangeMs) };
+        var options = new StorageOptions { DataDirectory = "unused", BlockRange = TimeSpan.FromMilliseconds(RangeMs), HeadMemory = Small };
         return ShardStore.Open(new ShardId(TenantId.Parse("t"), HashRange.Everything), Path.Combine(root, "shard"), options, services, new ReplayMeter(), reports.Add, CancellationToken.None);
     }
 }

@@ -174,6 +174,91 @@ public sealed class ShardStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task ASnapshotThatCannotBeUsedCostsAReplayAndNothingElse()
+    {
+        var folder = Folder(0);
+        var snapshot = Path.Combine(folder, "shard", "head", HeadSnapshot.FileName);
+        for (var life = 0; life < 4; life++)
+        {
+            await using (var store = Open(folder))
+            {
+                Assert.Equal(life * 200, Read(store).Count);
+                for (var i = 0; i < 200; i++)
+                {
+                    await AppendAsync(store, [("a", (life * 2000) + i, i)]);
+                }
+
+                store.Maintain(CancellationToken.None);
+            }
+
+            Assert.True(File.Exists(snapshot));
+            switch (life)
+            {
+                case 0:
+                    File.WriteAllBytes(snapshot, File.ReadAllBytes(snapshot)[..^1]);
+                    break;
+                case 1:
+                    Array.ForEach(Directory.GetFiles(Path.GetDirectoryName(snapshot)!, "*.chunks"), File.Delete);
+                    break;
+                case 2:
+                    File.WriteAllText(Path.Combine(folder, "shard", "log", "lineage"), "another");
+                    break;
+            }
+        }
+
+        Assert.Equal(3, reports.Count);
+        Assert.All(reports, r => Assert.Contains("the snapshot can't be used, so the whole log is replayed", r, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task ASnapshotAheadOfALogThatLostItsTailIsNotUsed()
+    {
+        var folder = Folder(0);
+        await using (var store = Open(folder))
+        {
+            for (var i = 0; i < 200; i++)
+            {
+                await AppendAsync(store, [("a", i, i)]);
+            }
+
+            store.Maintain(CancellationToken.None);
+        }
+
+        var log = Directory.GetFiles(Path.Combine(folder, "shard", "log"), "*.log").Single();
+        File.WriteAllBytes(log, File.ReadAllBytes(log)[..^200]);
+        await using (var store = Open(folder))
+        {
+            Assert.InRange(Read(store).Count, 150, 199);
+            Assert.Contains(reports, r => r.Contains("the snapshot can't be used", StringComparison.Ordinal));
+            await AppendAsync(store, [("b", 1000, 1)]);
+        }
+
+        await using var again = Open(folder);
+        Assert.Contains(("b", 1000L), Read(again).Keys);
+    }
+
+    [Fact]
+    public async Task ARestartReplaysOnlyWhatCameAfterTheSnapshot()
+    {
+        var folder = Folder(0);
+        await using (var store = Open(folder))
+        {
+            for (var i = 0; i < 500; i++)
+            {
+                await AppendAsync(store, [("a", i, i)]);
+            }
+
+            store.Maintain(CancellationToken.None);
+            await AppendAsync(store, [("a", 500, 500)]);
+        }
+
+        await using var again = Open(folder);
+        Assert.Equal(501, Read(again).Count);
+        Assert.Empty(reports);
+        Assert.InRange(again.ReplayedBytes, 1, 100);
+    }
+
+    [Fact]
     public async Task ADamagedCopyOfTheManifestIsReplacedByTheOneInTheBucket()
     {
         var folder = Folder(0);
@@ -291,11 +376,14 @@ public sealed class ShardStoreTests : IDisposable
 
     private string Folder(int life) => Directory.CreateDirectory(Path.Combine(root, $"life-{life}")).FullName;
 
+    // Everything sealed goes to disk, and snapshots are frequent.
+    private static HeadMemoryOptions Small => new() { SpillBytes = 100, SpillFileBytes = 4096, SnapshotLogBytes = 500 };
+
     private ShardStore Open(string folder, ArchiveOptions? archive = null)
     {
         var bucket = FileSystemObjectStore.Open(Path.Combine(folder, "bucket"), clock);
         var services = new ArchiveServices(bucket, new LocalBlockOpener(bucket), archive ?? new ArchiveOptions(), clock);
-        var options = new StorageOptions { DataDirectory = "unused", BlockRange = TimeSpan.FromMilliseconds(RangeMs) };
+        var options = new StorageOptions { DataDirectory = "unused", BlockRange = TimeSpan.FromMilliseconds(RangeMs), HeadMemory = Small };
         return ShardStore.Open(new ShardId(TenantId.Parse("t"), HashRange.Everything), Path.Combine(folder, "shard"), options, services, new ReplayMeter(), reports.Add, CancellationToken.None);
     }
 

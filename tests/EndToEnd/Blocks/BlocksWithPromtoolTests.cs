@@ -71,6 +71,27 @@ public sealed class BlocksWithPromtoolTests : IDisposable
         Assert.Contains("\nPostings entries (total label pairs): 800\n", analysis);
     }
 
+    [Fact]
+    public void ABlockThatWasDenseIsDumpedAlike()
+    {
+        CreateBlocks(series: 300, samples: 200);
+        var want = DumpLines();
+        Ulid ulid;
+        var dense = Path.Combine(data, "dense");
+        using (var set = new BlockSet(data, Assert.Fail))
+        {
+            ulid = BlockConversion.Write(Assert.Single(set.Blocks), ChunkEncoding.Dense, Directory.CreateDirectory(dense).FullName)!.Ulid;
+            Assert.True(set.Delete(ulid));
+        }
+
+        using (var block = BlockReader.Open(Path.Combine(dense, ulid.ToString())))
+        {
+            Assert.NotNull(BlockConversion.Write(block, ChunkEncoding.Xor, data));
+        }
+
+        Assert.Equal(want, DumpLines());
+    }
+
     private static Ulid Rewrite(BlockReader original, BlockSet set)
     {
         using var held = original.Hold();

@@ -6,6 +6,7 @@ namespace Metrics.Storage.Tests;
 /// <summary>However blocks are grouped and ordered for merging, the samples are the same; what is deleted or out of range stays behind.</summary>
 public sealed class BlockMergeTests : IDisposable
 {
+    private static readonly ChunkEncoding?[] Encodings = [null, ChunkEncoding.Xor, ChunkEncoding.Dense];
     private readonly ScratchDirectory scratch = new();
     private int folders;
 
@@ -31,12 +32,19 @@ public sealed class BlockMergeTests : IDisposable
         var pairwise = shuffled[0];
         foreach (var next in shuffled.Skip(1))
         {
-            pairwise = Merge(random.Next(2) == 0 ? [pairwise, next] : [next, pairwise]);
+            pairwise = Merge(random.Next(2) == 0 ? [pairwise, next] : [next, pairwise], Encodings[random.Next(Encodings.Length)]);
         }
 
         Assert.Equal(want, Drain(pairwise));
         var cut = random.Next(1, 5);
-        Assert.Equal(want, Drain(Merge([Merge(blocks[..cut]), Merge(blocks[cut..])])));
+        foreach (var encoding in Encodings)
+        {
+            using var halves = Merge([Merge(blocks[..cut], encoding), Merge(blocks[cut..], encoding)], encoding);
+            Assert.Equal(want, Drain(halves));
+            Assert.Empty(BlockVerifier.Verify(halves.DirectoryPath, CancellationToken.None));
+            Assert.Equal(encoding == ChunkEncoding.Dense, halves.Meta.Metrics!.ChunkEncodings is ["dense"]);
+        }
+
         Assert.Empty(BlockVerifier.Verify(pairwise.DirectoryPath, CancellationToken.None));
         Assert.Equal(blocks.Select(b => b.Meta.Ulid.ToString()).Order(StringComparer.Ordinal), pairwise.Meta.Compaction.Sources);
         Assert.True(pairwise.Meta.Compaction.Level >= 4);
@@ -187,10 +195,11 @@ public sealed class BlockMergeTests : IDisposable
         return BlockReader.Open(Path.Combine(directory, writer.Finish().Ulid.ToString()));
     }
 
-    private BlockReader Merge(List<BlockReader> blocks)
+    private BlockReader Merge(List<BlockReader> blocks, ChunkEncoding? encoding = null)
     {
         var folder = Folder();
-        var made = BlockMerge.Run([.. blocks.Select(b => new MergeInput(b, []))], new MergeRequest { Directory = folder, Time = TimeProvider.System }, CancellationToken.None);
+        var request = new MergeRequest { Directory = folder, Time = TimeProvider.System, Description = new BlockDescription { FloatEncoding = encoding, SegmentBytes = 20_000 } };
+        var made = BlockMerge.Run([.. blocks.Select(b => new MergeInput(b, []))], request, CancellationToken.None);
         return BlockReader.Open(Path.Combine(folder, Assert.Single(made).Ulid.ToString()));
     }
 

@@ -159,11 +159,14 @@ public sealed class HeadTests : IDisposable
     }
 
     /// <summary>One writer appends, seals, drops and rebuilds while readers read: what they see is whole, ascending, and a function of time.</summary>
-    [Fact]
-    public async Task ReadersNeverSeeATornSample()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task ReadersNeverSeeATornSample(bool spills)
     {
         const int SeriesCount = 20;
-        var current = new Head(new HeadOptions { ChunkSamples = 5, BlockRangeMs = Range });
+        using var spill = new ChunkSpill(Path.Combine(directory, "spill"), 4096);
+        var current = new Head(new HeadOptions { ChunkSamples = 5, BlockRangeMs = Range }, spills ? spill : null);
         using var stop = new CancellationTokenSource();
         var reads = new long[3];
         var readers = Enumerable.Range(0, reads.Length).Select(reader => Task.Factory.StartNew(() =>
@@ -198,6 +201,12 @@ public sealed class HeadTests : IDisposable
                 current.Append(Series(current, $"s{s}"), t, ValueAt(t));
             }
 
+            if (t % 10 == 0 && current.CollectSpill() is { } batch)
+            {
+                batch.Write();
+                current.ApplySpill(batch);
+            }
+
             if (t % 100 == 0)
             {
                 uint cursor = 0;
@@ -211,6 +220,7 @@ public sealed class HeadTests : IDisposable
                 var old = current;
                 Volatile.Write(ref current, old.Rebuilt());
                 old.Dispose();
+                spill.DeleteDead();
             }
         }
 

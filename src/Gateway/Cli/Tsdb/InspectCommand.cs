@@ -111,6 +111,12 @@ internal static class InspectCommand
 
     private static void Print(TextWriter output, ChunkFill fill)
     {
+        if (fill.Encoding == ChunkEncoding.TimeColumn)
+        {
+            output.WriteLine($"{Name(fill.Encoding)}: {fill.Bytes} in {fill.Chunks} columns that chunks share");
+            return;
+        }
+
         output.WriteLine($"{Name(fill.Encoding)}: {fill.Bytes} in {fill.Chunks} chunks of {fill.Samples} samples, {Number(fill.BytesPerSample)} a sample");
         output.WriteLine($"\nSamples per {Name(fill.Encoding)} chunk (min/avg/max): {fill.MinSamples}/{fill.Samples / fill.Chunks}/{fill.MaxSamples}");
         foreach (var (from, chunks) in fill.SamplesPerChunk)
@@ -167,6 +173,8 @@ internal static class InspectCommand
         ChunkEncoding.Xor => "float",
         ChunkEncoding.Histogram => "histogram",
         ChunkEncoding.FloatHistogram => "float histogram",
+        ChunkEncoding.Dense => "dense float",
+        ChunkEncoding.TimeColumn => "time column",
         _ => $"encoding {(byte)encoding}",
     };
 

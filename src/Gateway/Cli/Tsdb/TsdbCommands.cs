@@ -17,6 +17,7 @@ internal static class TsdbCommands
         InspectCommand.Build(output, error),
         DumpCommand.Build(output, error),
         ExportCommand.Build(output, error),
+        ConvertCommand.Build(output, error),
         ImportCommand.Build(open, output, error),
     };
 

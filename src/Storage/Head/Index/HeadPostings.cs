@@ -4,7 +4,7 @@ namespace Metrics.Storage;
 
 /// <summary>The inverted index of a head: which series carry which label pair, and which values a name has. One writer; readers need no lock inside a view.</summary>
 /// <remarks>
-/// A list is a native array that grows by doubling; a full one is retired, not freed, because a reader may be in it. A reader takes the count first and the array second: the writer
+/// A list is a native array that grows by half; a full one is retired, not freed, because a reader may be in it. A reader takes the count first and the array second: the writer
 /// publishes them in the other order, so the array it sees holds at least so many items.
 /// References of a list ascend because references are given out in ascending order.
 /// </remarks>
@@ -25,7 +25,7 @@ internal sealed unsafe class HeadPostings(NativeArena arena, ViewEpochs epochs, 
     private int lists;
 
     /// <summary>Enters a new series under all its label pairs (names and values as symbols).</summary>
-    public void Add(uint reference, ReadOnlySpan<uint> labelPairs)
+    public void Add(uint reference, SeriesSymbols labels)
     {
         if (lists == 0)
         {
@@ -33,9 +33,9 @@ internal sealed unsafe class HeadPostings(NativeArena arena, ViewEpochs epochs, 
         }
 
         Append(All, reference);
-        for (var i = 0; i < labelPairs.Length; i += 2)
+        for (var i = 0; i < labels.Count; i++)
         {
-            Append(ListOf(labelPairs[i], labelPairs[i + 1]), reference);
+            Append(ListOf(labels.Names[i], labels.Values[i]), reference);
         }
     }
 
@@ -159,8 +159,8 @@ internal sealed unsafe class HeadPostings(NativeArena arena, ViewEpochs epochs, 
         ref var at = ref At(list);
         if (at.Count == at.Capacity)
         {
-            // A list may hold one item for ever (a unique value) or grow with the head; 4, 8, 16, ... items.
-            var capacity = Math.Max(4, at.Capacity * 2);
+            // A list may hold one item for ever (a unique value) or grow with the head: 4, 8, 12, 20, 32, ... items.
+            var capacity = NativeArena.Rounded(Math.Max(4, at.Capacity * 3 / 2) * sizeof(uint)) / sizeof(uint);
             var grown = (uint*)arena.Allocate(capacity * sizeof(uint));
             new ReadOnlySpan<uint>((void*)at.Items, at.Count).CopyTo(new Span<uint>(grown, capacity));
             var old = at.Items;

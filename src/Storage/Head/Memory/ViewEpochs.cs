@@ -5,12 +5,16 @@ namespace Metrics.Storage;
 /// After Fraser, "Practical lock-freedom", 2004, 5.2.3, simplified for one writer. Each open view holds the epoch at which it was opened; the writer retires a piece with the
 /// current epoch, and frees it when no open view is that old. Views are opened and closed under a lock, once per query; appends take none.
 /// </remarks>
-internal sealed unsafe class ViewEpochs(NativeArena arena)
+internal sealed unsafe class ViewEpochs(NativeArena arena, OpenBlocks open)
 {
     private const int ReclaimEvery = 256;
+
+    /// <summary>In place of a piece's bytes: it is no piece of the arena but the first block of a chain.</summary>
+    private const int OpenChain = -1;
     private readonly Lock gate = new();
-    private readonly SortedDictionary<long, int> open = [];
+    private readonly SortedDictionary<long, int> views = [];
     private readonly Queue<(nint Piece, int Bytes, long Epoch)> retired = new();
+    private readonly Queue<(ChunkFile File, long Epoch)> retiredFiles = new();
     private long epoch;
     private int sinceReclaim;
     private bool closing;
@@ -26,7 +30,7 @@ internal sealed unsafe class ViewEpochs(NativeArena arena)
                 return false;
             }
 
-            open[opened] = 1;
+            views[opened] = 1;
             return true;
         }
     }
@@ -36,8 +40,8 @@ internal sealed unsafe class ViewEpochs(NativeArena arena)
     {
         lock (gate)
         {
-            open.Remove(opened);
-            return closing && open.Count == 0;
+            views.Remove(opened);
+            return closing && views.Count == 0;
         }
     }
 
@@ -52,7 +56,16 @@ internal sealed unsafe class ViewEpochs(NativeArena arena)
             }
 
             closing = true;
-            return open.Count == 0;
+            return views.Count == 0;
+        }
+    }
+
+    /// <summary>Lets go of the files given up: the head is closed.</summary>
+    public void ReleaseFiles()
+    {
+        while (retiredFiles.TryDequeue(out var file))
+        {
+            file.File.Release();
         }
     }
 
@@ -66,6 +79,12 @@ internal sealed unsafe class ViewEpochs(NativeArena arena)
         }
     }
 
+    /// <summary>Gives the blocks of an open chunk up, as <see cref="Retire(byte*, int)"/> does a piece.</summary>
+    public void RetireOpen(uint first) => Retire((byte*)first, OpenChain);
+
+    /// <summary>Gives a file of chunks up; it is let go of when no view can see it. Only the writer calls this.</summary>
+    public void Retire(ChunkFile file) => retiredFiles.Enqueue((file, Volatile.Read(ref epoch)));
+
     /// <summary>Frees what no view can see any more. Only the writer calls this.</summary>
     public void Reclaim()
     {
@@ -73,14 +92,27 @@ internal sealed unsafe class ViewEpochs(NativeArena arena)
         long oldest;
         lock (gate)
         {
-            oldest = open.Count == 0 ? long.MaxValue : open.First().Key;
+            oldest = views.Count == 0 ? long.MaxValue : views.First().Key;
         }
 
         // A view of epoch e may see what was retired at e or later: its opening made the epoch e, and the writer may have read e before it retired the piece.
         while (retired.TryPeek(out var next) && next.Epoch < oldest)
         {
             retired.Dequeue();
-            arena.Free((byte*)next.Piece, next.Bytes);
+            if (next.Bytes == OpenChain)
+            {
+                open.Free((uint)next.Piece);
+            }
+            else
+            {
+                arena.Free((byte*)next.Piece, next.Bytes);
+            }
+        }
+
+        while (retiredFiles.TryPeek(out var next) && next.Epoch < oldest)
+        {
+            retiredFiles.Dequeue();
+            next.File.Release();
         }
     }
 }

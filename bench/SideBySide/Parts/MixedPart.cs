@@ -1,0 +1,92 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+
+namespace Metrics.SideBySide;
+
+/// <summary>
+/// Clients that ask dashboard queries without a pause, against writes at full speed: what each loses to the other. Rounds alternate between writes alone, queries
+/// alone for as long, and both, on a server that holds some scrapes already; bodies are made while nothing runs.
+/// </summary>
+internal static class MixedPart
+{
+    private const int Rounds = 5;
+
+    /// <summary>Samples written in a round, at most: their bodies are in memory.</summary>
+    private const int SamplesPerRound = 3_000_000;
+
+    /// <summary>Scrapes that are written behind the ordinary ones.</summary>
+    public static int Scrapes(Settings settings) => 2 * Rounds * RoundScrapes(settings);
+
+    public static async Task RunAsync(Server server, ChurningScrapes data, Settings settings, Figures figures)
+    {
+        var scrapes = RoundScrapes(settings);
+        var next = settings.Scrapes;
+        double aloneSeconds = 0, bothSeconds = 0;
+        var aloneMs = new ConcurrentBag<double>();
+        var bothMs = new ConcurrentBag<double>();
+        var endMs = QueryPart.EndMs(data, settings);
+        for (var round = 0; round < Rounds; round++)
+        {
+            var seconds = await WriteAsync(server, Bodies(data, ref next, scrapes), settings);
+            aloneSeconds += seconds;
+            using (var stop = new CancellationTokenSource(TimeSpan.FromSeconds(Math.Max(1, seconds)), TimeProvider.System))
+            {
+                await QueryAsync(server, settings, endMs, round, aloneMs, stop.Token);
+            }
+
+            var bodies = Bodies(data, ref next, scrapes);
+            using (var stop = new CancellationTokenSource())
+            {
+                var clients = QueryAsync(server, settings, endMs, round, bothMs, stop.Token);
+                bothSeconds += await WriteAsync(server, bodies, settings);
+                await stop.CancelAsync();
+                await clients;
+            }
+        }
+
+        var samples = (double)Rounds * scrapes * data.Count;
+        figures.Add(server.Name, "mixed: samples/s without queries", samples / aloneSeconds, "N0");
+        figures.Add(server.Name, $"mixed: samples/s with {settings.Clients} query clients", samples / bothSeconds, "N0");
+        figures.Add(server.Name, "mixed: ingest lost, %", 100 * (1 - (aloneSeconds / bothSeconds)), "F1");
+        figures.Add(server.Name, "mixed: query p99 without writes, ms", Statistics.Quantile(aloneMs, 0.99), "F1");
+        figures.Add(server.Name, "mixed: query p99 with writes, ms", Statistics.Quantile(bothMs, 0.99), "F1");
+        figures.Add(server.Name, "mixed: query p99, with / without writes", Statistics.Quantile(bothMs, 0.99) / Statistics.Quantile(aloneMs, 0.99), "F2");
+        figures.Add(server.Name, "mixed: queries answered with writes", bothMs.Count, "N0");
+    }
+
+    private static int RoundScrapes(Settings settings) => Math.Max(1, Math.Min(settings.Scrapes / 2, SamplesPerRound / settings.Series));
+
+    private static List<List<ReadOnlyMemory<byte>>> Bodies(ChurningScrapes data, ref int next, int scrapes)
+    {
+        var bodies = new List<List<ReadOnlyMemory<byte>>>();
+        for (var i = 0; i < scrapes; i++)
+        {
+            bodies.Add(data.Bodies(next++));
+        }
+
+        return bodies;
+    }
+
+    private static async Task<double> WriteAsync(Server server, List<List<ReadOnlyMemory<byte>>> scrapes, Settings settings)
+    {
+        var clock = Stopwatch.StartNew();
+        foreach (var bodies in scrapes)
+        {
+            await server.WriteAllAsync(bodies, settings.Connections);
+        }
+
+        return clock.Elapsed.TotalSeconds;
+    }
+
+    private static Task QueryAsync(Server server, Settings settings, long endMs, int round, ConcurrentBag<double> times, CancellationToken stop) =>
+        Task.WhenAll(Enumerable.Range(0, settings.Clients).Select(client => Task.Run(async () =>
+        {
+            var queries = DashboardSuite.Queries;
+            for (var i = (client + round) * 7; !stop.IsCancellationRequested; i++)
+            {
+                var clock = Stopwatch.StartNew();
+                await server.GetAsync(queries[i % queries.Count].Path(endMs));
+                times.Add(clock.Elapsed.TotalMilliseconds);
+            }
+        })));
+}
