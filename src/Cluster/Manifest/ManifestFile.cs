@@ -8,7 +8,7 @@ namespace Metrics.Cluster;
 /// <remarks>
 /// The copy lets a shard open, replay and take writes while the store is away; nothing is published until the store has answered and the epoch is raised (<see cref="SyncAsync"/>).
 /// It is never older than what the log needs, because the log is truncated only after the copy is written.
-/// A swap whose answer is lost leaves its outcome open: the next one reads first, and knows its own hand by <see cref="ShardManifest.Owner"/>. Swaps come one at a time; <see cref="Current"/>
+/// A swap whose answer is lost leaves its outcome open: the next one reads first, and knows its own hand by <see cref="ShardManifest.Owner"/>. Swaps take turns; <see cref="Current"/>
 /// may be read from any thread.
 /// </remarks>
 internal sealed class ManifestFile
@@ -21,19 +21,24 @@ internal sealed class ManifestFile
 
     private readonly IObjectStore store;
     private readonly ShardId shard;
-    private readonly string copyPath;
-    private readonly string owner = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+    private readonly string? copyPath;
+    private readonly string owner;
+    private readonly Turns turns = new();
     private ObjectVersion? version;
     private volatile ShardManifest current;
     private bool synced;
 
-    private ManifestFile(IObjectStore store, ShardId shard, string copyPath, ShardManifest current)
+    private ManifestFile(IObjectStore store, ShardId shard, string? copyPath, string owner, ShardManifest current)
     {
         this.store = store;
         this.shard = shard;
+        this.owner = owner;
         this.copyPath = copyPath;
         this.current = current;
     }
+
+    /// <summary>Names this opening.</summary>
+    public string Owner => owner;
 
     /// <summary>The manifest as last read or swapped.</summary>
     public ShardManifest Current => current;
@@ -48,13 +53,33 @@ internal sealed class ManifestFile
     public static ManifestFile Open(IObjectStore store, ShardId shard, string folder, Action<string> report)
     {
         var path = Path.Combine(folder, CopyName);
-        return new ManifestFile(store, shard, path, Copy(path, report) ?? new ShardManifest { Epoch = 0, Owner = "", HashRange = shard.Range.ToString() });
+        return new ManifestFile(store, shard, path, NewOwner(), Copy(path, report) ?? Unknown(shard));
     }
+
+    /// <summary>For a shard with a replicated log, which can't be opened without the store anyway: no copy is kept. Does not touch the store.</summary>
+    /// <param name="store">Where the manifest is.</param>
+    /// <param name="shard">Whose.</param>
+    /// <param name="owner">Names this opening, and no other one ever; null for a name at random.</param>
+    public static ManifestFile Open(IObjectStore store, ShardId shard, string? owner = null) => new(store, shard, copyPath: null, owner ?? NewOwner(), Unknown(shard));
+
+    /// <summary>The manifest as it is in the store, for readers that own nothing; null when there is none.</summary>
+    /// <exception cref="ObjectStoreException">The store failed.</exception>
+    /// <exception cref="InvalidDataException">It is no manifest.</exception>
+    public static async ValueTask<ShardManifest?> PeekAsync(IObjectStore store, ShardId shard, CancellationToken cancellation) =>
+        await store.GetAsync(BucketKeys.Manifest(shard), MaxBytes, cancellation) is { } stored
+            ? ShardManifest.Read(stored.Content, $"{store.Name}: {BucketKeys.Manifest(shard)}")
+            : null;
 
     /// <summary>Reads the store's manifest if it was not read since the last failure, and makes this owner's epoch the highest.</summary>
     /// <exception cref="EpochLostException">A later owner has the shard.</exception>
     /// <exception cref="ObjectStoreException">The store failed; call again.</exception>
     public async ValueTask SyncAsync(CancellationToken cancellation)
+    {
+        using var turn = await turns.TakeAsync();
+        await SyncInTurnAsync(cancellation);
+    }
+
+    private async ValueTask SyncInTurnAsync(CancellationToken cancellation)
     {
         if (IsSynced)
         {
@@ -82,7 +107,8 @@ internal sealed class ManifestFile
     /// <exception cref="ObjectStoreException">The store failed; the swap may or may not have happened, and the next call finds out.</exception>
     public async ValueTask<ShardManifest> SwapAsync(Func<ShardManifest, ShardManifest> change, CancellationToken cancellation)
     {
-        await SyncAsync(cancellation);
+        using var turn = await turns.TakeAsync();
+        await SyncInTurnAsync(cancellation);
         var next = change(current);
         if (!ReferenceEquals(next, current))
         {
@@ -91,6 +117,10 @@ internal sealed class ManifestFile
 
         return current;
     }
+
+    private static string NewOwner() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+
+    private static ShardManifest Unknown(ShardId shard) => new() { Epoch = 0, Owner = "", HashRange = shard.Range.ToString() };
 
     private static ShardManifest? Copy(string path, Action<string> report)
     {
@@ -147,7 +177,10 @@ internal sealed class ManifestFile
     private void Keep(ShardManifest next)
     {
         current = next;
-        DurableFile.Replace(copyPath, next.ToJson());
+        if (copyPath is not null)
+        {
+            DurableFile.Replace(copyPath, next.ToJson());
+        }
     }
 }
 

@@ -31,6 +31,12 @@ internal sealed record ShardManifest
     /// <summary>Blocks no longer live whose objects remain until no reader can want them.</summary>
     public IReadOnlyList<RetiredBlock> Retired { get; init; } = [];
 
+    /// <summary>The replicated log; null where the log is a local one.</summary>
+    public ManifestLog? Log { get; init; }
+
+    /// <summary>Logs that were given up, until all that can still be found of them is in blocks.</summary>
+    public IReadOnlyList<LostLog> LostLogs { get; init; } = [];
+
     /// <summary>The object's bytes.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Default.ShardManifest);
 

@@ -19,15 +19,16 @@ public sealed partial class ShardLog
     /// <param name="report">Is told, in a sentence, of a torn tail and of damage.</param>
     /// <param name="from">The first record that the visitor needs: those before it are not shown, and whole segments of them are not read. 0 shows the checkpoint too; a later record
     /// only when the log begins after it.</param>
+    /// <param name="emptyFirst">The number of the first record, when the directory holds none.</param>
     /// <exception cref="IOException">A file can't be read or written.</exception>
-    public static ShardLog Open(string directory, LogOptions options, TimeProvider time, ILogVisitor visitor, Action<string> report, long from = 0)
+    public static ShardLog Open(string directory, LogOptions options, TimeProvider time, ILogVisitor visitor, Action<string> report, long from = 0, long emptyFirst = 0)
     {
         Directory.CreateDirectory(directory);
         var position = 0L;
         ReplayCheckpoint(directory, visitor, from, ref position, report);
         var firsts = LogSegment.Firsts(directory, LogSegment.Extension);
         visitor = from == 0 ? visitor : new VisitFrom(visitor, from);
-        var next = firsts.Count > 0 ? firsts[0] : 0;
+        var next = firsts.Count > 0 ? firsts[0] : emptyFirst;
         var last = default(Recovered);
         for (var i = 0; i < firsts.Count; i++)
         {

@@ -1,0 +1,133 @@
+using Metrics.Model;
+using Metrics.Storage;
+
+namespace Metrics.Cluster;
+
+/// <summary>A shard's log on several nodes, held by its owner. A record is durable when a quorum of the ensemble has it; the protocol is written down in docs/replication.md.</summary>
+/// <remarks>Closed, or failed, it acknowledges nothing more; the shard is then opened anew, here or elsewhere, with a new epoch. Thread rule as <see cref="IShardLog"/>.</remarks>
+internal sealed class ReplicatedLog : IShardLog
+{
+    private readonly LogTakeover takeover;
+    private readonly ManifestFile manifest;
+    private readonly Task keeping;
+
+    private ReplicatedLog(LogTakeover takeover, ManifestFile manifest)
+    {
+        this.takeover = takeover;
+        this.manifest = manifest;
+        FirstOwn = takeover.Leader.Next;
+        keeping = new EnsembleKeeper(takeover, manifest).RunAsync();
+    }
+
+    /// <inheritdoc/>
+    public string Lineage => takeover.Term.Log.Lineage;
+
+    /// <inheritdoc/>
+    public long NextRecord => takeover.Leader.Next;
+
+    /// <inheritdoc/>
+    public bool HasRoom => takeover.Leader.HasRoom;
+
+    /// <summary>Records before this are in blocks.</summary>
+    public long Start => takeover.Leader.Start;
+
+    /// <summary>Records before this are acknowledged.</summary>
+    public long Committed => takeover.Leader.Committed;
+
+    /// <summary>The first record of this owner: those before were recovered.</summary>
+    public long FirstOwn { get; }
+
+    /// <summary>The owner's epoch.</summary>
+    public long Epoch => takeover.Term.Epoch;
+
+    /// <summary>Faults when nothing more will be acknowledged: with <see cref="EpochLostException"/> when another owner has the shard, else with what failed.</summary>
+    public Task Failed => takeover.Leader.Failed.Task;
+
+    /// <summary>The members of the ensemble.</summary>
+    public IReadOnlyList<LogMember> Members => [.. takeover.Leader.Links.Select(l => new LogMember(l.Node, l.Held?.First ?? long.MaxValue, l.Match, l.Lost))];
+
+    /// <summary>Takes over the log of a shard: fences the owner before, and recovers what it acknowledged. The manifest file's epoch becomes the highest.</summary>
+    /// <exception cref="LogUnavailableException">Too few replicas can be reached.</exception>
+    /// <exception cref="EpochLostException">A later owner has the shard.</exception>
+    /// <exception cref="IOException">Object storage or this node's disk failed.</exception>
+    public static async Task<ReplicatedLog> OpenAsync(ShardId shard, ManifestFile manifest, ReplicationServices services, CancellationToken cancellation) =>
+        new(await new LogRecovery(shard, manifest, services).OpenAsync(cancellation), manifest);
+
+    /// <summary>Copies a shard's log to this node while its owner goes on, so that little is left to copy when this node takes over.</summary>
+    /// <exception cref="IOException">It can't be copied now; taking over needs this not.</exception>
+    public static async Task CatchUpAsync(ShardId shard, ObjectStore.IObjectStore store, ReplicationServices services, CancellationToken cancellation)
+    {
+        if (await ManifestFile.PeekAsync(store, shard, cancellation) is not { Log: { } described } manifest)
+        {
+            return;
+        }
+
+        var log = new LogId(shard, described.Lineage);
+        await new LogCopy(log, manifest.Epoch, services.Replicas.Get(log), services).RunAsync(described, long.MaxValue, cancellation);
+    }
+
+    /// <inheritdoc/>
+    public long Append(ReadOnlySpan<byte> payload) => takeover.Leader.Append(payload);
+
+    /// <inheritdoc/>
+    public ValueTask WaitDurableAsync(long number) => new(takeover.Leader.CommitAsync(number));
+
+    /// <inheritdoc/>
+    public async ValueTask ReplayAsync(ILogVisitor visitor, CancellationToken cancellation)
+    {
+        long position = 0;
+        for (var at = Start; at < FirstOwn;)
+        {
+            var batch = await takeover.Leader.BatchAsync(at, FirstOwn);
+            position += Show(visitor, batch, position);
+            at = batch.End;
+            cancellation.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask TruncateBeforeAsync(long number, CancellationToken cancellation)
+    {
+        var start = Math.Min(number, Committed);
+        if (start > Start)
+        {
+            await manifest.SwapAsync(now => now.Log is { } log && log.Start < start ? now with { Log = log.From(start) } : now, cancellation);
+            takeover.Leader.DropBefore(start);
+        }
+    }
+
+    /// <summary>The host knows that a node is gone: it is replaced without waiting for its silence.</summary>
+    public void OnNodeLost(NodeId node)
+    {
+        foreach (var link in takeover.Leader.Links.Where(l => l.Node == node))
+        {
+            link.Lose("its node is gone");
+        }
+    }
+
+    /// <summary>Stops. What was appended and not acknowledged may or may not be there at the next opening.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await takeover.Leader.DisposeAsync();
+        await keeping;
+    }
+
+    private static long Show(ILogVisitor visitor, AppendRequest batch, long position)
+    {
+        var rest = batch.Frames.Span;
+        for (var number = batch.First; LogFrames.TryNext(ref rest, out var payload); number++)
+        {
+            position += LogFrames.HeaderBytes + payload.Length;
+            visitor.Visit(number, payload, position);
+        }
+
+        return batch.Frames.Length;
+    }
+}
+
+/// <summary>A member of an ensemble, as its leader knows it.</summary>
+/// <param name="Node">Its node.</param>
+/// <param name="First">The first record it holds; later than the log's start while older ones are still being copied, long.MaxValue before it has answered.</param>
+/// <param name="Match">It holds the records from there until before this.</param>
+/// <param name="Lost">Why it is to be replaced, or null.</param>
+internal readonly record struct LogMember(NodeId Node, long First, long Match, string? Lost);

@@ -1,0 +1,165 @@
+using Metrics.Cluster;
+using Metrics.Model;
+
+namespace Metrics.Simulation;
+
+/// <summary>Everything of one run: nodes, network, bucket, clients, and what goes wrong; all of it follows from the seed.</summary>
+internal sealed class SimWorld
+{
+    private readonly SimProcess process;
+    private readonly ManifestWatch watch;
+    private long numbers;
+
+    /// <summary>Makes the world of a seed.</summary>
+    public SimWorld(int seed, Mutant mutant = Mutant.None, Climate? climate = null)
+    {
+        Mutant = mutant;
+        Scheduler = new SimScheduler(seed);
+        Climate = climate ?? Scheduler.Random.GetItems([Climate.Mixed, Climate.Mixed, Climate.Mixed, Climate.Mixed, Climate.Duels, Climate.Losses], 1)[0];
+        process = new SimProcess(Scheduler, 1, "world");
+        Faults = new SimFaults(process) { DiskLatency = TimeSpan.FromMilliseconds(Climate == Climate.Losses ? 20 : Scheduler.Random.GetItems([0.3, 2, 20], 1)[0]) };
+        Network = new SimNetwork(Scheduler, Faults);
+        watch = new ManifestWatch(Faults);
+        Bucket = new SimBucket(Faults, watch, mutant == Mutant.SwapsBlindly);
+        Checker = new HistoryChecker(this);
+        var factor = Scheduler.Random.GetItems<int>(Climate switch { Climate.Duels => [2, 2, 3], Climate.Losses => [2, 2, 3], _ => [1, 2, 2, 3, 3, 3, 3, 5] }, 1)[0];
+        MayLoseLogs = factor == 1 && Scheduler.Chance(0.5);
+        Options = new ReplicationOptions
+        {
+            Factor = factor,
+            RequestTimeout = TimeSpan.FromSeconds(1),
+            LostAfter = TimeSpan.FromSeconds(1.5),
+            RetryAfter = TimeSpan.FromMilliseconds(100),
+            RepairEvery = TimeSpan.FromMilliseconds(500),
+            OpenTimeout = TimeSpan.FromSeconds(6),
+            Grace = MayLoseLogs ? TimeSpan.FromSeconds(4) : TimeSpan.FromHours(1),
+            BatchBytes = Climate == Climate.Losses ? 100 : Scheduler.Random.GetItems([100, 300, 1000], 1)[0],
+            InFlightBytes = Scheduler.Random.GetItems([100, 600, 3000], 1)[0],
+            UnacknowledgedBytes = 20_000,
+            Mutant = mutant,
+        };
+        Nodes = [.. Enumerable.Range(0, factor + Scheduler.Random.Next(factor == 1 || Climate != Climate.Mixed ? 1 : 0, 3)).Select(i => new SimNode(this, i))];
+        Shards = [.. HashRange.Partition(Scheduler.Random.Next(2)).Select(r => new ShardId(TenantId.Parse("t"), r))];
+        Directors = [.. Shards.Select(s => new SimDirector(this, s))];
+        WritePause = TimeSpan.FromMilliseconds(Scheduler.Random.GetItems([100, 300, 1000], 1)[0]);
+        Clients = [.. Enumerable.Range(0, 3).Select(i => new SimClient(this, i))];
+        Nemesis = new Nemesis(this);
+    }
+
+    /// <summary>Which faults it leans to.</summary>
+    public Climate Climate { get; }
+
+    /// <summary>What is broken on purpose.</summary>
+    public Mutant Mutant { get; }
+
+    /// <summary>The scheduler.</summary>
+    public SimScheduler Scheduler { get; }
+
+    /// <summary>The faults.</summary>
+    public SimFaults Faults { get; }
+
+    /// <summary>The network.</summary>
+    public SimNetwork Network { get; }
+
+    /// <summary>The bucket.</summary>
+    public SimBucket Bucket { get; }
+
+    /// <summary>What was written and acknowledged.</summary>
+    public HistoryChecker Checker { get; }
+
+    /// <summary>How logs are replicated.</summary>
+    public ReplicationOptions Options { get; }
+
+    /// <summary>The longest that a sender rests between two writes.</summary>
+    public TimeSpan WritePause { get; }
+
+    /// <summary>True when a log of one replica may be given up, and salvaged later.</summary>
+    public bool MayLoseLogs { get; }
+
+    /// <summary>The nodes.</summary>
+    public IReadOnlyList<SimNode> Nodes { get; }
+
+    /// <summary>The shards.</summary>
+    public IReadOnlyList<ShardId> Shards { get; }
+
+    /// <summary>Who sees to it that each shard has an owner.</summary>
+    public IReadOnlyList<SimDirector> Directors { get; }
+
+    /// <summary>The senders.</summary>
+    public IReadOnlyList<SimClient> Clients { get; }
+
+    /// <summary>What goes wrong.</summary>
+    public Nemesis Nemesis { get; }
+
+    /// <summary>Is told what happens, when somebody wants to know.</summary>
+    public Action<string>? Tell { get; init; }
+
+    /// <summary>Says what happens.</summary>
+    public void Say(string what) => Tell?.Invoke($"{TimeSpan.FromTicks(Scheduler.Now).TotalSeconds:F4} {what}");
+
+    /// <summary>A number never given before.</summary>
+    public long NextNumber() => ++numbers;
+
+    /// <summary>The node with a name.</summary>
+    public SimNode? Find(NodeId id) => Nodes.FirstOrDefault(n => n.Id == id);
+
+    /// <summary>A shard's manifest as stored.</summary>
+    public ShardManifest? Stored(ShardId shard) => watch.Stored.GetValueOrDefault(BucketKeys.Manifest(shard));
+
+    /// <summary>Runs: some time of faults, then a good world, and a look at what is left.</summary>
+    public SimOutcome Run()
+    {
+        var faulty = TimeSpan.FromSeconds(6 + Scheduler.Random.Next(10));
+        process.Start(() => Nemesis.RunAsync(faulty));
+        foreach (var director in Directors)
+        {
+            process.Start(director.RunAsync);
+        }
+
+        foreach (var client in Clients)
+        {
+            client.Start();
+        }
+
+        Go(faulty);
+        Nemesis.Heal();
+        var final = new FinalCheck(this);
+        for (var settled = TimeSpan.Zero; settled < TimeSpan.FromSeconds(60) && Faults.Violations.Count == 0; settled += TimeSpan.FromSeconds(1))
+        {
+            Go(faulty + settled);
+            if (settled == TimeSpan.FromSeconds(3))
+            {
+                Clients[0].Probe();
+            }
+
+            if (settled > TimeSpan.FromSeconds(3) && final.IsSettled() is null)
+            {
+                break;
+            }
+        }
+
+        if (Faults.Violations.Count == 0)
+        {
+            final.Run();
+        }
+
+        return new SimOutcome(Scheduler.Trace, Scheduler.Steps, Checker.Acknowledged, Checker.Comparisons, Faults.Counts, Faults.Violations);
+    }
+
+    private void Go(TimeSpan until)
+    {
+        if (!Scheduler.RunUntil(until))
+        {
+            Faults.Violate($"after {Scheduler.Steps} steps it goes round in circles");
+        }
+    }
+}
+
+/// <summary>What came of a run.</summary>
+/// <param name="Trace">A hash of all that happened.</param>
+/// <param name="Steps">Steps taken.</param>
+/// <param name="Acknowledged">Writes acknowledged.</param>
+/// <param name="Comparisons">How often all that is readable was compared with that.</param>
+/// <param name="Counts">What happened, how often.</param>
+/// <param name="Violations">What must not happen and did.</param>
+internal sealed record SimOutcome(ulong Trace, long Steps, int Acknowledged, int Comparisons, IReadOnlyDictionary<string, long> Counts, IReadOnlyList<string> Violations);
