@@ -5,6 +5,7 @@ using Xunit;
 
 namespace Metrics.Gateway.Tests;
 
+[Collection(MemoryMeasurement.Name)]
 public class HostileBodyTests
 {
     private static readonly byte[] Good = WriteMessage.Of(
@@ -77,4 +78,11 @@ public class HostileBodyTests
         Assert.Contains("metrics_write_inflight_bytes 0\n", (await app.GetAsync("/metrics")).Body);
         Assert.Equal(HttpStatusCode.NoContent, (await app.WriteAsync(Good)).Status);
     }
+}
+
+/// <summary>Tests that measure the memory of the process: nothing else runs beside them.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public class MemoryMeasurement
+{
+    public const string Name = "memory measurement";
 }
