@@ -82,7 +82,7 @@ public class HostileBodyTests
 
 /// <summary>Tests that measure the memory of the process: nothing else runs beside them.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
-public class MemoryMeasurement
+public static class MemoryMeasurement
 {
     public const string Name = "memory measurement";
 }
