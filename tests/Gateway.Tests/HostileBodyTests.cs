@@ -74,7 +74,8 @@ public class HostileBodyTests
             }
         }
 
-        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 64L << 20);
+        // Pools may keep a buffer for every thread that served a request; what ten rounds declare is fifty gigabytes.
+        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 256L << 20);
         Assert.Contains("metrics_write_inflight_bytes 0\n", (await app.GetAsync("/metrics")).Body);
         Assert.Equal(HttpStatusCode.NoContent, (await app.WriteAsync(Good)).Status);
     }
