@@ -54,4 +54,12 @@ public sealed class RulesOptions
     /// <summary>Rules in a group that a tenant sets through the API (Mimir's <c>ruler_max_rules_per_rule_group</c>); 0 for no limit.</summary>
     [Setting("Rules in a group that a tenant sets through the API; 0 for no limit.", Min = "0", Max = "1000000")]
     public int MaxRulesPerGroup { get; set; } = 20;
+
+    /// <summary>Lets groups read other tenants (Mimir's <c>source_tenants</c>); each tenant only those that <see cref="OverridesFile"/> gives it.</summary>
+    [Setting("Evaluate groups with source_tenants, for tenants whose source_tenants in the overrides file allow it.")]
+    public bool Federation { get; set; }
+
+    /// <summary>A file with what the rules of single tenants have otherwise: <c>overrides: {TENANT: {source_tenants: [...], alerting: {...}}}</c>. Read again on <c>POST /-/reload</c>.</summary>
+    [Setting("File with what the rules of single tenants have otherwise: Alertmanagers, and tenants they may read.")]
+    public string OverridesFile { get; set; } = "";
 }

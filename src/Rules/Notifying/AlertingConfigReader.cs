@@ -23,15 +23,21 @@ public sealed class AlertingConfigReader
     {
         try
         {
-            var reader = new AlertingConfigReader();
-            var options = new NotifierOptions { ExternalLabels = externalLabels };
-            options = YamlText.Load(text, out _) is { } root ? reader.ReadSection(root, options) : options;
-            return reader.yaml.Errors.Count == 0 ? options : throw new FormatException(string.Join('\n', reader.yaml.Errors.Select(static e => e.Message)));
+            return YamlText.Load(text, out _) is { } root ? Read(root, externalLabels) : new NotifierOptions { ExternalLabels = externalLabels };
         }
         catch (YamlException e)
         {
             throw new FormatException($"line {e.Start.Line}: {e.Message}", e);
         }
+    }
+
+    /// <summary>Reads the section where it stands in a larger file.</summary>
+    /// <exception cref="FormatException">It says something that is not allowed; the message has a line for each mistake.</exception>
+    public static NotifierOptions Read(YamlNode section, Labels externalLabels)
+    {
+        var reader = new AlertingConfigReader();
+        var options = reader.ReadSection(section, new NotifierOptions { ExternalLabels = externalLabels });
+        return reader.yaml.Errors.Count == 0 ? options : throw new FormatException(string.Join('\n', reader.yaml.Errors.Select(static e => e.Message)));
     }
 
     private NotifierOptions ReadSection(YamlNode node, NotifierOptions options)
