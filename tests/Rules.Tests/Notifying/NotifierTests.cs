@@ -4,6 +4,7 @@ using System.Text.Json;
 using Metrics.Model;
 using Metrics.Rules.Notifying;
 using Metrics.Rules.Tests.Fakes;
+using Metrics.Testing;
 using Xunit;
 
 namespace Metrics.Rules.Tests.Notifying;

@@ -1,16 +1,19 @@
-namespace Metrics.Rules.Tests.Fakes;
+namespace Metrics.Testing;
 
 /// <summary>A clock that only the test moves. Timers fire on the thread that moves it, in order.</summary>
-internal sealed class FakeTime(long startMs) : TimeProvider
+public sealed class FakeTime(long startMs) : TimeProvider
 {
     private readonly Lock sync = new();
     private readonly List<FakeTimer> timers = [];
     private DateTimeOffset now = DateTimeOffset.FromUnixTimeMilliseconds(startMs);
 
+    /// <summary>Now, Unix milliseconds.</summary>
     public long NowMs => GetUtcNow().ToUnixTimeMilliseconds();
 
+    /// <inheritdoc/>
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
+    /// <inheritdoc/>
     public override DateTimeOffset GetUtcNow()
     {
         lock (sync)
@@ -19,8 +22,10 @@ internal sealed class FakeTime(long startMs) : TimeProvider
         }
     }
 
+    /// <inheritdoc/>
     public override long GetTimestamp() => GetUtcNow().UtcTicks;
 
+    /// <inheritdoc/>
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         var timer = new FakeTimer(this, callback, state);
@@ -47,6 +52,7 @@ internal sealed class FakeTime(long startMs) : TimeProvider
         }
     }
 
+    /// <summary>Moves the clock, and fires what is due on the way.</summary>
     public void AdvanceTo(long timeMs)
     {
         var target = DateTimeOffset.FromUnixTimeMilliseconds(timeMs);
@@ -70,6 +76,7 @@ internal sealed class FakeTime(long startMs) : TimeProvider
         }
     }
 
+    /// <summary>Moves the clock on.</summary>
     public void Advance(TimeSpan by) => AdvanceTo(NowMs + (long)by.TotalMilliseconds);
 
     private sealed class FakeTimer(FakeTime owner, TimerCallback callback, object? state) : ITimer
