@@ -19,8 +19,8 @@ public sealed class RulesOptions
     [Setting("Rules of a tenant evaluated side by side.", Min = "1", Max = "1000")]
     public int MaxConcurrentEvals { get; set; } = 4;
 
-    /// <summary>Alertmanagers as URLs; every one gets every alert.</summary>
-    [Setting("Alertmanagers, as URLs such as http://localhost:9093; every one gets every alert.")]
+    /// <summary>Alertmanagers as URLs; every one gets every alert. Before the scheme, <c>dns+</c> and <c>dnssrv+</c> look the name up, as in Thanos and Mimir.</summary>
+    [Setting("Alertmanagers, as URLs such as http://localhost:9093, dns+http://am:9093 or dnssrv+http://_http._tcp.am; every one gets every alert.")]
     public IReadOnlyList<string> Alertmanagers { get; set; } = [];
 
     /// <summary>A YAML file with what Prometheus has under <c>alerting</c>: discovery, authentication, relabelling.</summary>

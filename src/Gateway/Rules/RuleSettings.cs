@@ -16,13 +16,7 @@ internal static class RuleSettings
     public static void Check(RulesOptions options)
     {
         LabelsOf(options);
-        foreach (var url in options.Alertmanagers)
-        {
-            if (!Uri.TryCreate(url, UriKind.Absolute, out var parsed) || parsed.Scheme is not ("http" or "https"))
-            {
-                throw new ConfigurationException($"rules.alertmanagers: {url}; allowed is a URL such as http://localhost:9093");
-            }
-        }
+        _ = SetsOf(options);
     }
 
     /// <summary>Why a tenant can't have a group evaluated, or null when it can: other tenants' series are read only where that is switched on and granted.</summary>
@@ -84,9 +78,7 @@ internal static class RuleSettings
             }
         }
 
-        var given = options.Alertmanagers.Select(static text => new Uri(text))
-            .Select(static url => new AlertmanagerSetOptions { Scheme = url.Scheme, Targets = [url.Authority], PathPrefix = url.AbsolutePath });
-        return notifier with { Sets = [.. notifier.Sets, .. given] };
+        return notifier with { Sets = [.. notifier.Sets, .. SetsOf(options)] };
     }
 
     /// <summary>The groups in rule files.</summary>
@@ -114,6 +106,18 @@ internal static class RuleSettings
         }
 
         return groups;
+    }
+
+    private static List<AlertmanagerSetOptions> SetsOf(RulesOptions options)
+    {
+        try
+        {
+            return [.. options.Alertmanagers.Select(AlertmanagerUrl.Parse)];
+        }
+        catch (FormatException e)
+        {
+            throw new ConfigurationException($"rules.alertmanagers: {e.Message}");
+        }
     }
 
     private static IEnumerable<string> Expand(string pattern)

@@ -66,8 +66,8 @@ public sealed class AlertingConfigReader
                 case "path_prefix": set = set with { PathPrefix = yaml.Text(value) }; break;
                 case "timeout": set = set with { Timeout = TimeSpan.FromMilliseconds(Math.Max(yaml.DurationMs(value), 1)) }; break;
                 case "api_version": CheckVersion(value); break;
-                case "static_configs": set = set with { Targets = [.. yaml.Items(value, "[]*targetgroup.Group").SelectMany(ReadTargets)] }; break;
-                case "dns_sd_configs": set = set with { DnsNames = [.. yaml.Items(value, "[]*dns.SDConfig").SelectMany(ReadDns)] }; break;
+                case "static_configs": set = WithTargets(set, [.. yaml.Items(value, "[]*targetgroup.Group").SelectMany(ReadTargets)], value); break;
+                case "dns_sd_configs": set = set with { DnsNames = [.. set.DnsNames, .. yaml.Items(value, "[]*dns.SDConfig").SelectMany(ReadDns)] }; break;
                 case "relabel_configs": set = set with { TargetRelabelling = RelabelReader.Read(yaml, value) }; break;
                 case "alert_relabel_configs": set = set with { AlertRelabelling = RelabelReader.Read(yaml, value) }; break;
                 case "tls_config": set = set with { Tls = ReadTls(value) }; break;
@@ -80,6 +80,23 @@ public sealed class AlertingConfigReader
             if (given)
             {
                 yaml.Fail(value, "at most one of basic_auth, authorization, bearer_token & bearer_token_file must be configured");
+            }
+        }
+
+        return set;
+    }
+
+    private AlertmanagerSetOptions WithTargets(AlertmanagerSetOptions set, IReadOnlyList<string> targets, YamlNode at)
+    {
+        foreach (var target in targets)
+        {
+            try
+            {
+                set = AlertmanagerUrl.AddTarget(set, target);
+            }
+            catch (FormatException e)
+            {
+                yaml.Fail(at, e.Message);
             }
         }
 
