@@ -33,24 +33,11 @@ public sealed class FakeTime(long startMs) : TimeProvider
         return timer;
     }
 
-    /// <summary>Waits until somebody waits for a time to come: a timer is set.</summary>
-    public async Task UntilTimersAsync(int count)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (true)
-        {
-            lock (sync)
-            {
-                if (timers.Count(t => t.DueAt is not null) >= count)
-                {
-                    return;
-                }
-            }
+    /// <summary>Waits until somebody waits for a time to come: so many timers are set.</summary>
+    public Task UntilTimersAsync(int count) => UntilAsync(() => timers.Count(t => t.DueAt is not null) >= count);
 
-            await Task.Yield();
-            patience.Token.ThrowIfCancellationRequested();
-        }
-    }
+    /// <summary>Waits until somebody waits for this very instant.</summary>
+    public Task UntilDueAsync(long timeMs) => UntilAsync(() => timers.Exists(t => t.DueAt == DateTimeOffset.FromUnixTimeMilliseconds(timeMs)));
 
     /// <summary>Moves the clock, and fires what is due on the way.</summary>
     public void AdvanceTo(long timeMs)
@@ -78,6 +65,24 @@ public sealed class FakeTime(long startMs) : TimeProvider
 
     /// <summary>Moves the clock on.</summary>
     public void Advance(TimeSpan by) => AdvanceTo(NowMs + (long)by.TotalMilliseconds);
+
+    private async Task UntilAsync(Func<bool> condition)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (true)
+        {
+            lock (sync)
+            {
+                if (condition())
+                {
+                    return;
+                }
+            }
+
+            await Task.Yield();
+            patience.Token.ThrowIfCancellationRequested();
+        }
+    }
 
     private sealed class FakeTimer(FakeTime owner, TimerCallback callback, object? state) : ITimer
     {

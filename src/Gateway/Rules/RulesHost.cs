@@ -51,12 +51,16 @@ internal sealed partial class RulesHost : IAsyncDisposable
     /// <summary>The tenants that have rules, with their groups.</summary>
     public IEnumerable<(TenantId Tenant, IReadOnlyList<RuleGroup> Groups)> All => owned.Select(static o => (o.Key, o.Value.Rules.Groups));
 
+    /// <summary>The tenants that have rules, with their Alertmanagers and what was sent to each.</summary>
+    public IEnumerable<(TenantId Tenant, IReadOnlyList<(Uri Url, int QueueLength, AlertmanagerCounters Counters, string? LastError)> Alertmanagers)> Notified =>
+        owned.Select(static o => (o.Key, o.Value.Notifier.Alertmanagers));
+
     /// <summary>The groups of a tenant, ascending by file and name.</summary>
     public IReadOnlyList<RuleGroup> GroupsOf(TenantId tenant) => owned.TryGetValue(tenant, out var rules) ? rules.Rules.Groups : [];
 
     /// <summary>The Alertmanagers of a tenant.</summary>
     public IReadOnlyList<Uri> AlertmanagersOf(TenantId tenant) =>
-        owned.TryGetValue(tenant, out var rules) ? rules.Notifier.Alertmanagers : [];
+        owned.TryGetValue(tenant, out var rules) ? [.. rules.Notifier.Alertmanagers.Select(static a => a.Url)] : [];
 
     /// <summary>Why a tenant can't have a group evaluated, or null when it can.</summary>
     public string? Refusal(RuleGroupSpec group, TenantId tenant) => RuleSettings.Refusal(group, tenant, options.Federation, SettingsOf(tenant));

@@ -9,8 +9,8 @@ internal sealed class TenantNotifier(NotifierOptions first, TimeProvider time, I
     private readonly Lock sync = new();
     private AlertmanagerNotifier current = new(first, time, observer: observer);
 
-    /// <summary>The Alertmanagers known now.</summary>
-    public IReadOnlyList<Uri> Alertmanagers => [.. Volatile.Read(ref current).Alertmanagers.Select(static a => a.Url)];
+    /// <summary>The Alertmanagers known now, with what was sent to each.</summary>
+    public IReadOnlyList<(Uri Url, int QueueLength, AlertmanagerCounters Counters, string? LastError)> Alertmanagers => Volatile.Read(ref current).Alertmanagers;
 
     /// <inheritdoc/>
     public void Send(IReadOnlyList<AlertNotification> alerts)

@@ -110,7 +110,12 @@ internal sealed class RuleServer : IAsyncDisposable
     /// <summary>Moves the clock to a tick and gives the group when it has been evaluated; ticks in between must have been.</summary>
     public async Task<JsonElement> TickAsync(string tenant, string group, long tickMs)
     {
-        Time.AdvanceTo(tickMs);
+        if (Time.NowMs < tickMs)
+        {
+            await Time.UntilDueAsync(tickMs);
+            Time.AdvanceTo(tickMs);
+        }
+
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         while (true)
         {
