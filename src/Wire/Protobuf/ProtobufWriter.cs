@@ -74,6 +74,15 @@ public sealed class ProtobufWriter : IDisposable
         RawDouble(value);
     }
 
+    /// <summary>Writes a fixed64 or sfixed64 field.</summary>
+    public void Fixed64(int field, ulong value)
+    {
+        Tag(field, WireType.Fixed64);
+        Room(8);
+        BinaryPrimitives.WriteUInt64LittleEndian(buffer.AsSpan(length), value);
+        length += 8;
+    }
+
     /// <summary>Writes a varint without a tag, as in a packed field.</summary>
     public void RawVarint(ulong value)
     {
