@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Buffers.Binary;
+using System.IO.Compression;
 using Metrics.Gateway.Configuration;
 using Metrics.Wire;
 
@@ -42,7 +44,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
 
             if (SentBytes == sent.Length)
             {
-                Grow();
+                Grow(ref sent, SentBytes);
             }
 
             var read = await request.Body.ReadAsync(sent.AsMemory(SentBytes), cancellation);
@@ -83,6 +85,56 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
         }
     }
 
+    /// <summary>Takes what was read as the message.</summary>
+    public void KeepAsSent()
+    {
+        (message, messageBytes) = (sent, SentBytes);
+        sent = [];
+    }
+
+    /// <summary>Inflates what was read.</summary>
+    /// <exception cref="WriteRefusal">It is no gzip, is too large, or the budget is used up.</exception>
+    public void Inflate()
+    {
+        // A member of gzip ends with the length of what it holds, modulo 4 GiB: a bomb that is honest about it is refused unopened.
+        var declared = SentBytes >= 18 ? BinaryPrimitives.ReadUInt32LittleEndian(sent.AsSpan(SentBytes - 4)) : 0;
+        if (declared > options.MaxDecompressed.Bytes)
+        {
+            throw WriteRefusal.TooLarge("decompressed request body", declared, options.MaxDecompressed);
+        }
+
+        // Deflate makes at most 1032 bytes of one, so a dishonest length is not believed further than that.
+        var first = (int)Math.Min(declared, SentBytes * 1032L) + 1;
+        Take(first);
+        message = ArrayPool<byte>.Shared.Rent(first);
+        using var gzip = new GZipStream(new MemoryStream(sent, 0, SentBytes, writable: false), CompressionMode.Decompress);
+        try
+        {
+            int read;
+            while ((read = gzip.Read(message, messageBytes, message.Length - messageBytes)) > 0)
+            {
+                messageBytes += read;
+                if (messageBytes > options.MaxDecompressed.Bytes)
+                {
+                    throw WriteRefusal.TooLarge("decompressed request body", messageBytes, options.MaxDecompressed);
+                }
+
+                if (messageBytes == message.Length)
+                {
+                    Grow(ref message, messageBytes);
+                }
+            }
+        }
+        catch (InvalidDataException e)
+        {
+            throw WriteRefusal.Malformed($"gzip: {e.Message}");
+        }
+    }
+
+    /// <summary>Takes bytes that are needed beside body and message, until <see cref="Dispose"/>.</summary>
+    /// <exception cref="WriteRefusal">The budget is used up.</exception>
+    public void Reserve(long bytes) => Take(bytes);
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -113,12 +165,12 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
         taken += bytes;
     }
 
-    private void Grow()
+    private void Grow(ref byte[] buffer, int used)
     {
-        Take(sent.Length);
-        var grown = ArrayPool<byte>.Shared.Rent(sent.Length * 2);
-        sent.AsSpan(0, SentBytes).CopyTo(grown);
-        ArrayPool<byte>.Shared.Return(sent);
-        sent = grown;
+        Take(buffer.Length);
+        var grown = ArrayPool<byte>.Shared.Rent(buffer.Length * 2);
+        buffer.AsSpan(0, used).CopyTo(grown);
+        ArrayPool<byte>.Shared.Return(buffer);
+        buffer = grown;
     }
 }

@@ -67,12 +67,20 @@ public readonly ref struct OtlpExemplar
 /// <summary>Walks the exemplars of a data point.</summary>
 public ref struct OtlpExemplarEnumerator
 {
+    private readonly int origin;
     private SubmessageEnumerator exemplars;
 
-    internal OtlpExemplarEnumerator(ReadOnlySpan<byte> message, int origin, int field) => exemplars = new SubmessageEnumerator(message, origin, field);
+    internal OtlpExemplarEnumerator(ReadOnlySpan<byte> message, int origin, int field)
+    {
+        this.origin = origin;
+        exemplars = new SubmessageEnumerator(message, origin, field);
+    }
 
     /// <summary>The exemplar at the cursor; decoded now, so ask once.</summary>
     public readonly OtlpExemplar Current => new(exemplars.Current, exemplars.CurrentOffset);
+
+    /// <summary>Where the exemplar lies, for <see cref="OtlpHistogramPoint.ExemplarAt"/>.</summary>
+    public readonly Range CurrentRange => (exemplars.CurrentOffset - origin)..(exemplars.CurrentOffset - origin + exemplars.Current.Length);
 
     /// <summary>Steps to the next exemplar; false at the end.</summary>
     public bool MoveNext() => exemplars.MoveNext();

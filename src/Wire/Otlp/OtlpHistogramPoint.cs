@@ -80,6 +80,9 @@ public readonly ref struct OtlpHistogramPoint
 
     /// <summary>The exemplars, in the order sent.</summary>
     public OtlpExemplarEnumerator Exemplars => new(message, origin, 8);
+
+    /// <summary>The exemplar that the enumerator found there.</summary>
+    public OtlpExemplar ExemplarAt(Range range) => new(message[range], origin + range.Start.Value);
 }
 
 /// <summary>Walks the data points of a histogram.</summary>

@@ -17,6 +17,9 @@ public sealed class ProtobufWriter : IDisposable
     /// <summary>What was written so far; valid until the next write.</summary>
     public ReadOnlySpan<byte> Written => buffer.AsSpan(0, length);
 
+    /// <summary><see cref="Written"/>, for callers that must carry it over an await.</summary>
+    public ReadOnlyMemory<byte> WrittenMemory => buffer.AsMemory(0, length);
+
     /// <summary>Forgets what was written and keeps the buffer.</summary>
     public void Clear() => length = 0;
 
