@@ -13,6 +13,8 @@ namespace Metrics.Cluster;
 public sealed class BatchPartitioner<TFormat> : IDisposable
     where TFormat : struct, ILabelFormat
 {
+    private const int MaxKeptAside = 1 << 20;
+
     private readonly TenantWriter writer;
     private readonly LabelCanonicalizer canonicalizer;
     private readonly RejectionTally tally = new();
@@ -180,7 +182,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         tally.Clear();
         route = null;
         body = default;
-        aside = [];
+        aside = aside.Length <= MaxKeptAside ? aside : [];
         asideLength = 0;
         current = null;
         if (!inFlight)

@@ -7,6 +7,7 @@ internal sealed class ShardPart
 {
     // A batch that grew beyond this is not kept for the next request: one huge request must not pin its memory for good.
     private const int MaxKeptSamples = 1 << 18;
+    private const int MaxKeptLabelBytes = 1 << 23;
 
     private SampleBatch batch = new();
     private SampleBatch? rebuilt;
@@ -69,7 +70,7 @@ internal sealed class ShardPart
     /// <summary>Forgets the request.</summary>
     public void Clear()
     {
-        if (batch.Count > MaxKeptSamples)
+        if (batch.Count > MaxKeptSamples || batch.LabelCapacityBytes > MaxKeptLabelBytes)
         {
             batch = new SampleBatch();
             rebuilt = null;

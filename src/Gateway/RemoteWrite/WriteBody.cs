@@ -11,7 +11,14 @@ namespace Metrics.Gateway.RemoteWrite;
 internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) : IDisposable
 {
     private const int DecoderSlop = 64;
+    private const int SmallestGzip = 18;
+
+    /// <summary>The most bytes that deflate makes of one.</summary>
+    private const long MaxDeflation = 1032;
     private const int FirstChunk = 64 * 1024;
+
+    /// <summary>Larger buffers are the collector's: the shared pool keeps one of each size for every thread that ever gave one back.</summary>
+    private const int MaxPooled = 1 << 20;
 
     private byte[] sent = [];
     private byte[] message = [];
@@ -34,7 +41,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
         }
 
         Take(request.ContentLength ?? FirstChunk);
-        sent = ArrayPool<byte>.Shared.Rent((int)(request.ContentLength ?? FirstChunk));
+        sent = Rent((int)(request.ContentLength ?? FirstChunk));
         while (true)
         {
             if (SentBytes == request.ContentLength)
@@ -76,7 +83,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
 
             // The decoder writes 64 bytes at a time where there is room.
             Take(declared + DecoderSlop);
-            message = ArrayPool<byte>.Shared.Rent(declared + DecoderSlop);
+            message = Rent(declared + DecoderSlop);
             messageBytes = SnappyDecoder.Decode(block, message);
         }
         catch (WireFormatException e)
@@ -96,17 +103,20 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
     /// <exception cref="WriteRefusal">It is no gzip, is too large, or the budget is used up.</exception>
     public void Inflate()
     {
-        // A member of gzip ends with the length of what it holds, modulo 4 GiB: a bomb that is honest about it is refused unopened.
-        var declared = SentBytes >= 18 ? BinaryPrimitives.ReadUInt32LittleEndian(sent.AsSpan(SentBytes - 4)) : 0;
+        // The end of a gzip member is the length of what it holds, modulo 4 GiB: a bomb that is honest about it is refused unopened. Senders write one member.
+        var declared = SentBytes >= SmallestGzip ? BinaryPrimitives.ReadUInt32LittleEndian(sent.AsSpan(SentBytes - 4)) : throw WriteRefusal.Malformed("gzip: too short");
+        if (declared > SentBytes * MaxDeflation)
+        {
+            throw WriteRefusal.Malformed($"gzip: {SentBytes} bytes cannot hold {declared}");
+        }
+
         if (declared > options.MaxDecompressed.Bytes)
         {
             throw WriteRefusal.TooLarge("decompressed request body", declared, options.MaxDecompressed);
         }
 
-        // Deflate makes at most 1032 bytes of one, so a dishonest length is not believed further than that.
-        var first = (int)Math.Min(declared, SentBytes * 1032L) + 1;
-        Take(first);
-        message = ArrayPool<byte>.Shared.Rent(first);
+        Take(declared + 1);
+        message = Rent((int)declared + 1);
         using var gzip = new GZipStream(new MemoryStream(sent, 0, SentBytes, writable: false), CompressionMode.Decompress);
         try
         {
@@ -129,6 +139,12 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
         {
             throw WriteRefusal.Malformed($"gzip: {e.Message}");
         }
+
+        // The stream itself does not mind being cut off.
+        if (messageBytes != declared)
+        {
+            throw WriteRefusal.Malformed($"gzip: holds {messageBytes} bytes, {declared} declared");
+        }
     }
 
     /// <summary>Takes bytes that are needed beside body and message, until <see cref="Dispose"/>.</summary>
@@ -140,13 +156,13 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
     {
         if (sent.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(sent);
+            Return(sent);
             sent = [];
         }
 
         if (message.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(message);
+            Return(message);
             message = [];
             messageBytes = 0;
         }
@@ -165,12 +181,22 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
         taken += bytes;
     }
 
+    private static byte[] Rent(int bytes) => bytes <= MaxPooled ? ArrayPool<byte>.Shared.Rent(bytes) : GC.AllocateUninitializedArray<byte>(bytes);
+
+    private static void Return(byte[] buffer)
+    {
+        if (buffer.Length <= MaxPooled)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
     private void Grow(ref byte[] buffer, int used)
     {
         Take(buffer.Length);
-        var grown = ArrayPool<byte>.Shared.Rent(buffer.Length * 2);
+        var grown = Rent(buffer.Length * 2);
         buffer.AsSpan(0, used).CopyTo(grown);
-        ArrayPool<byte>.Shared.Return(buffer);
+        Return(buffer);
         buffer = grown;
     }
 }

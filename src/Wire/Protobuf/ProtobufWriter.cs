@@ -11,6 +11,8 @@ namespace Metrics.Wire;
 /// </remarks>
 public sealed class ProtobufWriter : IDisposable
 {
+    private const int MaxPooled = 1 << 20;
+
     private byte[] buffer = ArrayPool<byte>.Shared.Rent(4096);
     private int length;
 
@@ -110,10 +112,7 @@ public sealed class ProtobufWriter : IDisposable
         var owned = buffer;
         buffer = [];
         length = 0;
-        if (owned.Length > 0)
-        {
-            ArrayPool<byte>.Shared.Return(owned);
-        }
+        Return(owned);
     }
 
     private void Tag(int field, WireType type) => RawVarint(((ulong)field << 3) | (uint)type);
@@ -127,7 +126,16 @@ public sealed class ProtobufWriter : IDisposable
 
         var wider = ArrayPool<byte>.Shared.Rent(Math.Max(checked(length + bytes), buffer.Length * 2));
         buffer.AsSpan(0, length).CopyTo(wider);
-        ArrayPool<byte>.Shared.Return(buffer);
+        Return(buffer);
         buffer = wider;
+    }
+
+    // The shared pool keeps one buffer of each size for every thread that ever gave one back; the largest are better left to the collector.
+    private static void Return(byte[] owned)
+    {
+        if (owned.Length is > 0 and <= MaxPooled)
+        {
+            ArrayPool<byte>.Shared.Return(owned);
+        }
     }
 }
