@@ -75,6 +75,11 @@ internal sealed partial class OtlpTranslator
                 var hasInherited = false;
                 foreach (var metric in scope.Metrics)
                 {
+                    if (partitioner.IsShut)
+                    {
+                        return series;
+                    }
+
                     if (metric.PointCount == 0)
                     {
                         continue;

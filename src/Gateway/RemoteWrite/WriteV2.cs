@@ -22,7 +22,7 @@ internal static class WriteV2
         using var reader = new WriteRequest2Reader(message);
         var labels = new ArrayBufferWriter<byte>(1024);
         var series = 0;
-        while (reader.Read())
+        while (!partitioner.IsShut && reader.Read())
         {
             series++;
             Add(reader.GetSeries(), labels, partitioner, metadata, load);

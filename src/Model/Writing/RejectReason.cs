@@ -47,4 +47,7 @@ public enum RejectReason : byte
 
     /// <summary>Nothing usable is left of a metric's or label's name when it is translated.</summary>
     InvalidName,
+
+    /// <summary>The series is left out on purpose, by relabelling or because another replica's samples are taken. No error: it is not reported to the sender.</summary>
+    LeftOut,
 }
