@@ -35,6 +35,9 @@ internal sealed class Setting
     /// <summary>What it does.</summary>
     public string Summary => about.Summary;
 
+    /// <summary>The value in an instance of the section's class.</summary>
+    public object? ValueIn(object instance) => property.GetValue(instance);
+
     /// <summary>True when the value is a list.</summary>
     public bool IsList => property.PropertyType == typeof(IReadOnlyList<string>);
 
@@ -61,7 +64,10 @@ internal sealed class Setting
     }
 
     /// <summary>The value in the notation of the file.</summary>
-    public string Show(GatewayOptions options) => property.GetValue(section.GetValue(options)) switch
+    public string Show(GatewayOptions options) => ShowIn(section.GetValue(options)!);
+
+    /// <summary>The value in an instance of the section's class, in the notation of the file.</summary>
+    public string ShowIn(object instance) => property.GetValue(instance) switch
     {
         TimeSpan duration => DurationText.Format(duration),
         bool flag => flag ? "true" : "false",
@@ -73,11 +79,15 @@ internal sealed class Setting
 
     /// <summary>Sets the value from its notation; a list from several.</summary>
     /// <exception cref="ConfigurationException">The text is not allowed here; the message starts with <paramref name="source"/>.</exception>
-    public void Set(GatewayOptions options, IReadOnlyList<string> texts, string source)
+    public void Set(GatewayOptions options, IReadOnlyList<string> texts, string source) => SetIn(section.GetValue(options)!, texts, source);
+
+    /// <summary>Sets the value in an instance of the section's class.</summary>
+    /// <exception cref="ConfigurationException">The text is not allowed here; the message starts with <paramref name="source"/>.</exception>
+    public void SetIn(object instance, IReadOnlyList<string> texts, string source)
     {
         if (IsList)
         {
-            property.SetValue(section.GetValue(options), texts.SelectMany(t => t.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).ToArray());
+            property.SetValue(instance, texts.SelectMany(t => t.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).ToArray());
             return;
         }
 
@@ -88,7 +98,7 @@ internal sealed class Setting
             throw new ConfigurationException($"{source}: \"{text}\" is not allowed; allowed is {Allowed}");
         }
 
-        property.SetValue(section.GetValue(options), value);
+        property.SetValue(instance, value);
     }
 
     /// <summary>MaxBody to max_body.</summary>

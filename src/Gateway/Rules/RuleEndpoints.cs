@@ -22,7 +22,6 @@ internal sealed class RuleEndpoints(ApiEndpoint endpoint, RulesHost rules)
         new(HttpRoute.Get, "/api/v1/rules", "rules", endpoint.Of(RulesAsync, needsData: false)),
         new(HttpRoute.Get, "/api/v1/alerts", "alerts", endpoint.Of(AlertsAsync, needsData: false)),
         new(HttpRoute.Get, "/api/v1/alertmanagers", "alertmanagers", endpoint.Of(AlertmanagersAsync, needsData: false)),
-        new(HttpRoute.Post, "/-/reload", "reload", ReloadAsync),
     ];
 
     private ValueTask<ApiAnswer> RulesAsync(ApiRequest request)
@@ -99,19 +98,6 @@ internal sealed class RuleEndpoints(ApiEndpoint endpoint, RulesHost rules)
         json.WriteEndArray();
         json.WriteEndObject();
     });
-
-    private async Task ReloadAsync(HttpContext context)
-    {
-        try
-        {
-            await rules.ReloadAsync(context.RequestAborted);
-            await PlainText.AnswerAsync(context, StatusCodes.Status200OK, "");
-        }
-        catch (Exception e) when (e is Configuration.ConfigurationException or ObjectStore.ObjectStoreException or InvalidDataException)
-        {
-            await PlainText.AnswerAsync(context, StatusCodes.Status500InternalServerError, $"failed to reload config: {e.Message}\n");
-        }
-    }
 
     private static ValueTask<ApiAnswer> Json(Action<Utf8JsonWriter> write) => new(ApiAnswer.Small((PipeWriter to) =>
     {

@@ -3,6 +3,7 @@ using Metrics.Gateway.Admin;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Federation;
 using Metrics.Gateway.Health;
+using Metrics.Gateway.Limits;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.RemoteRead;
 using Metrics.Gateway.RemoteWrite;
@@ -24,6 +25,8 @@ internal sealed class GatewayServer : IAsyncDisposable
     private readonly WebApplication app;
     private readonly ConcurrencyGate gate;
     private readonly RulesHost rules;
+    private readonly ConfigurationReload reload;
+    private readonly TimeSpan watchEvery;
 
     /// <summary>Builds the server from validated options.</summary>
     public GatewayServer(GatewayOptions options, ICluster cluster, EngineOptions engine, QueryExecution execute, TimeProvider time, Action<ILoggingBuilder> logging)
@@ -48,6 +51,18 @@ internal sealed class GatewayServer : IAsyncDisposable
         var endpoint = new ApiEndpoint(cluster, tenants);
         rules = new RulesHost(options, cluster, engine, time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
+        var limits = new LimitsTable(options);
+        reload = new ConfigurationReload(
+            [
+                new ReloadPart("tenancy.overrides_file", () => options.Tenancy.OverridesFile is { Length: > 0 } path ? [path] : [], _ =>
+                {
+                    limits.Reload();
+                    return Task.CompletedTask;
+                }),
+                new ReloadPart("rules", () => [], rules.ReloadAsync),
+            ],
+            time, Registry, app.Services.GetRequiredService<ILogger<ConfigurationReload>>());
+        watchEvery = options.Http.WatchEvery;
         HttpRoute[] routes =
         [
             HelpPage.Route,
@@ -60,6 +75,7 @@ internal sealed class GatewayServer : IAsyncDisposable
             .. new RemoteReadEndpoint(cluster, tenants, options.RemoteWrite, options.Query, budget, gate).Routes,
             .. new FederationEndpoint(endpoint, cluster, options.Query.LookbackDelta, time).Routes,
             .. new AdminEndpoints(endpoint, cluster, options.Http.AdminApi, app.Services.GetRequiredService<ILogger<AdminEndpoints>>()).Routes,
+            .. new LifecycleEndpoints(reload, options.Http.EnableLifecycle).Routes,
             .. new RuleEndpoints(endpoint, rules).Routes,
             .. new RuleConfigEndpoints(tenants, rules, options.Rules, engine.Parsing).Routes,
             .. new ParseEndpoints(endpoint, engine.Parsing).Routes,
@@ -84,11 +100,17 @@ internal sealed class GatewayServer : IAsyncDisposable
     {
         await app.StartAsync(cancellation);
         rules.Start();
+        reload.Watch(watchEvery);
     }
+
+    /// <summary>Reads again what can be read again while the server runs.</summary>
+    /// <exception cref="ConfigurationException">Some of it is not in order; what was in force of it stays.</exception>
+    public Task ReloadAsync(CancellationToken cancellation) => reload.ReloadAsync(cancellation);
 
     /// <summary>Stops the rules, stops listening and lets requests in flight end, as long as the options grant.</summary>
     public async Task StopAsync(CancellationToken cancellation)
     {
+        await reload.DisposeAsync();
         await rules.DisposeAsync();
         await app.StopAsync(cancellation);
     }
@@ -96,6 +118,7 @@ internal sealed class GatewayServer : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await reload.DisposeAsync();
         await rules.DisposeAsync();
         await app.DisposeAsync();
         gate.Dispose();
