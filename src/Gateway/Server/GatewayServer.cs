@@ -52,6 +52,8 @@ internal sealed class GatewayServer : IAsyncDisposable
         rules = new RulesHost(options, cluster, engine, time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
         var limits = new LimitsTable(options);
+        var ingest = new IngestLimits(limits, time);
+        cluster.LimitSeries(limits.SeriesOf);
         reload = new ConfigurationReload(
             [
                 new ReloadPart("tenancy.overrides_file", () => options.Tenancy.OverridesFile is { Length: > 0 } path ? [path] : [], _ =>
@@ -67,7 +69,7 @@ internal sealed class GatewayServer : IAsyncDisposable
         [
             HelpPage.Route,
             .. new HealthEndpoints(cluster, Registry).Routes,
-            .. new RemoteWriteEndpoint(cluster, tenants, new WriteAppender(cluster, options.RemoteWrite), options.RemoteWrite, budget, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
+            .. new RemoteWriteEndpoint(cluster, tenants, new WriteAppender(cluster, options.RemoteWrite, ingest), options.RemoteWrite, budget, ingest, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, cluster, execute, options.Query, gate, Instruments, time).Routes,
             .. new LabelEndpoints(endpoint, cluster).Routes,
             .. new MetadataEndpoint(endpoint, cluster).Routes,

@@ -41,4 +41,10 @@ public enum RejectReason : byte
 
     /// <summary>A native histogram is malformed.</summary>
     InvalidHistogram,
+
+    /// <summary>The series is new, and the tenant has as many active ones as it may.</summary>
+    TooManySeries,
+
+    /// <summary>The series is new, and the tenant has as many active ones of its metric as it may.</summary>
+    TooManySeriesOfMetric,
 }
