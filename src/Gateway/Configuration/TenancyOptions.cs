@@ -15,6 +15,10 @@ public sealed class TenancyOptions
     [Setting("Refuse a request that names no tenant (401).")]
     public bool Required { get; set; }
 
+    /// <summary>The label that tells tenants apart in reads of several (<c>a|b</c>); Mimir's.</summary>
+    [Setting("Label with the tenant's name on every series of a read that crosses tenants.")]
+    public string UnionLabel { get; set; } = "__tenant_id__";
+
     /// <summary>A file with what single tenants have otherwise than the rest: <c>overrides: {TENANT: {out_of_order_window, retention, retention_five_minutes, retention_one_hour, retention_size}}</c>.</summary>
     [Setting("File with what single tenants have otherwise: out-of-order window and retention.")]
     public string OverridesFile { get; set; } = "";

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Health;
+using Metrics.Gateway.Limits;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.RemoteWrite;
 using Metrics.Gateway.Server;
@@ -13,7 +14,7 @@ using Metrics.Wire;
 namespace Metrics.Gateway.RemoteRead;
 
 /// <summary><c>/api/v1/read</c>: raw samples for another Prometheus, in one message or as a stream of chunks.</summary>
-internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenants, RemoteWriteOptions bodies, QueryOptions options, ByteBudget budget, ConcurrencyGate gate)
+internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenants, RemoteWriteOptions bodies, QueryOptions options, ByteBudget budget, ConcurrencyGate gate, QueryLimits limits)
 {
     /// <summary>Prometheus's bound for the bytes of one message of a stream.</summary>
     private const int FrameBytes = 1024 * 1024;
@@ -38,14 +39,19 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
             }
 
             var request = await ReadAsync(context);
-            await gate.EnterAsync(context.RequestAborted);
+            foreach (var query in request.Queries)
+            {
+                limits.Admit(id, query.Matchers, query.Range);
+            }
+
+            await gate.EnterAsync(id, context.RequestAborted);
             try
             {
                 await AnswerAsync(context, await cluster.FindTenantAsync(id, context.RequestAborted), request);
             }
             finally
             {
-                gate.Leave();
+                gate.Leave(id);
             }
         }
         catch (WriteRefusal e)

@@ -40,9 +40,14 @@ internal sealed class GatewayServer : IAsyncDisposable
         app = builder.Build();
 
         Registry = new MetricRegistry();
-        gate = new ConcurrencyGate(options.Query.MaxConcurrency, options.Query.MaxQueued);
+        var limits = new LimitsTable(options);
+        var ingest = new IngestLimits(limits, time);
+        cluster.LimitSeries(limits.SeriesOf);
+        var readable = new ReadableCluster(cluster, limits, options.Tenancy.UnionLabel, time);
         var budget = new ByteBudget(options.RemoteWrite.MaxInflight.Bytes);
-        Instruments = new GatewayInstruments(Registry, () => budget.Taken, () => gate.Load);
+        Instruments = new GatewayInstruments(Registry, () => budget.Taken, () => gate!.Load);
+        var queryLimits = new QueryLimits(ingest, engine.Parsing, Instruments);
+        gate = new ConcurrencyGate(options.Query.MaxConcurrency, options.Query.MaxQueued, queryLimits.Concurrency);
         var startTime = time.GetUtcNow();
         ProcessInstruments.Register(Registry, startTime);
         ClusterInstruments.Register(Registry, cluster);
@@ -51,9 +56,6 @@ internal sealed class GatewayServer : IAsyncDisposable
         var endpoint = new ApiEndpoint(cluster, tenants);
         rules = new RulesHost(options, cluster, engine, time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
-        var limits = new LimitsTable(options);
-        var ingest = new IngestLimits(limits, time);
-        cluster.LimitSeries(limits.SeriesOf);
         reload = new ConfigurationReload(
             [
                 new ReloadPart("tenancy.overrides_file", () => options.Tenancy.OverridesFile is { Length: > 0 } path ? [path] : [], _ =>
@@ -70,12 +72,12 @@ internal sealed class GatewayServer : IAsyncDisposable
             HelpPage.Route,
             .. new HealthEndpoints(cluster, Registry).Routes,
             .. new RemoteWriteEndpoint(cluster, tenants, new WriteAppender(cluster, options.RemoteWrite, ingest), options.RemoteWrite, budget, ingest, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
-            .. new QueryEndpoints(endpoint, cluster, execute, options.Query, gate, Instruments, time).Routes,
-            .. new LabelEndpoints(endpoint, cluster).Routes,
-            .. new MetadataEndpoint(endpoint, cluster).Routes,
-            .. new ExemplarsEndpoint(endpoint, cluster, engine.Parsing).Routes,
-            .. new RemoteReadEndpoint(cluster, tenants, options.RemoteWrite, options.Query, budget, gate).Routes,
-            .. new FederationEndpoint(endpoint, cluster, options.Query.LookbackDelta, time).Routes,
+            .. new QueryEndpoints(endpoint, readable, execute, options.Query, gate, queryLimits, Instruments, time).Routes,
+            .. new LabelEndpoints(endpoint, readable).Routes,
+            .. new MetadataEndpoint(endpoint, readable).Routes,
+            .. new ExemplarsEndpoint(endpoint, readable, engine.Parsing).Routes,
+            .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, gate, queryLimits).Routes,
+            .. new FederationEndpoint(endpoint, readable, options.Query.LookbackDelta, time).Routes,
             .. new AdminEndpoints(endpoint, cluster, options.Http.AdminApi, app.Services.GetRequiredService<ILogger<AdminEndpoints>>()).Routes,
             .. new LifecycleEndpoints(reload, options.Http.EnableLifecycle).Routes,
             .. new RuleEndpoints(endpoint, rules).Routes,
@@ -123,7 +125,6 @@ internal sealed class GatewayServer : IAsyncDisposable
         await reload.DisposeAsync();
         await rules.DisposeAsync();
         await app.DisposeAsync();
-        gate.Dispose();
     }
 
     private static void Configure(KestrelServerOptions kestrel, GatewayOptions options)

@@ -24,16 +24,28 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
         };
         var plan = fragment.Plan ?? Replan(fragment, effective);
         var (select, reach) = SelectorOf(plan);
-        using var set = await source.SelectAsync(new SeriesSelection(select.Matchers, reach, select.Hints with { MaxResolutionMs = fragment.MaxResolutionMs, LookbackMs = select.LookbackMs }), cancellation).ConfigureAwait(false);
+        if (StampedMatchers.Of(select.Matchers, fragment.Stamp) is not { } matchers)
+        {
+            return new FragmentResult();
+        }
+
+        reach = new TimeRange(Math.Max(reach.MinMs, fragment.MinTimeMs), reach.MaxMs);
+        if (reach.IsEmpty)
+        {
+            return new FragmentResult();
+        }
+
+        using var set = await source.SelectAsync(new SeriesSelection(matchers, reach, select.Hints with { MaxResolutionMs = fragment.MaxResolutionMs, LookbackMs = select.LookbackMs }), cancellation).ConfigureAwait(false);
         var annotations = new AnnotationSet();
         foreach (var warning in set.Warnings)
         {
             annotations.Warn(warning, select.Position);
         }
 
-        var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples));
+        fragment.Bounds.CheckSeries(set.Count);
+        var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples), fragment.Bounds);
         var context = new EvaluationContext(effective, budget, annotations, cancellation);
-        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, SelectedSeries.Sorted(set, select.Hints.StatisticsOnly), context), cancellation).ConfigureAwait(false);
+        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Stamp), context), cancellation).ConfigureAwait(false);
         return new FragmentResult
         {
             Series = result.Series,
@@ -41,7 +53,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
             States = result.States,
             Matrix = result.Matrix,
             Annotations = annotations.ToList(),
-            Statistics = new QueryStatistics { TotalQueryableSamples = budget.Looked, PeakSamples = budget.Peak },
+            Statistics = new QueryStatistics { TotalQueryableSamples = budget.Looked, PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes },
         };
     }
 
