@@ -11,6 +11,9 @@ public sealed class GatewayOptions
     /// <summary>Whose data a request is about.</summary>
     public TenancyOptions Tenancy { get; } = new();
 
+    /// <summary>Who may call, and how.</summary>
+    public SecurityOptions Security { get; } = new();
+
     /// <summary>What each tenant may ask, unless the overrides file says otherwise.</summary>
     public TenantLimits Limits { get; } = new();
 

@@ -1,10 +1,11 @@
 using System.Globalization;
 using System.Reflection;
+using System.Text.RegularExpressions;
 
 namespace Metrics.Gateway.Configuration;
 
 /// <summary>One setting: its key, its flag, and how its text becomes a value.</summary>
-internal sealed class Setting
+internal sealed partial class Setting
 {
     private readonly PropertyInfo section;
     private readonly PropertyInfo property;
@@ -66,6 +67,9 @@ internal sealed class Setting
     /// <summary>The value in the notation of the file.</summary>
     public string Show(GatewayOptions options) => ShowIn(section.GetValue(options)!);
 
+    /// <summary>The value as others may see it: without secrets, also those in URLs.</summary>
+    public string ShowSafe(GatewayOptions options) => Show(options) is not { Length: > 0 } text ? "" : about.IsSecret ? "<secret>" : UrlPassword().Replace(text, "${user}<secret>@");
+
     /// <summary>The value in an instance of the section's class, in the notation of the file.</summary>
     public string ShowIn(object instance) => property.GetValue(instance) switch
     {
@@ -104,6 +108,9 @@ internal sealed class Setting
     /// <summary>MaxBody to max_body.</summary>
     public static string SnakeCase(string name) =>
         string.Concat(name.Select((c, i) => char.IsAsciiLetterUpper(c) ? (i == 0 ? "" : "_") + char.ToLowerInvariant(c) : c.ToString()));
+
+    [GeneratedRegex("(?<user>://[^/@:]*:)[^/@]*@", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static partial Regex UrlPassword();
 
     private static int Compare(object value, string bound) => ((IComparable)ToComparable(value)).CompareTo(ToComparable(Parse(value.GetType(), bound)!));
 

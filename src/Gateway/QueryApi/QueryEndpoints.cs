@@ -1,6 +1,7 @@
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Limits;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Gateway.Telemetry;
 using Metrics.Model;
@@ -21,8 +22,8 @@ internal sealed class QueryEndpoints(
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
-        new(HttpRoute.GetPost, "/api/v1/query", "query", endpoint.Of(QueryAsync)),
-        new(HttpRoute.GetPost, "/api/v1/query_range", "query_range", endpoint.Of(QueryRangeAsync)),
+        new(HttpRoute.GetPost, "/api/v1/query", "query", endpoint.Of(QueryAsync)) { Access = RouteAccess.Read },
+        new(HttpRoute.GetPost, "/api/v1/query_range", "query_range", endpoint.Of(QueryRangeAsync)) { Access = RouteAccess.Read },
     ];
 
     private ValueTask<ApiAnswer> QueryAsync(ApiRequest request)

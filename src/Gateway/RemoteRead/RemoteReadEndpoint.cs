@@ -5,6 +5,7 @@ using Metrics.Gateway.Health;
 using Metrics.Gateway.Limits;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.RemoteWrite;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Gateway.Tenancy;
 using Metrics.Model;
@@ -22,7 +23,7 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
     private const int ChunkSamples = 120;
 
     /// <summary>The routes.</summary>
-    public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Post, "/api/v1/read", "read", AnswerAsync)];
+    public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Post, "/api/v1/read", "read", AnswerAsync) { Access = RouteAccess.Read }];
 
     private async Task AnswerAsync(HttpContext context)
     {
@@ -33,7 +34,7 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
                 throw WriteRefusal.Busy(HealthEndpoints.Describe(cluster.Progress));
             }
 
-            if (!tenants.TryResolve(context.Request.Headers, out var id, out var status, out var error))
+            if (!tenants.TryResolve(context, out var id, out var status, out var error))
             {
                 throw new WriteRefusal(status, error);
             }

@@ -3,6 +3,7 @@ using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Health;
 using Metrics.Gateway.Limits;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Gateway.Telemetry;
 using Metrics.Gateway.Tenancy;
@@ -24,9 +25,9 @@ internal sealed partial class RemoteWriteEndpoint(
     /// <summary>The routes: Prometheus's, Thanos's, Mimir's.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
-        new(HttpRoute.Post, "/api/v1/write", "write", AnswerAsync),
-        new(HttpRoute.Post, "/api/v1/receive", "write", AnswerAsync),
-        new(HttpRoute.Post, "/api/v1/push", "write", AnswerAsync),
+        new(HttpRoute.Post, "/api/v1/write", "write", AnswerAsync) { Access = RouteAccess.Write },
+        new(HttpRoute.Post, "/api/v1/receive", "write", AnswerAsync) { Access = RouteAccess.Write },
+        new(HttpRoute.Post, "/api/v1/push", "write", AnswerAsync) { Access = RouteAccess.Write },
     ];
 
     private async Task AnswerAsync(HttpContext context)
@@ -54,7 +55,7 @@ internal sealed partial class RemoteWriteEndpoint(
             throw WriteRefusal.Busy(HealthEndpoints.Describe(progress));
         }
 
-        if (!tenants.TryResolve(context.Request.Headers, out var tenant, out var status, out var error))
+        if (!tenants.TryResolve(context, out var tenant, out var status, out var error))
         {
             throw new WriteRefusal(status, error);
         }

@@ -1,3 +1,4 @@
+using System.Net;
 using Metrics.Cluster;
 using Metrics.Gateway.Admin;
 using Metrics.Gateway.Configuration;
@@ -8,6 +9,7 @@ using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.RemoteRead;
 using Metrics.Gateway.RemoteWrite;
 using Metrics.Gateway.Rules;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Telemetry;
 using Metrics.Gateway.Tenancy;
 using Metrics.PromQL;
@@ -15,25 +17,28 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Metrics.Gateway.Server;
 
 /// <summary>The HTTP server over a cluster. It listens from <see cref="StartAsync"/> on, also while logs are still being replayed.</summary>
 /// <remarks>The cluster is the caller's: it is neither started nor disposed here.</remarks>
-internal sealed class GatewayServer : IAsyncDisposable
+internal sealed partial class GatewayServer : IAsyncDisposable
 {
     private readonly WebApplication app;
     private readonly ConcurrencyGate gate;
     private readonly RulesHost rules;
     private readonly ConfigurationReload reload;
     private readonly TimeSpan watchEvery;
+    private readonly Authenticator authenticator;
 
     /// <summary>Builds the server from validated options.</summary>
     public GatewayServer(GatewayOptions options, ICluster cluster, EngineOptions engine, QueryExecution execute, TimeProvider time, Action<ILoggingBuilder> logging)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         logging(builder.Logging);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, options));
+        var tls = options.Security.CertFile.Length > 0 ? new ServerTls(options.Security, options.Http.Http2) : null;
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Configure(kestrel, options, tls));
         builder.Services.AddSingleton<IHostLifetime, CallerLifetime>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Http.ShutdownTimeout);
         builder.Services.Configure<FormOptions>(Configure);
@@ -52,12 +57,24 @@ internal sealed class GatewayServer : IAsyncDisposable
         ProcessInstruments.Register(Registry, startTime);
         ClusterInstruments.Register(Registry, cluster);
 
-        var tenants = new TenantResolver(options.Tenancy);
+        var tenants = new TenantResolver(options.Tenancy, cluster);
         var endpoint = new ApiEndpoint(cluster, tenants);
         rules = new RulesHost(options, cluster, engine, time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
+        authenticator = new Authenticator(options.Security, time, app.Services.GetRequiredService<ILogger<Authenticator>>());
+        WarnOfStrangers(options);
         reload = new ConfigurationReload(
             [
+                new ReloadPart("security.auth_file", () => authenticator.Files, _ =>
+                {
+                    authenticator.Reload();
+                    return Task.CompletedTask;
+                }),
+                new ReloadPart("security.cert_file", () => tls?.Files ?? [], _ =>
+                {
+                    tls?.Reload();
+                    return Task.CompletedTask;
+                }),
                 new ReloadPart("tenancy.overrides_file", () => options.Tenancy.OverridesFile is { Length: > 0 } path ? [path] : [], _ =>
                 {
                     limits.Reload();
@@ -85,7 +102,7 @@ internal sealed class GatewayServer : IAsyncDisposable
             .. new ParseEndpoints(endpoint, engine.Parsing).Routes,
             .. new StatusEndpoints(endpoint, cluster, options, time, startTime).Routes,
         ];
-        var pipeline = new RequestPipeline(new RouteTable(routes, options.Http.RoutePrefix), options.Http, Instruments, time, app.Services.GetRequiredService<ILogger<RequestPipeline>>());
+        var pipeline = new RequestPipeline(new RouteTable(routes, options.Http.RoutePrefix), options.Http, options.Tenancy.FromPath, authenticator, Instruments, time, app.Services.GetRequiredService<ILogger<RequestPipeline>>());
         app.Run(pipeline.AnswerAsync);
     }
 
@@ -125,9 +142,28 @@ internal sealed class GatewayServer : IAsyncDisposable
         await reload.DisposeAsync();
         await rules.DisposeAsync();
         await app.DisposeAsync();
+        authenticator.Dispose();
     }
 
-    private static void Configure(KestrelServerOptions kestrel, GatewayOptions options)
+    private void WarnOfStrangers(GatewayOptions options)
+    {
+        var logger = app.Services.GetRequiredService<ILogger<GatewayServer>>();
+        if (IPAddress.IsLoopback(OptionsValidator.ParseListen(options.Http.Listen).Address))
+        {
+            return;
+        }
+
+        if (!authenticator.IsEnabled)
+        {
+            LogOpenToAll(logger, options.Http.Listen);
+        }
+        else if (options.Security.CertFile.Length == 0)
+        {
+            LogInTheClear(logger, options.Http.Listen);
+        }
+    }
+
+    private static void Configure(KestrelServerOptions kestrel, GatewayOptions options, ServerTls? tls)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxConcurrentConnections = options.Http.MaxConnections;
@@ -143,7 +179,14 @@ internal sealed class GatewayServer : IAsyncDisposable
         // A client that connects and says nothing goes after this; Prometheus's own read timeout is 5 min.
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(30);
         kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(5);
-        kestrel.Listen(OptionsValidator.ParseListen(options.Http.Listen), listen => listen.Protocols = options.Http.Http2 ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1);
+        kestrel.Listen(OptionsValidator.ParseListen(options.Http.Listen), listen =>
+        {
+            listen.Protocols = options.Http.Http2 ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
+            if (tls is not null)
+            {
+                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls.InForce), HandshakeTimeout = TimeSpan.FromSeconds(10) });
+            }
+        });
     }
 
     private static void Configure(FormOptions forms)
