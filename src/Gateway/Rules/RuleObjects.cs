@@ -136,9 +136,14 @@ internal sealed class RuleObjects(IObjectStore store, TenantId tenant) : IRuleSt
             return PutCondition.Absent;
         }
 
-        return stored.Owner != state.Owner || stored.LastTickMs > state.LastTickMs
-            ? throw new OperationCanceledException($"another owner evaluates {groupKey}")
-            : PutCondition.Unchanged(versions[StateKey(groupKey)]);
+        if (stored.Owner != state.Owner || stored.LastTickMs > state.LastTickMs)
+        {
+            // Looking at it is no leave to replace it.
+            versions.TryRemove(StateKey(groupKey), out _);
+            throw new OperationCanceledException($"another owner evaluates {groupKey}");
+        }
+
+        return PutCondition.Unchanged(versions[StateKey(groupKey)]);
     }
 
     private string StateKey(string groupKey) => $"{tenant}/rules/state/{Hash(groupKey)}.json";

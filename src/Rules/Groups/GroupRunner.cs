@@ -85,13 +85,17 @@ internal sealed class GroupRunner(RuleGroup group, IRuleStateStore? states, stri
                     continue;
                 }
 
+                CountMissed();
                 await group.EvaluateAsync(next, abort);
                 hasOwnState = true;
-                next = TickAfter(next);
-                isClaimed = await KeepAsync(next, abort);
+                next = Math.Max(next + group.IntervalMs, group.Schedule.TickAtOrBefore(NowMs));
+                await ClaimAsync(abort);
             }
 
-            await KeepAsync(null, abort);
+            if (wasClaimed)
+            {
+                await KeepAsync(null, abort);
+            }
         }
         catch (OperationCanceledException e)
         {
@@ -108,21 +112,14 @@ internal sealed class GroupRunner(RuleGroup group, IRuleStateStore? states, stri
     private long FirstTick(long? lastMs, long? foreignMs)
     {
         var currentMs = group.Schedule.TickAtOrBefore(NowMs);
-        var firstMs = lastMs is { } last ? Math.Max(last + group.IntervalMs, currentMs) : currentMs + group.IntervalMs;
+        var firstMs = lastMs is { } last ? Math.Max(last + group.IntervalMs, currentMs) : next != 0 ? next : currentMs + group.IntervalMs;
         return foreignMs is { } claimed ? Math.Max(firstMs, group.Schedule.TickAtOrAfter(claimed + 1)) : firstMs;
     }
 
-    private long TickAfter(long tickMs)
-    {
-        next = Math.Max(tickMs + group.IntervalMs, group.Schedule.TickAtOrBefore(NowMs));
-        CountMissed(tickMs);
-        return next;
-    }
-
     /// <summary>Counts the ticks between the last one and the next.</summary>
-    private void CountMissed(long? lastMs)
+    private void CountMissed()
     {
-        var missed = lastMs is { } last ? ((next - last) / group.IntervalMs) - 1 : 0;
+        var missed = group.LastTickMs is { } last ? ((next - last) / group.IntervalMs) - 1 : 0;
         if (missed > 0)
         {
             group.Counters.CountMissed(missed);
@@ -153,13 +150,19 @@ internal sealed class GroupRunner(RuleGroup group, IRuleStateStore? states, stri
         while (true)
         {
             var (isKnown, left) = await LoadAsync(cancellation);
+            if (!isKnown)
+            {
+                // It is not overwritten unseen; the tick that is due stays due.
+                next = next == 0 ? FirstTick(group.LastTickMs, null) : next;
+                return;
+            }
+
             var leftMs = left?.LastTickMs is { } tick && group.Schedule.TickAtOrBefore(tick) == tick ? tick : (long?)null;
             var lastMs = hasOwnState ? group.LastTickMs : leftMs;
             next = FirstTick(lastMs, left is not null && left.Owner != owner ? left.ClaimedTickMs : null);
             try
             {
-                // What is stored and could not be read is not overwritten.
-                isClaimed = isKnown && await SaveAsync(hasOwnState || left is null ? group.Capture() : left, next, cancellation);
+                isClaimed = await SaveAsync(hasOwnState || left is null ? group.Capture() : left, next, cancellation);
             }
             catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
             {
@@ -172,7 +175,6 @@ internal sealed class GroupRunner(RuleGroup group, IRuleStateStore? states, stri
                 group.Continue(left, leftMs is not null);
             }
 
-            CountMissed(lastMs);
             return;
         }
     }
@@ -188,17 +190,24 @@ internal sealed class GroupRunner(RuleGroup group, IRuleStateStore? states, stri
                 await Task.Delay(regainPause, group.Services.Time, abort);
             }
 
-            if (wasClaimed)
-            {
-                isClaimed = await KeepAsync(due, abort);
-            }
-            else
-            {
-                await TakeOverAsync(abort);
-            }
+            await ClaimAsync(abort);
         }
 
-        return isClaimed && next != due;
+        return next != due;
+    }
+
+    /// <summary>Claims the next tick: as whoever has the group or, when storage has never answered yet, by taking it over.</summary>
+    /// <exception cref="OperationCanceledException">Another owner has the group.</exception>
+    private async Task ClaimAsync(CancellationToken abort)
+    {
+        if (wasClaimed)
+        {
+            isClaimed = await KeepAsync(next, abort);
+        }
+        else
+        {
+            await TakeOverAsync(abort);
+        }
     }
 
     /// <summary>Saves the state with a claim upon a tick, or without any; false when storage failed.</summary>

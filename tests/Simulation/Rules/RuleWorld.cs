@@ -67,6 +67,9 @@ internal sealed class RuleWorld
     /// <summary>When storage failed an owner.</summary>
     public List<(string Owner, long AtMs)> Failures { get; } = [];
 
+    /// <summary>True when an owner got no answer from storage for so long that it went on without: then its alerts are restored from their series, of which there are none in this world.</summary>
+    public bool WentWithout => Failures.Exists(f => Failures.Count(o => o.Owner == f.Owner && o.AtMs >= f.AtMs && o.AtMs < f.AtMs + 15_000) >= 4);
+
     /// <summary>The kinds of changes, in order; with the time.</summary>
     public List<(string Kind, long AtMs)> Changes { get; } = [];
 
