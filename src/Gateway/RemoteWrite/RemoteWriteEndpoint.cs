@@ -18,7 +18,7 @@ namespace Metrics.Gateway.RemoteWrite;
 /// 503 with Retry-After when the sender should come back, which is safe since appending a known sample is a no-op. 500 is a bug.
 /// </remarks>
 internal sealed partial class RemoteWriteEndpoint(
-    ICluster cluster, TenantResolver tenants, WriteAppender appender, RemoteWriteOptions options, ByteBudget budget, IngestLimits limits, GatewayInstruments instruments, ILogger<RemoteWriteEndpoint> logger)
+    ICluster cluster, TenantResolver tenants, WriteAppender appender, SplitAppender? split, RemoteWriteOptions options, ByteBudget budget, IngestLimits limits, GatewayInstruments instruments, ILogger<RemoteWriteEndpoint> logger)
 {
     private readonly string retryAfter = Seconds(options.RetryAfter);
 
@@ -68,8 +68,19 @@ internal sealed partial class RemoteWriteEndpoint(
         body.Decompress();
 
         // Not tied to the client's presence: a half-appended request is what retries are for, but finishing it is cheaper.
+        if (split is not null)
+        {
+            await AnswerAsync(context, tenant, await split.AppendAsync(Caller.Of(context), tenant, protocol, body.Message, body.SentBytes));
+            return;
+        }
+
         var (outcome, series) = await appender.AppendAsync(tenant, protocol, body.Message, CancellationToken.None);
         instruments.OnWritten(tenant, series, outcome.Accepted, body.SentBytes);
+        foreach (var rejection in outcome.Rejections)
+        {
+            instruments.OnRejected(tenant, rejection.Reason, rejection.Count);
+        }
+
         limits.UsageOf(tenant).OnWritten(outcome.Accepted, outcome.Rejected, body.SentBytes);
         await AnswerAsync(context, tenant, outcome);
     }
@@ -81,11 +92,6 @@ internal sealed partial class RemoteWriteEndpoint(
         {
             context.Response.StatusCode = StatusCodes.Status204NoContent;
             return Task.CompletedTask;
-        }
-
-        foreach (var rejection in outcome.Rejections)
-        {
-            instruments.OnRejected(tenant, rejection.Reason, rejection.Count);
         }
 
         var bounds = limits.Limits.Of(tenant);

@@ -84,11 +84,13 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             ],
             time, Registry, app.Services.GetRequiredService<ILogger<ConfigurationReload>>());
         watchEvery = options.Http.WatchEvery;
-        HttpRoute[] routes =
+        var appender = new WriteAppender(cluster, options.RemoteWrite, ingest);
+        var split = options.Tenancy.LabelName is { Length: > 0 } label ? new SplitAppender(appender, tenants, ingest, Instruments, label, options.RemoteWrite.MaxDecompressed) : null;
+        Routes =
         [
             HelpPage.Route,
             .. new HealthEndpoints(cluster, Registry).Routes,
-            .. new RemoteWriteEndpoint(cluster, tenants, new WriteAppender(cluster, options.RemoteWrite, ingest), options.RemoteWrite, budget, ingest, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
+            .. new RemoteWriteEndpoint(cluster, tenants, appender, split, options.RemoteWrite, budget, ingest, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, readable, execute, options.Query, gate, queryLimits, Instruments, time).Routes,
             .. new LabelEndpoints(endpoint, readable).Routes,
             .. new MetadataEndpoint(endpoint, readable).Routes,
@@ -96,15 +98,20 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, gate, queryLimits).Routes,
             .. new FederationEndpoint(endpoint, readable, options.Query.LookbackDelta, time).Routes,
             .. new AdminEndpoints(endpoint, cluster, options.Http.AdminApi, app.Services.GetRequiredService<ILogger<AdminEndpoints>>()).Routes,
+            .. new TenantDeletion(endpoint, cluster, tenants, rules, app.Services.GetRequiredService<ILogger<TenantDeletion>>()).Routes,
+            .. new UsageEndpoints(endpoint, cluster, ingest).Routes,
             .. new LifecycleEndpoints(reload, options.Http.EnableLifecycle).Routes,
             .. new RuleEndpoints(endpoint, rules).Routes,
             .. new RuleConfigEndpoints(tenants, rules, options.Rules, engine.Parsing).Routes,
             .. new ParseEndpoints(endpoint, engine.Parsing).Routes,
             .. new StatusEndpoints(endpoint, cluster, options, time, startTime).Routes,
         ];
-        var pipeline = new RequestPipeline(new RouteTable(routes, options.Http.RoutePrefix), options.Http, options.Tenancy.FromPath, authenticator, Instruments, time, app.Services.GetRequiredService<ILogger<RequestPipeline>>());
+        var pipeline = new RequestPipeline(new RouteTable(Routes, options.Http.RoutePrefix), options.Http, options.Tenancy.FromPath, authenticator, Instruments, time, app.Services.GetRequiredService<ILogger<RequestPipeline>>());
         app.Run(pipeline.AnswerAsync);
     }
+
+    /// <summary>All that is served.</summary>
+    public IReadOnlyList<HttpRoute> Routes { get; }
 
     /// <summary>Where metrics about this process are registered.</summary>
     public MetricRegistry Registry { get; }

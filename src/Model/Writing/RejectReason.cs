@@ -47,4 +47,7 @@ public enum RejectReason : byte
 
     /// <summary>The series is new, and the tenant has as many active ones of its metric as it may.</summary>
     TooManySeriesOfMetric,
+
+    /// <summary>The label that names the tenant holds no name of one.</summary>
+    InvalidTenant,
 }
