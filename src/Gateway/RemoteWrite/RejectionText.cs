@@ -62,6 +62,8 @@ internal static class RejectionText
         RejectReason.TooManySeriesOfMetric => $"tenant {tenant} exceeds its limit max_global_series_per_metric of {limits.MaxGlobalSeriesPerMetric} active series of a metric (err-mimir-max-series-per-metric)",
         RejectReason.InvalidTenant => "invalid tenant",
         RejectReason.InvalidHistogram => "invalid native histogram",
+        RejectReason.InvalidTemporality => "invalid temporality",
+        RejectReason.InvalidName => "invalid name",
         _ => reason.ToString(),
     };
 }

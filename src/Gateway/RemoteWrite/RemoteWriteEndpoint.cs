@@ -20,7 +20,7 @@ namespace Metrics.Gateway.RemoteWrite;
 internal sealed partial class RemoteWriteEndpoint(
     ICluster cluster, TenantResolver tenants, WriteAppender appender, SplitAppender? split, RemoteWriteOptions options, ByteBudget budget, IngestLimits limits, GatewayInstruments instruments, ILogger<RemoteWriteEndpoint> logger)
 {
-    private readonly string retryAfter = Seconds(options.RetryAfter);
+    private readonly string retryAfter = WriteRefusal.Seconds(options.RetryAfter);
 
     /// <summary>The routes: Prometheus's, Thanos's, Mimir's.</summary>
     public IEnumerable<HttpRoute> Routes =>
@@ -104,8 +104,6 @@ internal sealed partial class RemoteWriteEndpoint(
         return PlainText.AnswerAsync(context, isFull ? StatusCodes.Status429TooManyRequests : StatusCodes.Status400BadRequest, RejectionText.Of(outcome.Rejections, outcome.Accepted, tenant, bounds));
     }
 
-    private static string Seconds(TimeSpan wait) => ((long)Math.Max(1, Math.Ceiling(wait.TotalSeconds))).ToString(CultureInfo.InvariantCulture);
-
     private static void SetWritten(IHeaderDictionary headers, int samples, int histograms, int exemplars)
     {
         headers["X-Prometheus-Remote-Write-Samples-Written"] = samples.ToString(CultureInfo.InvariantCulture);
@@ -119,7 +117,7 @@ internal sealed partial class RemoteWriteEndpoint(
         SetWritten(context.Response.Headers, 0, 0, 0);
         if (status is StatusCodes.Status503ServiceUnavailable or StatusCodes.Status429TooManyRequests)
         {
-            context.Response.Headers.RetryAfter = wait is { } known ? Seconds(known) : retryAfter;
+            context.Response.Headers.RetryAfter = wait is { } known ? WriteRefusal.Seconds(known) : retryAfter;
         }
 
         return PlainText.AnswerAsync(context, status, message + "\n");

@@ -15,7 +15,11 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
     /// <summary>Appends all samples of a message; returns when those accepted are durable. Also the number of its series.</summary>
     /// <exception cref="WriteRefusal">The message is malformed or holds too many samples; nothing was appended.</exception>
     /// <exception cref="ShardUnavailableException">Some shard cannot take writes now; others may have taken their part, which a retry does not double.</exception>
-    public async ValueTask<(WriteOutcome Outcome, int Series)> AppendAsync(TenantId id, WriteProtocol protocol, ReadOnlyMemory<byte> message, CancellationToken cancellation)
+    public ValueTask<(WriteOutcome Outcome, int Series)> AppendAsync(TenantId id, WriteProtocol protocol, ReadOnlyMemory<byte> message, CancellationToken cancellation) =>
+        AppendAsync(id, protocol == WriteProtocol.V1 ? WriteV1.Read : WriteV2.Read, message, cancellation);
+
+    /// <summary>The same for a message of any format.</summary>
+    public async ValueTask<(WriteOutcome Outcome, int Series)> AppendAsync(TenantId id, WriteReader reader, ReadOnlyMemory<byte> message, CancellationToken cancellation)
     {
         var writer = WriterOf(await cluster.OpenTenantAsync(id, cancellation));
         using var partitioner = writer.Begin<RemoteWriteLabels>(message);
@@ -24,12 +28,12 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
         try
         {
             var load = new RequestLoad(options);
-            series = protocol == WriteProtocol.V1 ? WriteV1.Read(message.Span, partitioner, writer.Tenant.Metadata, load) : WriteV2.Read(message.Span, partitioner, writer.Tenant.Metadata, load);
+            series = reader(message.Span, partitioner, writer.Tenant.Metadata, load);
             samples = load.Samples;
         }
         catch (FormatException e)
         {
-            throw WriteRefusal.Malformed($"remote write: {e.Message}");
+            throw WriteRefusal.Malformed(e.Message);
         }
 
         limits.AdmitSamples(id, samples, series);
@@ -61,3 +65,8 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
         };
     }
 }
+
+/// <summary>Walks a message into the shards' batches; gives the number of its series.</summary>
+/// <exception cref="FormatException">It is malformed.</exception>
+/// <exception cref="WriteRefusal">It asks for too much.</exception>
+internal delegate int WriteReader(ReadOnlySpan<byte> message, BatchPartitioner<RemoteWriteLabels> partitioner, IMetricMetadata metadata, RequestLoad load);

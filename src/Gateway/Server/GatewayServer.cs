@@ -5,6 +5,7 @@ using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Federation;
 using Metrics.Gateway.Health;
 using Metrics.Gateway.Limits;
+using Metrics.Gateway.Otlp;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.RemoteRead;
 using Metrics.Gateway.RemoteWrite;
@@ -86,11 +87,13 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         watchEvery = options.Http.WatchEvery;
         var appender = new WriteAppender(cluster, options.RemoteWrite, ingest);
         var split = options.Tenancy.LabelName is { Length: > 0 } label ? new SplitAppender(appender, tenants, ingest, Instruments, label, options.RemoteWrite.MaxDecompressed) : null;
+        var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
         Routes =
         [
             HelpPage.Route,
             .. new HealthEndpoints(cluster, Registry).Routes,
             .. new RemoteWriteEndpoint(cluster, tenants, appender, split, options.RemoteWrite, budget, ingest, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
+            .. new OtlpEndpoint(cluster, tenants, appender, new OtlpTranslators(translation), options.RemoteWrite, budget, ingest, Instruments, app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, readable, execute, options.Query, gate, queryLimits, Instruments, time).Routes,
             .. new LabelEndpoints(endpoint, readable).Routes,
             .. new MetadataEndpoint(endpoint, readable).Routes,

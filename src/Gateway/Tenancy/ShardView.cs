@@ -7,7 +7,7 @@ namespace Metrics.Gateway.Tenancy;
 
 /// <summary>A shard that can only be read: with one more label on every series, and without what is older than an instant.</summary>
 /// <remarks>Matchers on the label choose among shards, not among series.</remarks>
-internal sealed class ShardView(IShard shard, KeyValuePair<string, string>? stamp, long minTimeMs) : IShard
+internal sealed class ShardView(IShard shard, AddedLabel? added, long minTimeMs) : IShard
 {
     /// <inheritdoc/>
     public ShardId Id => shard.Id;
@@ -17,7 +17,7 @@ internal sealed class ShardView(IShard shard, KeyValuePair<string, string>? stam
 
     /// <inheritdoc/>
     public ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation) =>
-        shard.RunAsync(fragment with { Stamp = stamp, MinTimeMs = Math.Max(fragment.MinTimeMs, minTimeMs) }, cancellation);
+        shard.RunAsync(fragment with { Added = added, MinTimeMs = Math.Max(fragment.MinTimeMs, minTimeMs) }, cancellation);
 
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation)
@@ -28,7 +28,7 @@ internal sealed class ShardView(IShard shard, KeyValuePair<string, string>? stam
         }
 
         var found = await shard.SeriesAsync(narrowed, cancellation);
-        return stamp is { } label ? [.. found.Select(series => StampedMatchers.Stamped(series, label))] : found;
+        return added is null ? found : [.. found.Select(series => added.AddTo(series, new LabelsBuilder()))];
     }
 
     /// <inheritdoc/>
@@ -40,7 +40,7 @@ internal sealed class ShardView(IShard shard, KeyValuePair<string, string>? stam
         }
 
         var found = await shard.LabelNamesAsync(narrowed, cancellation);
-        return stamp is { } label && found.Count > 0 ? [.. found.Append(label.Key).Distinct(StringComparer.Ordinal)] : found;
+        return added is not null && found.Count > 0 ? [.. found.Append(added.Name).Distinct(StringComparer.Ordinal)] : found;
     }
 
     /// <inheritdoc/>
@@ -51,8 +51,8 @@ internal sealed class ShardView(IShard shard, KeyValuePair<string, string>? stam
             return [];
         }
 
-        return stamp is { } label && name == label.Key
-            ? (await shard.LabelNamesAsync(narrowed with { Limit = 1 }, cancellation)).Count > 0 ? [label.Value] : []
+        return name == added?.Name
+            ? (await shard.LabelNamesAsync(narrowed with { Limit = 1 }, cancellation)).Count > 0 ? [added.Value] : []
             : await shard.LabelValuesAsync(name, narrowed, cancellation);
     }
 
@@ -60,7 +60,8 @@ internal sealed class ShardView(IShard shard, KeyValuePair<string, string>? stam
     public async IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var seen = new TimeRange(Math.Max(range.MinMs, minTimeMs), range.MaxMs);
-        if (StampedMatchers.Of(matchers, stamp) is not { } own || seen.IsEmpty)
+        var own = added is null ? matchers : added.Below(matchers);
+        if (own is null || seen.IsEmpty)
         {
             yield break;
         }
@@ -68,7 +69,7 @@ internal sealed class ShardView(IShard shard, KeyValuePair<string, string>? stam
         // One label more on all of them leaves them in order, save where one has the labels of another and more whose names lie before that label's; a reader of those sees a series early.
         await foreach (var series in shard.ReadAsync(own, seen, cancellation))
         {
-            yield return stamp is { } label ? series with { Labels = StampedMatchers.Stamped(series.Labels, label) } : series;
+            yield return added is null ? series : series with { Labels = added.AddTo(series.Labels, new LabelsBuilder()) };
         }
     }
 
@@ -81,7 +82,7 @@ internal sealed class ShardView(IShard shard, KeyValuePair<string, string>? stam
         }
 
         var found = await shard.ExemplarsAsync(narrowed, cancellation);
-        return stamp is { } label ? [.. found.Select(s => s with { Series = StampedMatchers.Stamped(s.Series, label) })] : found;
+        return added is null ? found : [.. found.Select(s => s with { Series = added.AddTo(s.Series, new LabelsBuilder()) })];
     }
 
     /// <inheritdoc/>
@@ -111,7 +112,7 @@ internal sealed class ShardView(IShard shard, KeyValuePair<string, string>? stam
         var selectors = new List<IReadOnlyList<Matcher>>(query.Selectors.Count);
         foreach (var selector in query.Selectors)
         {
-            if (StampedMatchers.Of(selector, stamp) is { } own)
+            if ((added is null ? selector : added.Below(selector)) is { } own)
             {
                 selectors.Add(own);
             }

@@ -34,7 +34,7 @@ internal sealed class SplitAppender(WriteAppender appender, TenantResolver tenan
             }
         }
 
-        var whole = new WriteOutcome(0, 0, 0, split.Rejections, null);
+        var whole = new WriteOutcome(0, 0, 0, split.Rejections, null) { IsShut = parts.Count > 0 };
         WriteRefusal? refusal = null;
         foreach (var (tenant, part) in parts)
         {
@@ -50,7 +50,11 @@ internal sealed class SplitAppender(WriteAppender appender, TenantResolver tenan
                 }
 
                 whole = new WriteOutcome(
-                    whole.Accepted + outcome.Accepted, whole.AcceptedHistograms + outcome.AcceptedHistograms, whole.AcceptedExemplars + outcome.AcceptedExemplars, [.. whole.Rejections, .. outcome.Rejections], null);
+                    whole.Accepted + outcome.Accepted, whole.AcceptedHistograms + outcome.AcceptedHistograms, whole.AcceptedExemplars + outcome.AcceptedExemplars, [.. whole.Rejections, .. outcome.Rejections], null)
+                {
+                    LeftOut = whole.LeftOut + outcome.LeftOut,
+                    IsShut = whole.IsShut && outcome.IsShut,
+                };
             }
             catch (WriteRefusal e)
             {

@@ -1,5 +1,6 @@
 using Metrics.Cluster;
 using Metrics.Model;
+using Metrics.PromQL;
 
 namespace Metrics.Gateway.Tenancy;
 
@@ -18,7 +19,7 @@ internal sealed class TenantView(TenantId id, IReadOnlyList<ITenant> members, st
     [
         .. from member in members
            from shard in member.Shards
-           select new ShardView(shard, tenantLabel is null ? null : new KeyValuePair<string, string>(tenantLabel, member.Id.Value), minTimeMs),
+           select new ShardView(shard, tenantLabel is null ? null : new AddedLabel(tenantLabel, member.Id.Value), minTimeMs),
     ];
 
     /// <inheritdoc/>

@@ -50,4 +50,13 @@ public enum RejectReason : byte
 
     /// <summary>The label that names the tenant holds no name of one.</summary>
     InvalidTenant,
+
+    /// <summary>A data point of OTLP counts since the point before, or does not say since when.</summary>
+    InvalidTemporality,
+
+    /// <summary>Nothing usable is left of a metric's or label's name when it is translated.</summary>
+    InvalidName,
+
+    /// <summary>The series is left out on purpose, by relabelling or because another replica's samples are taken. No error: it is not reported to the sender.</summary>
+    LeftOut,
 }

@@ -24,9 +24,17 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
         };
         var plan = fragment.Plan ?? Replan(fragment, effective);
         var (select, reach) = SelectorOf(plan);
-        if (StampedMatchers.Of(select.Matchers, fragment.Stamp) is not { } matchers)
+        var hints = select.Hints with { MaxResolutionMs = fragment.MaxResolutionMs, LookbackMs = select.LookbackMs };
+        var matchers = select.Matchers;
+        if (fragment.Added is { } added)
         {
-            return new FragmentResult();
+            if (added.Below(matchers) is not { } own)
+            {
+                return new FragmentResult();
+            }
+
+            // A projection may name labels that the source has under another name.
+            (matchers, hints) = (own, hints with { Projection = null });
         }
 
         reach = new TimeRange(Math.Max(reach.MinMs, fragment.MinTimeMs), reach.MaxMs);
@@ -35,7 +43,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
             return new FragmentResult();
         }
 
-        using var set = await source.SelectAsync(new SeriesSelection(matchers, reach, select.Hints with { MaxResolutionMs = fragment.MaxResolutionMs, LookbackMs = select.LookbackMs }), cancellation).ConfigureAwait(false);
+        using var set = await source.SelectAsync(new SeriesSelection(matchers, reach, hints), cancellation).ConfigureAwait(false);
         var annotations = new AnnotationSet();
         foreach (var warning in set.Warnings)
         {
@@ -45,7 +53,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
         fragment.Bounds.CheckSeries(set.Count);
         var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples), fragment.Bounds);
         var context = new EvaluationContext(effective, budget, annotations, cancellation);
-        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Stamp), context), cancellation).ConfigureAwait(false);
+        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added), context), cancellation).ConfigureAwait(false);
         return new FragmentResult
         {
             Series = result.Series,

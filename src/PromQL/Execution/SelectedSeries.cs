@@ -42,18 +42,15 @@ internal sealed class SelectedSeries
         }
     }
 
-    /// <summary>All series, sorted by labels so that results do not depend on how a source happens to order them.</summary>
-    /// <param name="set">What was found.</param>
-    /// <param name="budget">Is told what is read.</param>
-    /// <param name="statisticsOnly">True when of native histograms only count and sum matter.</param>
-    /// <param name="stamp">A label that every series is to be seen with, or null.</param>
-    public static SelectedSeries Sorted(ISeriesSet set, QueryBudget budget, bool statisticsOnly, KeyValuePair<string, string>? stamp)
+    /// <summary>All series, with a label added when one is given, sorted by labels so that results do not depend on how a source happens to order them; the budget is told what is read.</summary>
+    public static SelectedSeries Sorted(ISeriesSet set, QueryBudget budget, bool statisticsOnly = false, AddedLabel? added = null)
     {
+        var builder = added is null ? null : new LabelsBuilder();
         var labels = new Labels[set.Count];
         var indexes = new int[set.Count];
         for (var i = 0; i < indexes.Length; i++)
         {
-            labels[i] = stamp is { } label ? StampedMatchers.Stamped(set.LabelsOf(i), label) : set.LabelsOf(i);
+            labels[i] = builder is null ? set.LabelsOf(i) : added!.AddTo(set.LabelsOf(i), builder);
             indexes[i] = i;
         }
 

@@ -38,11 +38,11 @@ public sealed record Fragment(
     /// <summary>What the query may read; a leaf stops at these bounds by itself, and the gateway adds up what leaves read.</summary>
     public QueryBounds Bounds { get; init; } = QueryBounds.None;
 
-    /// <summary>A label that every series here is to be seen with, or null: matchers on it are held against this value, whatever the series themselves say. For reads that cross tenants.</summary>
-    public KeyValuePair<string, string>? Stamp { get; init; }
-
     /// <summary>Nothing before this instant is read.</summary>
     public long MinTimeMs { get; init; } = long.MinValue;
+
+    /// <summary>A label that the leaf's series bear besides their own; or null.</summary>
+    public AddedLabel? Added { get; init; }
 
     /// <summary>The plan of the fragment where it was made in this process.</summary>
     internal PlanNode? Plan { get; init; }

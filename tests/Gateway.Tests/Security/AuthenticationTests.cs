@@ -135,7 +135,7 @@ public class AuthenticationTests
         await app.GetAsync("/api/v1/labels", ("Authorization", "Bearer wrong-thing"));
         await app.SendAsync(HttpMethod.Post, "/-/reload", null, admin);
         var all = app.Log + (await app.GetAsync("/api/v1/status/config", admin)).Body + (await app.GetAsync("/api/v1/status/flags", admin)).Body + (await app.GetAsync("/metrics", admin)).Body;
-        Assert.Contains("http://user:<secret>@localhost:1", all);
+        Assert.Contains("http://user:\\u003csecret\\u003e@localhost:1", all);
         foreach (var secret in new[] { "hidden-thing", "wrong-thing", "token-of-", Password, "pbkdf2" })
         {
             Assert.DoesNotContain(secret, all);
