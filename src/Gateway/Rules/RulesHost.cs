@@ -126,6 +126,24 @@ internal sealed partial class RulesHost : IAsyncDisposable
         }
     }
 
+    /// <summary>Stops the rules of a tenant that is to be deleted, and removes the groups set through the API. Groups in files stay.</summary>
+    /// <exception cref="ObjectStoreException">Storage failed.</exception>
+    public async Task ForgetAsync(TenantId tenant, CancellationToken cancellation)
+    {
+        if (Objects is { } store)
+        {
+            await foreach (var item in store.ListAsync($"{tenant}/rules/groups/", cancellation))
+            {
+                await store.DeleteAsync(item.Key, cancellation);
+            }
+        }
+
+        if (owned.ContainsKey(tenant))
+        {
+            await LoadAsync(tenant, cancellation);
+        }
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
