@@ -18,6 +18,9 @@ internal interface IShardStore : IAsyncDisposable
     /// <summary>Counts for status pages.</summary>
     ShardStatistics Statistics { get; }
 
+    /// <summary>Up to when the past is settled, and how often it was changed since the opening; see <see cref="ShardHistory"/>.</summary>
+    ShardHistory History { get; }
+
     /// <summary>Takes a batch in one synchronous stretch: resolves series, judges samples, applies those accepted and hands the record of what is new to the log.</summary>
     /// <param name="batch">Its references are of this incarnation and its carried series of this shard's range.</param>
     /// <param name="maxTimeMs">Samples later than this are too far in the future.</param>

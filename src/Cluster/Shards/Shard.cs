@@ -69,6 +69,9 @@ internal sealed class Shard : IShard, IAsyncDisposable
     /// <inheritdoc/>
     public ShardStatistics Statistics => store?.Statistics ?? default;
 
+    /// <inheritdoc/>
+    public ValueTask<ShardHistory> HistoryAsync(CancellationToken cancellation) => ValueTask.FromResult(Store().History);
+
     /// <summary>Opens the store; when that fails the shard is failed, and <see cref="MaintainAsync"/> tries again. Blocks while the log is replayed.</summary>
     public async Task OpenAsync(CancellationToken cancellation)
     {

@@ -21,6 +21,7 @@ internal sealed partial class ShardStore : IShardStore
     private readonly LogCoverage coverage;
     private readonly ShardLog log;
     private readonly Lock appending = new();
+    private readonly SettledPast settled;
     private readonly ExemplarRing exemplars;
     private Head head;
     private HeadAppender appender;
@@ -34,6 +35,7 @@ internal sealed partial class ShardStore : IShardStore
         this.time = time;
         this.archive = archive;
         this.step = step ?? (static _ => { });
+        settled = new SettledPast(options.OutOfOrderWindow, time);
         Incarnation = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
         (head, log, coverage, exemplars, spill, logLineage, snapshotPath, bytesSinceSnapshot, snapshotBytes) = recovered;
         ReplayedBytes = bytesSinceSnapshot;
@@ -60,6 +62,9 @@ internal sealed partial class ShardStore : IShardStore
             return new(now.SeriesCount, now.ChunkCount, Volatile.Read(ref samplesAppended), Volatile.Read(ref logBytes), archive.Blocks.Live.Count, now.MinTimeMs, now.MaxTimeMs, archive.PendingCount, archive.Blocks.Damaged.Count, now.MemoryBytes, spill.Bytes);
         }
     }
+
+    /// <inheritdoc/>
+    public ShardHistory History => new(Incarnation, settled.Changes + archive.PastChanges, settled.BeforeMs);
 
     /// <summary>Opens the store in a folder, which is made if it is not there; see <see cref="ShardStoreOpener"/>.</summary>
     /// <param name="shard">Whose.</param>
@@ -105,6 +110,7 @@ internal sealed partial class ShardStore : IShardStore
             var bytes = record.Encode();
             position = log.Append(bytes);
             coverage.Logged(position, record.NewestMs);
+            settled.OnAppended(record.OldestMs);
             Volatile.Write(ref samplesAppended, samplesAppended + record.SampleCount);
             Volatile.Write(ref logBytes, logBytes + bytes.Length);
             Volatile.Write(ref bytesSinceSnapshot, bytesSinceSnapshot + bytes.Length);

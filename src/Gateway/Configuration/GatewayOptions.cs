@@ -15,6 +15,9 @@ public sealed class GatewayOptions
     /// <summary>What a query may cost.</summary>
     public QueryOptions Query { get; } = new();
 
+    /// <summary>How queries are split, kept and logged.</summary>
+    public FrontEndOptions FrontEnd { get; } = new();
+
     /// <summary>Where data lies and how.</summary>
     public LocalStorageOptions Storage { get; } = new();
 

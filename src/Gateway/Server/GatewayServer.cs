@@ -2,6 +2,7 @@ using Metrics.Cluster;
 using Metrics.Gateway.Admin;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Federation;
+using Metrics.Gateway.FrontEnd;
 using Metrics.Gateway.Health;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.RemoteRead;
@@ -48,12 +49,14 @@ internal sealed class GatewayServer : IAsyncDisposable
         var endpoint = new ApiEndpoint(cluster, tenants);
         rules = new RulesHost(options, cluster, engine, time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
+        var cache = options.FrontEnd.ResultsCache ? new ResultCache(options.FrontEnd.CacheMaxSize.Bytes, options.FrontEnd.CacheMaxItems, options.FrontEnd.CacheValidity, time) : null;
+        var frontEnd = new QueryFrontEnd(cluster, execute, options, engine, gate, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
         HttpRoute[] routes =
         [
             HelpPage.Route,
             .. new HealthEndpoints(cluster, Registry).Routes,
             .. new RemoteWriteEndpoint(cluster, tenants, new WriteAppender(cluster, options.RemoteWrite), options.RemoteWrite, budget, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
-            .. new QueryEndpoints(endpoint, cluster, execute, options.Query, gate, Instruments, time).Routes,
+            .. new QueryEndpoints(endpoint, frontEnd, options.Query, Instruments, time).Routes,
             .. new LabelEndpoints(endpoint, cluster).Routes,
             .. new MetadataEndpoint(endpoint, cluster).Routes,
             .. new ExemplarsEndpoint(endpoint, cluster, engine.Parsing).Routes,
