@@ -84,6 +84,10 @@ public interface IShard : IQueryLeaf
     /// <exception cref="ShardUnavailableException">The shard is replaying or closed.</exception>
     ValueTask<ShardHistory> HistoryAsync(CancellationToken cancellation) => ValueTask.FromResult(ShardHistory.Unknown);
 
+    /// <summary>How many series carry which labels. A shard that can't tell says <see cref="ShardCardinality.Empty"/>.</summary>
+    /// <exception cref="ShardUnavailableException">The shard is replaying or closed.</exception>
+    ValueTask<ShardCardinality> CardinalityAsync(CardinalityQuery query, CancellationToken cancellation) => ValueTask.FromResult(ShardCardinality.Empty);
+
     /// <summary>Cuts all of the head into blocks, publishes and compacts them; completes when that is done.</summary>
     /// <exception cref="ShardUnavailableException">Object storage or the disk failed; the samples are safe, and it goes on in the background.</exception>
     ValueTask FlushAsync(CancellationToken cancellation);

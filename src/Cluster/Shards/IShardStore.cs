@@ -45,6 +45,9 @@ internal interface IShardStore : IAsyncDisposable
     /// <summary>The values of a label of matching series with samples in the range, in any order, possibly repeated.</summary>
     void AddLabelValues(string name, IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into);
 
+    /// <summary>Shows every label pair of the head and how many series carry it.</summary>
+    void VisitHeadPairs(LabelPairVisitor visit);
+
     /// <summary>What is not served because its bytes are wrong, for warnings of queries that overlap it.</summary>
     IReadOnlyList<DamagedBlock> Damaged { get; }
 

@@ -209,6 +209,10 @@ internal sealed class Shard : IShard, IAsyncDisposable
     public ValueTask<IReadOnlyList<string>> LabelValuesAsync(string name, LabelQuery query, CancellationToken cancellation) =>
         ValueTask.FromResult(ShardLabels.Values(Store(), name, query, cancellation));
 
+    /// <inheritdoc/>
+    public ValueTask<ShardCardinality> CardinalityAsync(CardinalityQuery query, CancellationToken cancellation) =>
+        ValueTask.FromResult(CardinalityCount.Of(Store(), source, query, cancellation));
+
     /// <summary>Cuts blocks and truncates the log as far as due; opens a failed shard again. Called at intervals.</summary>
     public async Task MaintainAsync(CancellationToken cancellation)
     {

@@ -173,6 +173,13 @@ internal sealed partial class ShardStore : IShardStore
     }
 
     /// <inheritdoc/>
+    public void VisitHeadPairs(LabelPairVisitor visit)
+    {
+        using var view = OpenView();
+        view.VisitPairs(visit);
+    }
+
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         lock (cutting)

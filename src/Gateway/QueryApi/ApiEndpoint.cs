@@ -71,7 +71,7 @@ internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
 
         using (answer)
         {
-            await WriteAsync(context, 200, writer => Envelope.WriteSuccessAsync(writer, answer, context.RequestAborted));
+            await WriteAsync(context, 200, writer => answer.IsBare ? answer.WriteDataAsync(writer, context.RequestAborted) : Envelope.WriteSuccessAsync(writer, answer, context.RequestAborted));
         }
     }
 

@@ -67,6 +67,9 @@ internal sealed unsafe class HeadPostings(NativeArena arena, ViewEpochs epochs, 
         items.CopyTo(into.Extend(items.Length));
     }
 
+    /// <summary>The number of series in a list.</summary>
+    public int CountOf(long list) => Snapshot((int)list).Length;
+
     public void VisitValues(ReadOnlySpan<byte> name, ILabelValueVisitor visitor)
     {
         var nameSymbol = symbols.Find(name);
