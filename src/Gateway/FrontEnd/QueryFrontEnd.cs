@@ -18,8 +18,9 @@ internal sealed record FrontEndAnswer(QueryResult Result, QueryTimings Timings) 
 /// <summary>What makes one question the same as another.</summary>
 /// <param name="Tenant">Whose data.</param>
 /// <param name="Query">The query and its parameters.</param>
+/// <param name="Choice">How replicas and missing shards are treated.</param>
 /// <param name="Unique">0, or a number of its own for a question that is not to be shared.</param>
-internal readonly record struct Question(TenantId Tenant, QueryRequest Query, long Unique);
+internal readonly record struct Question(TenantId Tenant, QueryRequest Query, ReplicaChoice Choice, long Unique);
 
 /// <summary>
 /// Between the query API and the engine: waits for a turn, shares answers among those who ask the same at the same time, has range queries answered in parts and from the cache, and logs what was
@@ -38,12 +39,14 @@ internal sealed partial class QueryFrontEnd(
     /// <summary>Answers a query within its time.</summary>
     /// <param name="tenant">Whose data.</param>
     /// <param name="query">What is asked.</param>
+    /// <param name="choice">How replicas and missing shards are treated.</param>
     /// <param name="timeout">How long it may take, waiting included.</param>
     /// <param name="mayStore">False to have it computed for this caller alone, from the data and nothing else.</param>
     /// <param name="aborted">Cancelled when the caller goes.</param>
     /// <exception cref="ApiException">It was stopped, took too long, or too many wait.</exception>
     /// <exception cref="QueryException">The engine refused.</exception>
-    public async ValueTask<SharedQueries<Question, FrontEndAnswer>.Lease> AnswerAsync(TenantId tenant, QueryRequest query, TimeSpan timeout, bool mayStore, CancellationToken aborted)
+    public async ValueTask<SharedQueries<Question, FrontEndAnswer>.Lease> AnswerAsync(
+        TenantId tenant, QueryRequest query, ReplicaChoice choice, TimeSpan timeout, bool mayStore, CancellationToken aborted)
     {
         using var active = Active.Enter(tenant, query, aborted);
         using var deadline = new CancellationTokenSource(timeout, time);
@@ -53,13 +56,13 @@ internal sealed partial class QueryFrontEnd(
         var joined = true;
         try
         {
-            var question = new Question(tenant, query, mayStore ? 0 : Interlocked.Increment(ref lastUnique));
+            var question = new Question(tenant, query, choice, mayStore ? 0 : Interlocked.Increment(ref lastUnique));
             var lease = await shared.RunAsync(
                 question,
                 cancellation =>
                 {
                     joined = false;
-                    return WorkAsync(active, mayStore, cancellation);
+                    return WorkAsync(active, choice, mayStore, cancellation);
                 },
                 stop.Token);
             instruments.OnAnswered(joined);
@@ -79,7 +82,7 @@ internal sealed partial class QueryFrontEnd(
         }
     }
 
-    private async Task<FrontEndAnswer> WorkAsync(ActiveQuery active, bool mayStore, CancellationToken cancellation)
+    private async Task<FrontEndAnswer> WorkAsync(ActiveQuery active, ReplicaChoice choice, bool mayStore, CancellationToken cancellation)
     {
         var arrived = time.GetTimestamp();
         await gate.EnterAsync(cancellation);
@@ -87,17 +90,28 @@ internal sealed partial class QueryFrontEnd(
         {
             active.IsRunning = true;
             var started = time.GetTimestamp();
-            IReadOnlyList<IQueryLeaf> leaves = await cluster.FindTenantAsync(active.Tenant, cancellation) is { } found ? found.Shards : [];
+            IReadOnlyList<IShard> shards = await cluster.FindTenantAsync(active.Tenant, cancellation) is { } found ? found.Shards : [];
             cancellation.ThrowIfCancellationRequested();
-            var result = active.Query.IsRange
-                ? await ranges.AnswerAsync(active.Tenant, active.Query, leaves, mayStore, cancellation)
-                : await execute(active.Query, leaves, cancellation);
+            var result = !choice.IsPlain ? await ChosenAsync(active.Query, shards, choice, cancellation)
+                : active.Query.IsRange ? await ranges.AnswerAsync(active.Tenant, active.Query, shards, mayStore, cancellation)
+                : await execute(active.Query, shards, cancellation);
             return new FrontEndAnswer(result, new QueryTimings(time.GetElapsedTime(arrived, started), time.GetElapsedTime(started)));
         }
         finally
         {
             gate.Leave();
         }
+    }
+
+    private async ValueTask<QueryResult> ChosenAsync(QueryRequest query, IReadOnlyList<IShard> shards, ReplicaChoice choice, CancellationToken cancellation)
+    {
+        if (choice.LabelText.Length > 0)
+        {
+            return await execute(query, [new LocalLeaf(new ReplicaSource(shards, choice.Labels, engine.MaxSamples), engine)], cancellation);
+        }
+
+        var missing = new PartialWarnings();
+        return missing.AddTo(await execute(query, [.. shards.Select(s => new PartialLeaf(s, missing))], cancellation));
     }
 
     private void LogIfSlow(TenantId tenant, QueryRequest query, TimeSpan took, long samples)

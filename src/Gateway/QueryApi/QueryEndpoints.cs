@@ -82,7 +82,7 @@ internal sealed class QueryEndpoints(
 
     private async ValueTask<ApiAnswer> EvaluateAsync(ApiRequest request, QueryRequest query, TimeSpan timeout, string kind)
     {
-        var lease = await frontEnd.AnswerAsync(request.Tenant, query, timeout, MayStore(request.Context.Request), request.Aborted);
+        var lease = await frontEnd.AnswerAsync(request.Tenant, query, ReplicaChoice.Of(request.Parameters, options.ReplicaLabels), timeout, MayStore(request.Context.Request), request.Aborted);
         var (result, timings) = lease.Result;
         instruments.OnQueried(kind, timings.Evaluated, result.Statistics.TotalQueryableSamples);
         return QueryAnswer.Of(result, lease, query, request.Parameters["stats"], timings);

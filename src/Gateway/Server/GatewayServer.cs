@@ -58,7 +58,7 @@ internal sealed class GatewayServer : IAsyncDisposable
             .. new RemoteWriteEndpoint(cluster, tenants, new WriteAppender(cluster, options.RemoteWrite), options.RemoteWrite, budget, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, frontEnd, options.Query, Instruments, time).Routes,
             .. new ActiveQueryEndpoints(endpoint, frontEnd.Active, time).Routes,
-            .. new LabelEndpoints(endpoint, cluster).Routes,
+            .. new LabelEndpoints(endpoint, cluster, options.Query).Routes,
             .. new CardinalityEndpoints(endpoint, cluster).Routes,
             .. new TsdbStatusEndpoint(endpoint, cluster).Routes,
             .. new ScrapeEndpoints(endpoint).Routes,
