@@ -93,6 +93,7 @@ internal sealed class Shard : IShard, IAsyncDisposable
     public async ValueTask<AppendResult> AppendAsync(SampleBatch batch, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
+        using var span = ClusterTracing.Shard("shard.append", Id);
         AppendResult result;
         IShardStore to;
         long position;
@@ -141,6 +142,7 @@ internal sealed class Shard : IShard, IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation)
     {
+        using var span = ClusterTracing.Shard("shard.query", Id);
         for (var attempt = 1; ; attempt++)
         {
             try

@@ -84,6 +84,8 @@ internal sealed partial class QueryFrontEnd(
 
     private async Task<FrontEndAnswer> WorkAsync(ActiveQuery active, ReplicaChoice choice, bool mayStore, CancellationToken cancellation)
     {
+        using var span = Tracing.Source.StartActivity("query");
+        span?.SetTag("query", active.Query.Query);
         var arrived = time.GetTimestamp();
         await gate.EnterAsync(cancellation);
         try

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.IO.Pipelines;
 using Metrics.Cluster;
 using Metrics.Gateway.Health;
+using Metrics.Gateway.Telemetry;
 using Metrics.Gateway.Tenancy;
 using Metrics.Model;
 using Metrics.PromQL;
@@ -88,6 +89,7 @@ internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
             throw new ApiException(status == StatusCodes.Status401Unauthorized ? ApiErrorType.Unauthorized : ApiErrorType.BadData, error);
         }
 
+        RequestSpan.OnTenant(tenant);
         return new ApiRequest(context, await RequestParameters.ReadAsync(context.Request, context.RequestAborted), tenant);
     }
 

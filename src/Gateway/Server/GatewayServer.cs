@@ -40,10 +40,11 @@ internal sealed class GatewayServer : IAsyncDisposable
         Registry = new MetricRegistry();
         gate = new ConcurrencyGate(options.Query.MaxConcurrency, options.Query.MaxQueued);
         var budget = new ByteBudget(options.RemoteWrite.MaxInflight.Bytes);
-        Instruments = new GatewayInstruments(Registry, () => budget.Taken, () => gate.Load);
+        var ranking = new TenantRanking(cluster, options.Telemetry.MaxTenants);
+        Instruments = new GatewayInstruments(Registry, ranking, () => budget.Taken, () => gate.Load);
         var startTime = time.GetUtcNow();
         ProcessInstruments.Register(Registry, startTime);
-        ClusterInstruments.Register(Registry, cluster);
+        ClusterInstruments.Register(Registry, cluster, ranking);
 
         var tenants = new TenantResolver(options.Tenancy);
         var endpoint = new ApiEndpoint(cluster, tenants);

@@ -20,6 +20,7 @@ internal sealed partial class RequestPipeline(RouteTable routes, HttpOptions opt
         }
 
         AllowOrigin(context);
+        RequestSpan.OnRouted(context, route?.Path ?? "none");
         try
         {
             await AnswerAsync(context, route);
@@ -39,6 +40,7 @@ internal sealed partial class RequestPipeline(RouteTable routes, HttpOptions opt
             await RefuseAsync(context, StatusCodes.Status500InternalServerError, "internal error; the log has it");
         }
 
+        RequestSpan.OnAnswered(context.Response.StatusCode);
         instruments.OnAnswered(route?.Handler ?? "none", context.Response.StatusCode, time.GetElapsedTime(started));
     }
 
