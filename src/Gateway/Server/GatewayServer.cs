@@ -4,6 +4,7 @@ using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Federation;
 using Metrics.Gateway.FrontEnd;
 using Metrics.Gateway.Health;
+using Metrics.Gateway.Otlp;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.RemoteRead;
 using Metrics.Gateway.RemoteWrite;
@@ -52,11 +53,14 @@ internal sealed class GatewayServer : IAsyncDisposable
         RuleInstruments.Register(Registry, rules);
         var cache = options.FrontEnd.ResultsCache ? new ResultCache(options.FrontEnd.CacheMaxSize.Bytes, options.FrontEnd.CacheMaxItems, options.FrontEnd.CacheValidity, time) : null;
         var frontEnd = new QueryFrontEnd(cluster, execute, options, engine, gate, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
+        var appender = new WriteAppender(cluster, options.RemoteWrite);
+        var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
         HttpRoute[] routes =
         [
             HelpPage.Route,
             .. new HealthEndpoints(cluster, Registry).Routes,
-            .. new RemoteWriteEndpoint(cluster, tenants, new WriteAppender(cluster, options.RemoteWrite), options.RemoteWrite, budget, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
+            .. new RemoteWriteEndpoint(cluster, tenants, appender, options.RemoteWrite, budget, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
+            .. new OtlpEndpoint(cluster, tenants, appender, new OtlpTranslators(translation), options.RemoteWrite, budget, Instruments, app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, frontEnd, options.Query, Instruments, time).Routes,
             .. new ActiveQueryEndpoints(endpoint, frontEnd.Active, time).Routes,
             .. new LabelEndpoints(endpoint, cluster, options.Query).Routes,

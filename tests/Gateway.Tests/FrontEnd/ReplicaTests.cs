@@ -113,7 +113,7 @@ public sealed class ReplicaTests
             return GatewayApp.Result(ValueType.Vector);
         });
         await app.WriteAsync(WriteMessage.Of(WriteMessage.Series("__name__=up", (1000, 1))));
-        app.Cluster.FragmentFailure = new QueryException(QueryErrorKind.Unavailable, "shard 0 is away");
+        app.Cluster.QueryFailure = new QueryException(QueryErrorKind.Unavailable, "shard 0 is away");
         var (status, body) = await app.GetAsync("/api/v1/query?query=up");
         Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"status":"error","errorType":"unavailable","error":"shard 0 is away"}"""), (status, body));
         (status, body) = await app.GetAsync("/api/v1/query?query=up&partial_response=true");
