@@ -15,6 +15,9 @@ public sealed class GatewayOptions
     /// <summary>How OTLP metrics become series.</summary>
     public Otlp.OtlpOptions Otlp { get; } = new();
 
+    /// <summary>How points of InfluxDB's line protocol become series.</summary>
+    public Influx.InfluxOptions Influx { get; } = new();
+
     /// <summary>What a query may cost.</summary>
     public QueryOptions Query { get; } = new();
 

@@ -3,6 +3,7 @@ using Metrics.Gateway.Admin;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Federation;
 using Metrics.Gateway.Health;
+using Metrics.Gateway.Influx;
 using Metrics.Gateway.Otlp;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.RemoteRead;
@@ -57,6 +58,7 @@ internal sealed class GatewayServer : IAsyncDisposable
             .. new HealthEndpoints(cluster, Registry).Routes,
             .. new RemoteWriteEndpoint(cluster, tenants, appender, options.RemoteWrite, budget, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
             .. new OtlpEndpoint(cluster, tenants, appender, new OtlpTranslators(translation), options.RemoteWrite, budget, Instruments, app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
+            .. new InfluxEndpoint(cluster, tenants, appender, options.Influx, options.RemoteWrite, budget, Instruments, time, app.Services.GetRequiredService<ILogger<InfluxEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, cluster, execute, options.Query, gate, Instruments, time).Routes,
             .. new LabelEndpoints(endpoint, cluster).Routes,
             .. new MetadataEndpoint(endpoint, cluster).Routes,
