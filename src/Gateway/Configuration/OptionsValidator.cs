@@ -46,6 +46,16 @@ internal static class OptionsValidator
             throw Refused(key, value, allowed);
         }
 
+        if (options.HaDedup.HaClusterLabel.Length == 0)
+        {
+            throw Refused("ha_dedup.ha_cluster_label", "", "the name of a label");
+        }
+
+        if (options.HaDedup.HaReplicaLabel.Length == 0 || options.HaDedup.HaReplicaLabel == options.HaDedup.HaClusterLabel)
+        {
+            throw Refused("ha_dedup.ha_replica_label", options.HaDedup.HaReplicaLabel, "the name of a label, another than ha_dedup.ha_cluster_label");
+        }
+
         if (options.Storage.ShardsPerTenant > 0 && !BitOperations.IsPow2(options.Storage.ShardsPerTenant))
         {
             throw Refused("storage.shards_per_tenant", options.Storage.ShardsPerTenant.ToString(), "0 or a power of two, up to 1024");

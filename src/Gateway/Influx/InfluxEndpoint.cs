@@ -12,7 +12,7 @@ namespace Metrics.Gateway.Influx;
 
 /// <summary>Takes points in InfluxDB's line protocol.</summary>
 /// <remarks>
-/// 204 when every sample is durable; 400 when lines were wrong or samples refused for good (the rest is stored), and the message names the first line; 413 and 415 as named; 503 with Retry-After when the sender should
+/// 204 when every sample is durable; 202 when the request is that of a replica that is not elected; 400 when lines were wrong or samples refused for good (the rest is stored), and the message names the first line; 413 and 415 as named; 503 with Retry-After when the sender should
 /// come back. Errors are JSON as InfluxDB's.
 /// </remarks>
 internal sealed partial class InfluxEndpoint(
@@ -91,7 +91,7 @@ internal sealed partial class InfluxEndpoint(
 
         if (write.BadLines == 0 && outcome.Rejections.Count == 0)
         {
-            context.Response.StatusCode = StatusCodes.Status204NoContent;
+            context.Response.StatusCode = outcome.IsShut ? StatusCodes.Status202Accepted : StatusCodes.Status204NoContent;
             return;
         }
 

@@ -11,7 +11,7 @@ namespace Metrics.Gateway.RemoteWrite;
 
 /// <summary>Takes remote writes (1.0 and 2.0). What is cheapest to refuse is refused first: readiness, tenant, media type, size, memory; only then the body is read.</summary>
 /// <remarks>
-/// 204 when every sample is durable; 400 when some were refused for good (the rest is stored) or the body is no message; 413 and 415 as named;
+/// 204 when every sample is durable; 202 when the request is that of a replica that is not elected, and nothing is stored; 400 when some were refused for good (the rest is stored) or the body is no message; 413 and 415 as named;
 /// 503 with Retry-After when the sender should come back, which is safe since appending a known sample is a no-op. 500 is a bug.
 /// </remarks>
 internal sealed partial class RemoteWriteEndpoint(
@@ -73,7 +73,7 @@ internal sealed partial class RemoteWriteEndpoint(
         SetWritten(context.Response.Headers, outcome.Accepted - outcome.AcceptedHistograms, outcome.AcceptedHistograms, outcome.AcceptedExemplars);
         if (outcome.Rejections.Count == 0)
         {
-            context.Response.StatusCode = StatusCodes.Status204NoContent;
+            context.Response.StatusCode = outcome.IsShut ? StatusCodes.Status202Accepted : StatusCodes.Status204NoContent;
             return Task.CompletedTask;
         }
 

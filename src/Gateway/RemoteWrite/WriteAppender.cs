@@ -1,13 +1,15 @@
 using System.Collections.Concurrent;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Relabelling;
+using Metrics.Gateway.Telemetry;
 using Metrics.Model;
 
 namespace Metrics.Gateway.RemoteWrite;
 
 /// <summary>Walks a decompressed request once, straight into the batches of the tenant's shards, and sends them. Thread-safe.</summary>
 /// <remarks>A known series costs no object and no decoding of its labels. Nothing is appended before the whole message was found sound.</remarks>
-internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options)
+internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options, WriteRules rules, WriteRuleInstruments instruments)
 {
     private readonly ConcurrentDictionary<TenantId, TenantWriter> writers = new();
     private readonly LabelLimits limits = new()
@@ -27,7 +29,7 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
     public async ValueTask<(WriteOutcome Outcome, int Series)> AppendAsync(TenantId id, WriteReader reader, ReadOnlyMemory<byte> message, CancellationToken cancellation)
     {
         var writer = WriterOf(await cluster.OpenTenantAsync(id, cancellation));
-        using var partitioner = writer.Begin<RemoteWriteLabels>(message);
+        using var partitioner = writer.Begin<RemoteWriteLabels>(message, rules.GateOf(id));
         int series;
         try
         {
@@ -39,19 +41,30 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
         }
 
         var outcome = await partitioner.WriteAsync(cancellation);
+        if (outcome.IsShut)
+        {
+            instruments.OnShut(id);
+        }
+        else if (outcome.LeftOut > 0)
+        {
+            instruments.OnLeftOut(id, outcome.LeftOut);
+        }
+
         return outcome.Unavailable is null ? (outcome, series) : throw outcome.Unavailable;
     }
 
     private TenantWriter WriterOf(ITenant tenant)
     {
-        if (writers.TryGetValue(tenant.Id, out var known) && ReferenceEquals(known.Tenant, tenant))
+        var rewrite = rules.RewriteOf(tenant.Id);
+        if (writers.TryGetValue(tenant.Id, out var known) && ReferenceEquals(known.Tenant, tenant) && Equals(known.Rewrite, rewrite))
         {
             return known;
         }
 
-        // Opened again since: its references are of another incarnation, and so is the writer.
-        var writer = new TenantWriter(tenant, limits);
-        return writers.AddOrUpdate(tenant.Id, static (_, made) => made, static (_, old, made) => ReferenceEquals(old.Tenant, made.Tenant) ? old : made, writer);
+        // Opened again since: its references are of another incarnation, and so is the writer. Or its rules are others, and with them what is known of its series.
+        var writer = new TenantWriter(tenant, limits, rewrite: rewrite);
+        return writers.AddOrUpdate(
+            tenant.Id, static (_, made) => made, static (_, old, made) => ReferenceEquals(old.Tenant, made.Tenant) && Equals(old.Rewrite, made.Rewrite) ? old : made, writer);
     }
 }
 

@@ -2,10 +2,12 @@ using Metrics.Cluster;
 using Metrics.Gateway.Admin;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Federation;
+using Metrics.Gateway.HaDedup;
 using Metrics.Gateway.Health;
 using Metrics.Gateway.Influx;
 using Metrics.Gateway.Otlp;
 using Metrics.Gateway.QueryApi;
+using Metrics.Gateway.Relabelling;
 using Metrics.Gateway.RemoteRead;
 using Metrics.Gateway.RemoteWrite;
 using Metrics.Gateway.Rules;
@@ -50,7 +52,8 @@ internal sealed class GatewayServer : IAsyncDisposable
         var endpoint = new ApiEndpoint(cluster, tenants);
         rules = new RulesHost(options, cluster, engine, time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
-        var appender = new WriteAppender(cluster, options.RemoteWrite);
+        var writeRules = new WriteRules(options.HaDedup, options.Relabelling, new ReplicaElections(time, options.HaDedup.FailoverTimeout));
+        var appender = new WriteAppender(cluster, options.RemoteWrite, writeRules, new WriteRuleInstruments(Registry, () => writeRules.Elections.Failovers));
         var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
         HttpRoute[] routes =
         [
