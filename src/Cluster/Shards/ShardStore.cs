@@ -22,6 +22,7 @@ internal sealed partial class ShardStore : IShardStore
     private readonly ShardLog log;
     private readonly Lock appending = new();
     private readonly ExemplarRing exemplars;
+    private readonly ActiveSeriesPart active;
     private Head head;
     private HeadAppender appender;
     private long samplesAppended;
@@ -37,7 +38,9 @@ internal sealed partial class ShardStore : IShardStore
         Incarnation = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
         (head, log, coverage, exemplars, spill, logLineage, snapshotPath, bytesSinceSnapshot, snapshotBytes) = recovered;
         ReplayedBytes = bytesSinceSnapshot;
-        appender = new HeadAppender(head, exemplars);
+        active = options.ActiveSeries.NewPart();
+        active.Settle(head);
+        appender = new HeadAppender(head, exemplars, active);
         logBytes = log.Bytes;
         lastAppend = time.GetTimestamp();
     }
@@ -180,6 +183,11 @@ internal sealed partial class ShardStore : IShardStore
         }
         finally
         {
+            lock (appending)
+            {
+                active.Clear();
+            }
+
             head.Dispose();
             spill.Dispose();
             archive.Dispose();

@@ -1,12 +1,9 @@
-using System.Globalization;
 using System.Text.Json;
 using Metrics.Cluster;
-using Metrics.Gateway.Configuration;
-using Metrics.Gateway.Health;
+using Metrics.Gateway.Otlp;
 using Metrics.Gateway.RemoteWrite;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
-using Metrics.Gateway.Telemetry;
-using Metrics.Gateway.Tenancy;
 
 namespace Metrics.Gateway.Influx;
 
@@ -15,19 +12,16 @@ namespace Metrics.Gateway.Influx;
 /// 204 when every sample is durable; 202 when the request is that of a replica that is not elected; 400 when lines were wrong or samples refused for good (the rest is stored), and the message names the first line; 413 and 415 as named; 503 with Retry-After when the sender should
 /// come back. Errors are JSON as InfluxDB's.
 /// </remarks>
-internal sealed partial class InfluxEndpoint(
-    ICluster cluster, TenantResolver tenants, WriteAppender appender, InfluxOptions influx, RemoteWriteOptions options, ByteBudget budget, GatewayInstruments instruments, TimeProvider time, ILogger<InfluxEndpoint> logger)
+internal sealed partial class InfluxEndpoint(WriteIntake intake, InfluxOptions options, TimeProvider time, ILogger<InfluxEndpoint> logger)
 {
-    private readonly string retryAfter = ((long)Math.Ceiling(options.RetryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
-
     /// <summary>The routes: Mimir's, VictoriaMetrics's, InfluxDB's.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
-        new(HttpRoute.Post, "/api/v1/push/influx/write", "influx", AnswerAsync),
-        new(HttpRoute.Post, "/influx/write", "influx", AnswerAsync),
-        new(HttpRoute.Post, "/write", "influx", AnswerAsync),
-        new(HttpRoute.Post, "/influx/api/v2/write", "influx", AnswerAsync),
-        new(HttpRoute.Post, "/api/v2/write", "influx", AnswerAsync),
+        new(HttpRoute.Post, "/api/v1/push/influx/write", "influx", AnswerAsync) { Access = RouteAccess.Write },
+        new(HttpRoute.Post, "/influx/write", "influx", AnswerAsync) { Access = RouteAccess.Write },
+        new(HttpRoute.Post, "/write", "influx", AnswerAsync) { Access = RouteAccess.Write },
+        new(HttpRoute.Post, "/influx/api/v2/write", "influx", AnswerAsync) { Access = RouteAccess.Write },
+        new(HttpRoute.Post, "/api/v2/write", "influx", AnswerAsync) { Access = RouteAccess.Write },
     ];
 
     private async Task AnswerAsync(HttpContext context)
@@ -38,7 +32,7 @@ internal sealed partial class InfluxEndpoint(
         }
         catch (WriteRefusal e)
         {
-            await RefuseAsync(context, e.Status, e.Message);
+            await RefuseAsync(context, e.Status, e.Message, e.RetryAfter);
         }
         catch (ShardUnavailableException e)
         {
@@ -49,75 +43,37 @@ internal sealed partial class InfluxEndpoint(
 
     private async Task WriteAsync(HttpContext context)
     {
-        var progress = cluster.Progress;
-        if (!progress.IsReady)
-        {
-            throw WriteRefusal.Busy(HealthEndpoints.Describe(progress));
-        }
-
-        if (!tenants.TryResolve(context.Request.Headers, out var tenant, out var status, out var error))
-        {
-            throw new WriteRefusal(status, error);
-        }
-
+        var tenant = intake.Admit(context);
         var query = context.Request.Query;
         if (!InfluxPrecision.TryParse(query["precision"].ToString(), out var precision))
         {
             throw WriteRefusal.Malformed($"invalid precision \"{query["precision"]}\"; allowed is {InfluxPrecision.Allowed}");
         }
 
-        using var body = new WriteBody(budget, options);
-        var isGzip = IsGzip(context.Request.Headers);
-        await body.ReadAsync(context.Request, context.RequestAborted);
-        if (isGzip)
-        {
-            body.Inflate();
-        }
-        else
-        {
-            body.KeepAsSent();
-        }
-
         var database = query["db"].ToString() is { Length: > 0 } db ? db : query["bucket"].ToString();
-        var write = new InfluxWrite(influx, precision, database, time.GetUtcNow().ToUnixTimeMilliseconds());
-
-        // Not tied to the client's presence: a half-appended request is what retries are for, but finishing it is cheaper.
-        var (outcome, series) = await appender.AppendAsync(tenant, write.Read, body.Message, CancellationToken.None);
-        instruments.OnWritten(tenant, series, outcome.Accepted, body.SentBytes);
-        foreach (var rejection in outcome.Rejections)
-        {
-            instruments.OnRejected(tenant, rejection.Reason, rejection.Count);
-        }
-
+        using var body = await intake.ReadAsync(context, tenant, OtlpMediaType.CompressionOf(context.Request.Headers));
+        var write = new InfluxWrite(options, precision, database, time.GetUtcNow().ToUnixTimeMilliseconds());
+        var outcome = await intake.AppendAsync(tenant, write.Read, body.Message, body.SentBytes);
         if (write.BadLines == 0 && outcome.Rejections.Count == 0)
         {
             context.Response.StatusCode = outcome.IsShut ? StatusCodes.Status202Accepted : StatusCodes.Status204NoContent;
             return;
         }
 
-        await RefuseAsync(context, StatusCodes.Status400BadRequest, TextOf(write, outcome));
+        var status = RejectionText.IsFull(outcome.Rejections) ? StatusCodes.Status429TooManyRequests : StatusCodes.Status400BadRequest;
+        await RefuseAsync(context, status, TextOf(write, outcome.Rejections.Count == 0 ? "" : intake.Describe(tenant, outcome)));
     }
 
-    private static bool IsGzip(IHeaderDictionary headers) => headers.ContentEncoding.ToString() switch
-    {
-        "" or "identity" => false,
-        "gzip" or "x-gzip" => true,
-        var other => throw new WriteRefusal(StatusCodes.Status415UnsupportedMediaType, $"content encoding \"{other}\" is not accepted; only gzip and identity are"),
-    };
-
-    private static string TextOf(InfluxWrite write, WriteOutcome outcome)
+    private static string TextOf(InfluxWrite write, string refused)
     {
         var lines = write.BadLines == 0 ? "" : $"partial write: {write.BadLines} lines could not be read, first {write.FirstError}";
-        var samples = outcome.Rejections.Count == 0 ? "" : "partial write: " + RejectionText.Of(outcome.Rejections, outcome.Accepted).TrimEnd();
+        var samples = refused.Length == 0 ? "" : "partial write: " + refused.TrimEnd();
         return string.Join("; ", new[] { lines, samples }.Where(t => t.Length > 0));
     }
 
-    private Task RefuseAsync(HttpContext context, int status, string message)
+    private Task RefuseAsync(HttpContext context, int status, string message, TimeSpan? wait = null)
     {
-        if (status is StatusCodes.Status503ServiceUnavailable or StatusCodes.Status429TooManyRequests)
-        {
-            context.Response.Headers.RetryAfter = retryAfter;
-        }
+        intake.SetRetryAfter(context, status, wait);
 
         // InfluxDB 1 has "error", 2 has "code" and "message".
         var body = JsonSerializer.SerializeToUtf8Bytes(new { error = message, code = CodeOf(status), message });

@@ -130,7 +130,7 @@ internal sealed partial class OtlpTranslator
 
     private void Add(OtlpMetricView metric, IMetricMetadata metadata)
     {
-        load.AddSamples(metric.PointCount);
+        CountSamples(metric);
         Points += metric.PointCount;
         family = families.Of(metric);
         if (!family.IsValid)
@@ -161,6 +161,19 @@ internal sealed partial class OtlpTranslator
             case OtlpMetricKind.Summary:
                 AddSummaries(metric);
                 break;
+        }
+    }
+
+    private void CountSamples(OtlpMetricView metric)
+    {
+        // Summaries and classic histograms are several samples a point, and count them one by one.
+        if (metric.Kind == OtlpMetricKind.Summary || (metric.Kind == OtlpMetricKind.Histogram && !settings.ToCustomBuckets))
+        {
+            load.Foresee(metric.PointCount);
+        }
+        else
+        {
+            load.AddSamples(metric.PointCount);
         }
     }
 

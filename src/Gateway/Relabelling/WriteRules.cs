@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.HaDedup;
+using Metrics.Gateway.Limits;
 using Metrics.Model;
 
 namespace Metrics.Gateway.Relabelling;
@@ -8,19 +10,18 @@ namespace Metrics.Gateway.Relabelling;
 /// <summary>What is done to a tenant's writes before they are stored: which requests are left out, and how labels change. Thread-safe.</summary>
 internal sealed class WriteRules
 {
-    private readonly HaDedupOptions ha;
-    private readonly RelabellingOptions relabelling;
-    private readonly ReplicaLabels? replicas;
-    private Table table = new(null, new Dictionary<TenantId, SeriesRewrite?>());
+    private readonly LimitsTable limits;
+    private readonly RelabellingOptions options;
+    private readonly ConcurrentDictionary<TenantId, TenantRules> tenants = new();
+    private RelabelList general = RelabelList.Empty;
 
     /// <summary>Reads the relabelling file, if there is one.</summary>
     /// <exception cref="ConfigurationException">The file is not in order.</exception>
-    public WriteRules(HaDedupOptions ha, RelabellingOptions relabelling, ReplicaElections elections)
+    public WriteRules(LimitsTable limits, RelabellingOptions options, ReplicaElections elections)
     {
-        this.ha = ha;
-        this.relabelling = relabelling;
+        this.limits = limits;
+        this.options = options;
         Elections = elections;
-        replicas = ha.AcceptHaSamples ? new ReplicaLabels(ha.HaClusterLabel, ha.HaReplicaLabel) : null;
         Reload();
     }
 
@@ -28,23 +29,38 @@ internal sealed class WriteRules
     public ReplicaElections Elections { get; }
 
     /// <summary>What changes the labels of a tenant's series; null when nothing does.</summary>
-    public ISeriesRewrite? RewriteOf(TenantId tenant)
-    {
-        var now = Volatile.Read(ref table);
-        return now.Tenants.TryGetValue(tenant, out var own) ? own : now.General;
-    }
+    public ISeriesRewrite? RewriteOf(TenantId tenant) => RulesOf(tenant).Rewrite;
 
     /// <summary>What may leave out a request of a tenant as a whole; null when nothing may.</summary>
-    public ISeriesGate? GateOf(TenantId tenant) => replicas is null ? null : new ReplicaGate(Elections, tenant, replicas, ha.HaMaxClusters);
+    public ISeriesGate? GateOf(TenantId tenant)
+    {
+        var rules = RulesOf(tenant);
+        return rules.Replicas is null ? null : new ReplicaGate(Elections, tenant, rules.Replicas, rules.Limits.HaMaxClusters);
+    }
 
     /// <summary>Reads the relabelling file again; what was in force stays when it is not in order.</summary>
     /// <exception cref="ConfigurationException">The file is not in order.</exception>
     public void Reload()
     {
-        var file = relabelling.File.Length > 0 ? RelabelFile.Read(relabelling.File) : RelabelFile.Empty;
-        var tenants = file.Tenants.ToDictionary(t => t.Key, t => SeriesRewrite.Of(replicas, t.Value));
-        Volatile.Write(ref table, new Table(SeriesRewrite.Of(replicas, file.General), tenants));
+        if (options.File.Length > 0)
+        {
+            Volatile.Write(ref general, RelabelFile.Read(options.File));
+        }
     }
 
-    private sealed record Table(SeriesRewrite? General, IReadOnlyDictionary<TenantId, SeriesRewrite?> Tenants);
+    private TenantRules RulesOf(TenantId tenant)
+    {
+        var bounds = limits.Of(tenant);
+        var now = Volatile.Read(ref general);
+        if (tenants.TryGetValue(tenant, out var known) && ReferenceEquals(known.Limits, bounds) && ReferenceEquals(known.General, now))
+        {
+            return known;
+        }
+
+        var replicas = bounds.AcceptHaSamples ? new ReplicaLabels(bounds.HaClusterLabel, bounds.HaReplicaLabel) : null;
+        return tenants[tenant] = new TenantRules(bounds, now, replicas, SeriesRewrite.Of(replicas, bounds.MetricRelabelConfigs ?? now));
+    }
+
+    /// <summary>What follows from a tenant's limits and the general rules, worked out once.</summary>
+    private sealed record TenantRules(TenantLimits Limits, RelabelList General, ReplicaLabels? Replicas, SeriesRewrite? Rewrite);
 }

@@ -18,6 +18,9 @@ internal sealed class RequestLoad(RemoteWriteOptions options)
     private long bucketBytes;
     private long labelBytes;
 
+    /// <summary>Samples, histograms and exemplars so far.</summary>
+    public long Samples => samples;
+
     /// <summary>Counts samples.</summary>
     /// <exception cref="WriteRefusal">Too many.</exception>
     public void AddSamples(int count)
@@ -27,6 +30,14 @@ internal sealed class RequestLoad(RemoteWriteOptions options)
         {
             throw new WriteRefusal(StatusCodes.Status413PayloadTooLarge, $"too many samples in one request: limit {options.MaxSamples}");
         }
+    }
+
+    /// <summary>Refuses what is to come when it would be too much, before memory is taken for it; it is counted when it comes.</summary>
+    /// <exception cref="WriteRefusal">Too many.</exception>
+    public void Foresee(int count)
+    {
+        AddSamples(count);
+        samples -= count;
     }
 
     /// <summary>Counts bytes of labels that the body names by number.</summary>

@@ -74,7 +74,7 @@ public class HaDedupTests
     [Fact]
     public async Task MoreClustersThanTheLimitAreRefusedUntilOneIsForgotten()
     {
-        await using var app = await StartAsync(options => options.HaDedup.HaMaxClusters = 2);
+        await using var app = await StartAsync(options => options.Limits.HaMaxClusters = 2);
         await WriteAsync(app, "c1", "a", 1);
         await WriteAsync(app, "c2", "a", 1);
         var (status, text) = await app.WriteAsync(WriteMessage.Of(WriteMessage.Series("__name__=up,__replica__=a,cluster=c3", (1, 1))));
@@ -89,7 +89,7 @@ public class HaDedupTests
     [Fact]
     public async Task LabelNamesAreConfigurable()
     {
-        await using var app = await StartAsync(options => (options.HaDedup.HaClusterLabel, options.HaDedup.HaReplicaLabel) = ("prometheus", "prometheus_replica"));
+        await using var app = await StartAsync(options => (options.Limits.HaClusterLabel, options.Limits.HaReplicaLabel) = ("prometheus", "prometheus_replica"));
         Assert.Equal(HttpStatusCode.NoContent, (await app.WriteAsync(WriteMessage.Of(WriteMessage.Series("__name__=up,prometheus=p,prometheus_replica=0", (1, 1))))).Status);
         Assert.Equal(HttpStatusCode.Accepted, (await app.WriteAsync(WriteMessage.Of(WriteMessage.Series("__name__=up,prometheus=p,prometheus_replica=1", (1, 1))))).Status);
         Assert.Equal(["up{prometheus=\"p\"} 1 1"], app.Cluster["default"].Samples);
@@ -129,21 +129,27 @@ public class HaDedupTests
         Assert.Throws<WriteRefusal>(() => elections.Admits(TenantId.Parse("t"), "one more", "r", 1000));
     }
 
-    [Theory]
-    [InlineData("", "r")]
-    [InlineData("c", "")]
-    [InlineData("c", "c")]
-    public void LabelNamesMustBeTwo(string cluster, string replica)
+    [Fact]
+    public async Task TenantsHavePairsAndNamesOfTheirOwn()
     {
-        var options = new GatewayOptions();
-        (options.HaDedup.HaClusterLabel, options.HaDedup.HaReplicaLabel) = (cluster, replica);
-        Assert.Contains("ha_dedup.ha_", Assert.Throws<ConfigurationException>(() => OptionsValidator.Validate(options)).Message, StringComparison.Ordinal);
+        var overrides = Path.GetTempFileName();
+        await File.WriteAllTextAsync(overrides, "overrides:\n  pairs:\n    accept_ha_samples: true\n    ha_cluster_label: set\n    ha_replica_label: member\n    ha_max_clusters: 1\n");
+        await using var app = await GatewayApp.StartAsync(options => options.Tenancy.OverridesFile = overrides, time: time);
+        Assert.Equal(
+            [HttpStatusCode.NoContent, HttpStatusCode.Accepted, HttpStatusCode.BadRequest, HttpStatusCode.NoContent],
+            [await WriteAsync("pairs", "s1", "a"), await WriteAsync("pairs", "s1", "b"), await WriteAsync("pairs", "s2", "a"), await WriteAsync("plain", "s1", "b")]);
+        Assert.Equal(["up{set=\"s1\"} 1 1"], app.Cluster["pairs"].Samples);
+        Assert.Equal(["up{member=\"b\", set=\"s1\"} 1 1"], app.Cluster["plain"].Samples);
+        File.Delete(overrides);
+
+        async Task<HttpStatusCode> WriteAsync(string tenant, string set, string member) =>
+            (await app.WriteAsync(WriteMessage.Of(WriteMessage.Series($"__name__=up,member={member},set={set}", (1, 1))), ("X-Scope-OrgID", tenant))).Status;
     }
 
     private Task<GatewayApp> StartAsync(Action<GatewayOptions>? configure = null) => GatewayApp.StartAsync(
         options =>
         {
-            options.HaDedup.AcceptHaSamples = true;
+            options.Limits.AcceptHaSamples = true;
             configure?.Invoke(options);
         },
         time: time);

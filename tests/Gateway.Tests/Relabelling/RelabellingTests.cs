@@ -45,11 +45,12 @@ public class RelabellingTests
     }
 
     [Fact]
-    public async Task TenantsHaveRulesOfTheirOwn()
+    public async Task TenantsHaveRulesOfTheirOwnAndAReloadChangesThem()
     {
-        await using var app = await StartAsync("""
-            metric_relabel_configs:
-              - {target_label: general, replacement: yes}
+        var folder = Directory.CreateTempSubdirectory();
+        var (general, overrides) = (Path.Combine(folder.FullName, "general.yml"), Path.Combine(folder.FullName, "overrides.yml"));
+        await File.WriteAllTextAsync(general, "metric_relabel_configs: [{target_label: general, replacement: yes}]");
+        await File.WriteAllTextAsync(overrides, """
             overrides:
               a:
                 metric_relabel_configs:
@@ -58,14 +59,34 @@ public class RelabellingTests
               b:
                 metric_relabel_configs: []
             """);
-        foreach (var tenant in new[] { "a", "b", "c" })
-        {
-            await app.WriteAsync(WriteMessage.Of(WriteMessage.Series("__name__=m", (1, 1))), ("X-Scope-OrgID", tenant));
-        }
-
+        await using var app = await GatewayApp.StartAsync(options => (options.Relabelling.File, options.Tenancy.OverridesFile, options.Http.EnableLifecycle) = (general, overrides, true));
+        await WriteAsync(1);
         Assert.Equal(["m{own=\"a\", twice=\"aa\"} 1 1"], app.Cluster["a"].Samples);
         Assert.Equal(["m 1 1"], app.Cluster["b"].Samples);
         Assert.Equal(["m{general=\"yes\"} 1 1"], app.Cluster["c"].Samples);
+
+        await File.WriteAllTextAsync(general, "metric_relabel_configs: [{target_label: general, replacement: later}]");
+        await File.WriteAllTextAsync(overrides, "overrides: {a: {metric_relabel_configs: [{action: drop, source_labels: [__name__], regex: m}]}}");
+        Assert.Equal(HttpStatusCode.OK, (await app.SendAsync(HttpMethod.Post, "/-/reload", null)).Status);
+        await WriteAsync(2);
+        Assert.Equal(["m{own=\"a\", twice=\"aa\"} 1 1"], app.Cluster["a"].Samples);
+        Assert.Equal(["m 1 1", "m{general=\"later\"} 2 1"], app.Cluster["b"].Samples);
+        Assert.Equal(["m{general=\"later\"} 2 1", "m{general=\"yes\"} 1 1"], app.Cluster["c"].Samples);
+
+        // A mistake leaves what was in force.
+        await File.WriteAllTextAsync(general, "metric_relabel_configs: [{action: nonsense}]");
+        Assert.Equal(HttpStatusCode.InternalServerError, (await app.SendAsync(HttpMethod.Post, "/-/reload", null)).Status);
+        await WriteAsync(3);
+        Assert.Contains("m{general=\"later\"} 3 1", app.Cluster["c"].Samples);
+        folder.Delete(recursive: true);
+
+        async Task WriteAsync(long timeMs)
+        {
+            foreach (var tenant in new[] { "a", "b", "c" })
+            {
+                Assert.Equal(HttpStatusCode.NoContent, (await app.WriteAsync(WriteMessage.Of(WriteMessage.Series("__name__=m", (timeMs, 1))), ("X-Scope-OrgID", tenant))).Status);
+            }
+        }
     }
 
     [Fact]
@@ -83,15 +104,13 @@ public class RelabellingTests
     {
         await using var app = await StartAsync(
             "metric_relabel_configs: [{source_labels: [__replica__, cluster], target_label: seen}]",
-            options => options.HaDedup.AcceptHaSamples = true);
+            options => options.Limits.AcceptHaSamples = true);
         await app.WriteAsync(WriteMessage.Of(WriteMessage.Series("__name__=m,__replica__=a,cluster=c", (1, 1))));
         Assert.Equal(["m{cluster=\"c\", seen=\";c\"} 1 1"], app.Cluster["default"].Samples);
     }
 
     [Theory]
-    [InlineData("nonsense: 1", "rules.yml:1: unknown key \"nonsense\"; allowed are metric_relabel_configs, overrides")]
-    [InlineData("overrides:\n  a b: {}", "rules.yml:2: no tenant id")]
-    [InlineData("overrides:\n  a:\n    retention: 5d", "rules.yml:3: unknown key \"retention\"; allowed is metric_relabel_configs")]
+    [InlineData("nonsense: 1", "rules.yml:1: unknown key \"nonsense\"; allowed is metric_relabel_configs")]
     [InlineData("metric_relabel_configs:\n  - {action: hashmod, target_label: x}", "rules.yml: metric_relabel_configs: line 2: relabel configuration for hashmod requires non-zero modulus")]
     [InlineData("metric_relabel_configs:\n  - {action: keep, regex: '('}", "rules.yml: metric_relabel_configs: line 2:")]
     [InlineData("metric_relabel_configs: 5", "rules.yml: metric_relabel_configs: line 1: cannot unmarshal")]
