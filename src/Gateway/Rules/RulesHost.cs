@@ -20,6 +20,7 @@ internal sealed partial class RulesHost : IAsyncDisposable
     private readonly EngineOptions engine;
     private readonly TimeProvider time;
     private readonly TenantId defaultTenant;
+    private readonly string owner;
     private readonly ILogger<RulesHost> logger;
     private volatile NotifierOptions notifying;
     private readonly ConcurrentDictionary<TenantId, Owned> owned = new();
@@ -39,6 +40,9 @@ internal sealed partial class RulesHost : IAsyncDisposable
         this.time = time;
         this.logger = logger;
         defaultTenant = TenantId.Parse(gateway.Tenancy.DefaultTenant);
+
+        // The same after a restart, and nobody else's: the data folder is locked.
+        owner = $"{Environment.MachineName}:{Path.GetFullPath(gateway.Storage.DataDir)}";
         RuleSettings.Check(options);
         overrides = TenantRuleSettings.Read(options.OverridesFile, RuleSettings.LabelsOf(options));
         ReadFiles();
@@ -246,7 +250,7 @@ internal sealed partial class RulesHost : IAsyncDisposable
 
         var query = new TenantRuleQuery(new QueryEngine(engine), cluster, tenant, group => Refusal(group, tenant));
         var services = new RuleServices(query, new TenantRuleAppender(cluster, tenant), notifier, time, RuleSettings.OptionsOf(options), observer);
-        return new Owned(new TenantRules(services, Objects is { } store ? new RuleObjects(store, tenant) : null), notifier);
+        return new Owned(new TenantRules(services, Objects is { } store ? new RuleObjects(store, tenant) : null, owner), notifier);
     }
 
     private sealed record Owned(TenantRules Rules, TenantNotifier Notifier);

@@ -121,5 +121,7 @@ internal sealed class ShardView(IShard shard, AddedLabel? added, long minTimeMs)
         return selectors.Count == 0 && query.Selectors.Count > 0 ? null : query with { Selectors = selectors, Range = range };
     }
 
+    private IReadOnlyList<Matcher>? Below(IReadOnlyList<Matcher> matchers) => added is null ? matchers : added.Below(matchers);
+
     private InvalidOperationException ReadOnly() => new($"a view of shard {shard.Id} can't be changed");
 }
