@@ -23,8 +23,20 @@ public sealed class GatewayOptions
     /// <summary>How OTLP metrics become series.</summary>
     public Otlp.OtlpOptions Otlp { get; } = new();
 
+    /// <summary>How points of InfluxDB's line protocol become series.</summary>
+    public Influx.InfluxOptions Influx { get; } = new();
+
+    /// <summary>Pairs of senders that send the same.</summary>
+    public HaDedup.HaDedupOptions HaDedup { get; } = new();
+
+    /// <summary>Rules that change the labels of series before they are stored.</summary>
+    public Relabelling.RelabellingOptions Relabelling { get; } = new();
+
     /// <summary>What a query may cost.</summary>
     public QueryOptions Query { get; } = new();
+
+    /// <summary>How queries are split, kept and logged.</summary>
+    public FrontEndOptions FrontEnd { get; } = new();
 
     /// <summary>Where data lies and how.</summary>
     public LocalStorageOptions Storage { get; } = new();
@@ -34,4 +46,7 @@ public sealed class GatewayOptions
 
     /// <summary>Which rules are evaluated, and where their alerts go.</summary>
     public RulesOptions Rules { get; } = new();
+
+    /// <summary>What the process tells about itself.</summary>
+    public TelemetryOptions Telemetry { get; } = new();
 }
