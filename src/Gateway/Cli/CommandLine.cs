@@ -22,6 +22,7 @@ internal static class CommandLine
             PromQLCommands.Build(output, error),
             Rules.RulesCommands.Build(output, error),
             Tsdb.TsdbCommands.Build(open, output, error),
+            HashPasswordCommand.Build(Console.In, output),
         };
         foreach (var option in root.Options.OfType<VersionOption>())
         {
