@@ -17,6 +17,24 @@ public interface ICluster : IAsyncDisposable
     /// <summary>The tenants open here, for status pages and self metrics; a snapshot.</summary>
     IReadOnlyList<ITenant> Tenants => [];
 
+    /// <summary>From now on holds each tenant's new series against these bounds. They are asked for with every new series, so that a change holds at once; by any thread.</summary>
+    void LimitSeries(Func<TenantId, SeriesLimits> limits)
+    {
+    }
+
+    /// <summary>Makes it certain that a tenant will be deleted, with all its data: what was begun is finished, if need be by the next start. Nothing is deleted yet.</summary>
+    /// <exception cref="ShardUnavailableException">It could not be written down.</exception>
+    /// <exception cref="NotSupportedException">Not in this kind of cluster.</exception>
+    ValueTask MarkForDeletionAsync(TenantId tenant, CancellationToken cancellation) => throw new NotSupportedException("tenants can't be deleted in this kind of cluster");
+
+    /// <summary>True from the mark on until the deletion is done.</summary>
+    ValueTask<bool> IsMarkedForDeletionAsync(TenantId tenant, CancellationToken cancellation) => ValueTask.FromResult(false);
+
+    /// <summary>Deletes a tenant that is marked; completes when nothing of it is left. A tenant of the same name may be made afterwards.</summary>
+    /// <exception cref="ObjectStoreException">Object storage failed; the mark stays.</exception>
+    /// <exception cref="IOException">The disk failed; the mark stays.</exception>
+    ValueTask DeleteMarkedAsync(TenantId tenant, CancellationToken cancellation) => throw new NotSupportedException("tenants can't be deleted in this kind of cluster");
+
     /// <summary>The tenant, made when it does not exist yet; for writes.</summary>
     ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation);
 

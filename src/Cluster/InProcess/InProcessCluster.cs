@@ -11,7 +11,7 @@ namespace Metrics.Cluster;
 /// Tenants found in the folder are opened when the cluster starts, their logs replayed side by side; those that only object storage knows, when they are first asked for; new ones when first
 /// written to. One loop cuts heads, another works on the blocks, each one shard at a time, so that neither takes more than a processor and a slow store holds up no cut. Thread-safe.
 /// </remarks>
-public sealed class InProcessCluster : ICluster
+public sealed partial class InProcessCluster : ICluster
 {
     /// <summary>How often each shard is looked after.</summary>
     public static readonly TimeSpan UpkeepEvery = TimeSpan.FromSeconds(5);
@@ -23,6 +23,7 @@ public sealed class InProcessCluster : ICluster
     private readonly Action<string> report;
     private readonly DataDirectory data;
     private readonly ArchiveServices services;
+    private readonly TenantSeriesBounds bounds;
     private readonly ConcurrentDictionary<TenantId, Tenant> tenants = new();
     private readonly SemaphoreSlim making = new(1, 1);
     private readonly SemaphoreSlim replaying;
@@ -30,11 +31,13 @@ public sealed class InProcessCluster : ICluster
     private readonly Task starting;
     private readonly Task upkeep;
     private readonly Task archiving;
+    private readonly Task resumed;
     private Shard[] replayedShards = [];
     private int disposed;
 
-    private InProcessCluster(StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener opener, Action<string> report, DataDirectory data, ArchiveServices services)
+    private InProcessCluster(StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener opener, Action<string> report, DataDirectory data, ArchiveServices services, TenantSeriesBounds bounds)
     {
+        this.bounds = bounds;
         this.options = options;
         this.engine = engine;
         this.time = time;
@@ -47,6 +50,7 @@ public sealed class InProcessCluster : ICluster
         starting = Task.WhenAll(Array.ConvertAll(replayedShards, OpenShardAsync));
         upkeep = Task.Run(() => LookAfterAsync(UpkeepEvery, shard => shard.MaintainAsync(stopping.Token)));
         archiving = Task.Run(() => LookAfterAsync(options.Archive.WorkEvery, shard => shard.ArchiveAsync(stopping.Token)));
+        resumed = Task.Run(DeleteMarkedAsync);
     }
 
     /// <summary>Completes when the logs found at the start are replayed.</summary>
@@ -78,12 +82,16 @@ public sealed class InProcessCluster : ICluster
     public IReadOnlyList<ITenant> Tenants => [.. tenants.Values];
 
     /// <inheritdoc/>
+    public void LimitSeries(Func<TenantId, SeriesLimits> limits) => bounds.Limit(limits);
+
+    /// <inheritdoc/>
     public async ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation) =>
         tenants.TryGetValue(tenant, out var open) ? open : await MakeAsync(tenant, cancellation);
 
     /// <inheritdoc/>
     public async ValueTask<ITenant?> FindTenantAsync(TenantId tenant, CancellationToken cancellation) =>
         tenants.TryGetValue(tenant, out var open) ? open
+        : deleting.ContainsKey(tenant) ? null
         : data.Exists(tenant) || await MapInStoreAsync(tenant, cancellation) is not null ? await MakeAsync(tenant, cancellation)
         : null;
 
@@ -99,6 +107,7 @@ public sealed class InProcessCluster : ICluster
         await starting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await upkeep;
         await archiving;
+        await resumed;
         await making.WaitAsync();
         foreach (var tenant in tenants.Values)
         {
@@ -141,12 +150,13 @@ public sealed class InProcessCluster : ICluster
                 ? new LocalBlockOpener(bucket)
                 : new RemoteBlockOpener(new BlockCache(bucket, new BlockCacheOptions { Folder = taken.Cache, MaxBytes = options.Archive.CacheBytes }, time));
             var shared = new ArchiveServices(bucket, blocks, options.Archive, time);
+            var active = new TenantSeriesBounds();
             opener ??= (shard, folder, meter, cancellation) =>
             {
-                var own = options.Of(shard.Tenant);
+                var own = options.Of(shard.Tenant) with { ActiveSeries = active.Of(shard.Tenant) };
                 return ShardStore.Open(shard, folder, own, shared with { Options = own.Archive }, meter, text => report($"shard {shard}: {text}"), cancellation);
             };
-            return new InProcessCluster(options, engine, time, opener, report, taken, shared);
+            return new InProcessCluster(options, engine, time, opener, report, taken, shared, active);
         }
         catch
         {
@@ -187,6 +197,11 @@ public sealed class InProcessCluster : ICluster
             }
 
             ObjectDisposedException.ThrowIf(Volatile.Read(ref disposed) != 0, this);
+            if (deleting.ContainsKey(id))
+            {
+                throw new ShardUnavailableException(new ShardId(id, HashRange.Everything), "the tenant is being deleted");
+            }
+
             var folder = data.FolderOf(id);
             if (!data.Exists(id))
             {

@@ -23,6 +23,7 @@ internal sealed partial class ShardStore : IShardStore
     private readonly Lock appending = new();
     private readonly SettledPast settled;
     private readonly ExemplarRing exemplars;
+    private readonly ActiveSeriesPart active;
     private Head head;
     private HeadAppender appender;
     private long samplesAppended;
@@ -39,7 +40,9 @@ internal sealed partial class ShardStore : IShardStore
         Incarnation = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
         (head, log, coverage, exemplars, spill, logLineage, snapshotPath, bytesSinceSnapshot, snapshotBytes) = recovered;
         ReplayedBytes = bytesSinceSnapshot;
-        appender = new HeadAppender(head, exemplars);
+        active = options.ActiveSeries.NewPart();
+        active.Settle(head);
+        appender = new HeadAppender(head, exemplars, active);
         logBytes = log.Bytes;
         lastAppend = time.GetTimestamp();
     }
@@ -193,6 +196,11 @@ internal sealed partial class ShardStore : IShardStore
         }
         finally
         {
+            lock (appending)
+            {
+                active.Clear();
+            }
+
             head.Dispose();
             spill.Dispose();
             archive.Dispose();

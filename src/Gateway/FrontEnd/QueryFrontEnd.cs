@@ -87,7 +87,7 @@ internal sealed partial class QueryFrontEnd(
         using var span = Tracing.Source.StartActivity("query");
         span?.SetTag("query", active.Query.Query);
         var arrived = time.GetTimestamp();
-        await gate.EnterAsync(cancellation);
+        await gate.EnterAsync(active.Tenant, cancellation);
         try
         {
             active.IsRunning = true;
@@ -101,7 +101,7 @@ internal sealed partial class QueryFrontEnd(
         }
         finally
         {
-            gate.Leave();
+            gate.Leave(active.Tenant);
         }
     }
 

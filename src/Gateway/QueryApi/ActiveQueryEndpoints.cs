@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Metrics.Gateway.FrontEnd;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 
 namespace Metrics.Gateway.QueryApi;
@@ -14,8 +15,8 @@ internal sealed class ActiveQueryEndpoints(ApiEndpoint endpoint, ActiveQueries a
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
-        new(HttpRoute.Get, Path, "status_active_queries", endpoint.Of(ListAsync, needsData: false)),
-        new(delete, Path + "/{*rest}", "status_active_queries_stop", endpoint.Of(StopAsync, needsData: false)),
+        new(HttpRoute.Get, Path, "status_active_queries", endpoint.Of(ListAsync, needsData: false)) { Access = RouteAccess.Read },
+        new(delete, Path + "/{*rest}", "status_active_queries_stop", endpoint.Of(StopAsync, needsData: false)) { Access = RouteAccess.Read },
     ];
 
     private ValueTask<ApiAnswer> ListAsync(ApiRequest request)

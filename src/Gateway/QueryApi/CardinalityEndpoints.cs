@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using Metrics.Cluster;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Model;
 using Metrics.PromQL.Parsing;
@@ -18,9 +19,9 @@ internal sealed class CardinalityEndpoints(ApiEndpoint endpoint, ICluster cluste
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
-        new(HttpRoute.GetPost, "/api/v1/cardinality/label_names", "cardinality_label_names", endpoint.Of(NamesAsync)),
-        new(HttpRoute.GetPost, "/api/v1/cardinality/label_values", "cardinality_label_values", endpoint.Of(ValuesAsync)),
-        new(HttpRoute.GetPost, "/api/v1/cardinality/active_series", "cardinality_active_series", endpoint.Of(SeriesAsync)),
+        new(HttpRoute.GetPost, "/api/v1/cardinality/label_names", "cardinality_label_names", endpoint.Of(NamesAsync)) { Access = RouteAccess.Read },
+        new(HttpRoute.GetPost, "/api/v1/cardinality/label_values", "cardinality_label_values", endpoint.Of(ValuesAsync)) { Access = RouteAccess.Read },
+        new(HttpRoute.GetPost, "/api/v1/cardinality/active_series", "cardinality_active_series", endpoint.Of(SeriesAsync)) { Access = RouteAccess.Read },
     ];
 
     private async ValueTask<ApiAnswer> NamesAsync(ApiRequest request)

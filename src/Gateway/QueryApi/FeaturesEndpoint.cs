@@ -1,5 +1,6 @@
 using System.Buffers;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.PromQL;
 using Metrics.PromQL.Parsing;
@@ -10,7 +11,7 @@ namespace Metrics.Gateway.QueryApi;
 internal sealed class FeaturesEndpoint(ApiEndpoint endpoint, GatewayOptions options, EngineOptions engine)
 {
     /// <summary>The routes.</summary>
-    public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Get, "/api/v1/features", "features", endpoint.Of(_ => ValueTask.FromResult(ApiAnswer.Small(Write)), needsData: false))];
+    public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Get, "/api/v1/features", "features", endpoint.Of(_ => ValueTask.FromResult(ApiAnswer.Small(Write)), needsData: false)) { Access = RouteAccess.Read }];
 
     private void Write(IBufferWriter<byte> to)
     {

@@ -1,5 +1,7 @@
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.FrontEnd;
+using Metrics.Gateway.Limits;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Gateway.Telemetry;
 using Metrics.PromQL;
@@ -11,7 +13,7 @@ internal delegate ValueTask<QueryResult> QueryExecution(QueryRequest request, IR
 
 /// <summary><c>query</c> and <c>query_range</c>. Parameters, their order of checking and the messages are Prometheus's (web/api/v1/api.go).</summary>
 internal sealed class QueryEndpoints(
-    ApiEndpoint endpoint, QueryFrontEnd frontEnd, QueryOptions options, GatewayInstruments instruments, TimeProvider time)
+    ApiEndpoint endpoint, QueryFrontEnd frontEnd, QueryOptions options, QueryLimits limits, GatewayInstruments instruments, TimeProvider time)
 {
     /// <summary>Steps of a range query: enough for a week by minutes or a year by hours.</summary>
     private const int MaxSteps = 11_000;
@@ -19,8 +21,8 @@ internal sealed class QueryEndpoints(
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
-        new(HttpRoute.GetPost, "/api/v1/query", "query", endpoint.Of(QueryAsync)),
-        new(HttpRoute.GetPost, "/api/v1/query_range", "query_range", endpoint.Of(QueryRangeAsync)),
+        new(HttpRoute.GetPost, "/api/v1/query", "query", endpoint.Of(QueryAsync)) { Access = RouteAccess.Read },
+        new(HttpRoute.GetPost, "/api/v1/query_range", "query_range", endpoint.Of(QueryRangeAsync)) { Access = RouteAccess.Read },
     ];
 
     private ValueTask<ApiAnswer> QueryAsync(ApiRequest request)
@@ -82,6 +84,7 @@ internal sealed class QueryEndpoints(
 
     private async ValueTask<ApiAnswer> EvaluateAsync(ApiRequest request, QueryRequest query, TimeSpan timeout, string kind)
     {
+        query = limits.Admit(request.Tenant, query);
         var lease = await frontEnd.AnswerAsync(request.Tenant, query, ReplicaChoice.Of(request.Parameters, options.ReplicaLabels), timeout, MayStore(request.Context.Request), request.Aborted);
         var (result, timings) = lease.Result;
         instruments.OnQueried(kind, timings.Evaluated, result.Statistics.TotalQueryableSamples);

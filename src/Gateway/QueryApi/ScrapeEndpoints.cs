@@ -1,3 +1,4 @@
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 
 namespace Metrics.Gateway.QueryApi;
@@ -17,6 +18,6 @@ internal sealed class ScrapeEndpoints(ApiEndpoint endpoint)
     private HttpRoute Fixed(string path, string data)
     {
         var bytes = System.Text.Encoding.UTF8.GetBytes(data);
-        return new(HttpRoute.Get, "/api/v1/" + path, path.Replace('/', '_'), endpoint.Of(_ => ValueTask.FromResult(ApiAnswer.Small(to => JsonFields.Raw(to, bytes))), needsData: false));
+        return new(HttpRoute.Get, "/api/v1/" + path, path.Replace('/', '_'), endpoint.Of(_ => ValueTask.FromResult(ApiAnswer.Small(to => JsonFields.Raw(to, bytes))), needsData: false)) { Access = RouteAccess.Read };
     }
 }

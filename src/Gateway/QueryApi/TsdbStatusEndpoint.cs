@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using Metrics.Cluster;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Model;
 
@@ -13,7 +14,7 @@ internal sealed class TsdbStatusEndpoint(ApiEndpoint endpoint, ICluster cluster)
     private const int LimitDefault = 10;
 
     /// <summary>The routes.</summary>
-    public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Get, "/api/v1/status/tsdb", "status_tsdb", endpoint.Of(AnswerAsync))];
+    public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Get, "/api/v1/status/tsdb", "status_tsdb", endpoint.Of(AnswerAsync)) { Access = RouteAccess.Read }];
 
     private async ValueTask<ApiAnswer> AnswerAsync(ApiRequest request)
     {

@@ -37,6 +37,12 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
             (matchers, hints) = (own, hints with { Projection = null });
         }
 
+        reach = new TimeRange(Math.Max(reach.MinMs, fragment.MinTimeMs), reach.MaxMs);
+        if (reach.IsEmpty)
+        {
+            return new FragmentResult();
+        }
+
         using var set = await source.SelectAsync(new SeriesSelection(matchers, reach, hints), cancellation).ConfigureAwait(false);
         var annotations = new AnnotationSet();
         foreach (var warning in set.Warnings)
@@ -44,9 +50,10 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
             annotations.Warn(warning, select.Position);
         }
 
-        var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples));
+        fragment.Bounds.CheckSeries(set.Count);
+        var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples), fragment.Bounds);
         var context = new EvaluationContext(effective, budget, annotations, cancellation);
-        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, SelectedSeries.Sorted(set, select.Hints.StatisticsOnly, fragment.Added), context), cancellation).ConfigureAwait(false);
+        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added), context), cancellation).ConfigureAwait(false);
         return new FragmentResult
         {
             Series = result.Series,
@@ -54,7 +61,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
             States = result.States,
             Matrix = result.Matrix,
             Annotations = annotations.ToList(),
-            Statistics = new QueryStatistics { TotalQueryableSamples = budget.Looked, PeakSamples = budget.Peak },
+            Statistics = new QueryStatistics { TotalQueryableSamples = budget.Looked, PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes },
         };
     }
 
