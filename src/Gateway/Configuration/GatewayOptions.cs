@@ -23,6 +23,15 @@ public sealed class GatewayOptions
     /// <summary>How OTLP metrics become series.</summary>
     public Otlp.OtlpOptions Otlp { get; } = new();
 
+    /// <summary>How points of InfluxDB's line protocol become series.</summary>
+    public Influx.InfluxOptions Influx { get; } = new();
+
+    /// <summary>Pairs of senders that send the same.</summary>
+    public HaDedup.HaDedupOptions HaDedup { get; } = new();
+
+    /// <summary>Rules that change the labels of series before they are stored.</summary>
+    public Relabelling.RelabellingOptions Relabelling { get; } = new();
+
     /// <summary>What a query may cost.</summary>
     public QueryOptions Query { get; } = new();
 

@@ -1,5 +1,6 @@
 using Metrics.Cluster;
 using Metrics.Gateway.Limits;
+using Metrics.Gateway.Relabelling;
 using Metrics.Model;
 using YamlDotNet.RepresentationModel;
 
@@ -22,17 +23,20 @@ internal sealed record TenantOverride(TenantStorageOptions Storage, TenantLimits
 ///         - pattern: ".*node_exporter.*"
 ///           regex: true
 ///           reason: ask the platform team
+///       metric_relabel_configs:
+///         - {action: drop, source_labels: [__name__], regex: 'go_.*'}
 /// </code>
 /// </remarks>
 internal static class TenantOverrides
 {
     private const string BlockedQueries = "blocked_queries";
+    private const string RelabelConfigs = "metric_relabel_configs";
 
     private static readonly string[] storageKeys = ["out_of_order_window", "retention", "retention_five_minutes", "retention_one_hour", "retention_size"];
     private static readonly IReadOnlyDictionary<string, Setting> limitKeys = SettingCatalog.In("limits").ToDictionary(s => s.Name, StringComparer.Ordinal);
 
     /// <summary>The keys that a tenant may have, as messages list them.</summary>
-    internal static IReadOnlyList<string> Keys { get; } = [.. storageKeys, .. limitKeys.Keys, BlockedQueries];
+    internal static IReadOnlyList<string> Keys { get; } = [.. storageKeys, .. limitKeys.Keys, BlockedQueries, RelabelConfigs];
 
     /// <summary>Reads the file; what a tenant does not say it has from the general settings.</summary>
     /// <exception cref="ConfigurationException">The file cannot be read, is no YAML, or says something that is not allowed.</exception>
@@ -97,6 +101,10 @@ internal static class TenantOverrides
             if (what == BlockedQueries)
             {
                 limits.BlockedQueries = BlockedQueryList.Read(name, value);
+            }
+            else if (what == RelabelConfigs)
+            {
+                limits.MetricRelabelConfigs = RelabelList.Read(name, value);
             }
             else if (limitKeys.TryGetValue(what, out var setting))
             {

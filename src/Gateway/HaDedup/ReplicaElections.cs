@@ -15,9 +15,10 @@ internal sealed class ReplicaElections(TimeProvider time, TimeSpan failover)
     private static readonly TimeSpan forgetAfter = TimeSpan.FromMinutes(30);
 
     private readonly ConcurrentDictionary<TenantId, Dictionary<string, Elected>> tenants = new();
+    private long failovers;
 
     /// <summary>Elections so far that went to another replica than before.</summary>
-    public long Failovers { get; private set; }
+    public long Failovers => Interlocked.Read(ref failovers);
 
     /// <summary>Hears of a replica; true when it is the elected one of its cluster.</summary>
     /// <exception cref="WriteRefusal">400: the cluster is new and the tenant has as many as it may.</exception>
@@ -47,7 +48,7 @@ internal sealed class ReplicaElections(TimeProvider time, TimeSpan failover)
 
             elected.Replica = replica;
             elected.HeardAt = now;
-            Failovers++;
+            Interlocked.Increment(ref failovers);
             return true;
         }
     }

@@ -1,5 +1,6 @@
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Relabelling;
 
 namespace Metrics.Gateway.Limits;
 
@@ -58,6 +59,22 @@ public sealed class TenantLimits
     [Setting("Bytes of a label value of a tenant; 0 for remote_write.max_label_value alone.", Min = "0", Max = "1048576")]
     public int MaxLabelValueLength { get; set; }
 
+    /// <summary>Whether pairs of senders are recognised. Off by default: a label that happens to be called <c>cluster</c> must not cost samples.</summary>
+    [Setting("Listen to one replica of each pair of senders only.")]
+    public bool AcceptHaSamples { get; set; }
+
+    /// <summary>The label that the replicas of a pair share.</summary>
+    [Setting("Label that the replicas of a pair share.")]
+    public string HaClusterLabel { get; set; } = "cluster";
+
+    /// <summary>The label that tells them apart; it is not stored.</summary>
+    [Setting("Label that tells the replicas of a pair apart; it is not stored.")]
+    public string HaReplicaLabel { get; set; } = "__replica__";
+
+    /// <summary>Pairs of a tenant, so that a label with many values cannot fill memory.</summary>
+    [Setting("Pairs of senders of a tenant; writes of more are refused. 0 for no limit.", Min = "0", Max = "1000000")]
+    public int HaMaxClusters { get; set; } = 100;
+
     /// <summary>Series that the selectors of one query may find.</summary>
     [Setting("Series that one query may read; 0 for no limit.", Min = "0", Max = "1000000000000")]
     public long MaxFetchedSeriesPerQuery { get; set; }
@@ -89,6 +106,9 @@ public sealed class TenantLimits
     /// <summary>Queries of a tenant that may wait for their turn (<c>max_outstanding_requests_per_tenant</c>).</summary>
     [Setting("Queries of a tenant that may wait for their turn, beyond it 429; 0 for query.max_queued alone.", Min = "0", Max = "1000000")]
     public int MaxOutstandingRequestsPerTenant { get; set; } = 100;
+
+    /// <summary>Rules that change the labels of series before they are stored; null for those of <c>relabelling.file</c>.</summary>
+    public RelabelList? MetricRelabelConfigs { get; set; }
 
     /// <summary>Queries that are refused unseen.</summary>
     public IReadOnlyList<BlockedQuery> BlockedQueries { get; set; } = [];

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Metrics.Gateway.Otlp;
 
-/// <summary>Makes label names of attribute keys. Rules: prometheus/otlptranslator 1.0.</summary>
+/// <summary>Makes label names of attribute keys. Rules: prometheus/otlptranslator 1.0. Not thread-safe.</summary>
 /// <param name="escape">Leave nothing but letters, digits and underscores.</param>
 /// <param name="prefixUnderscore">Put <c>key</c> in front of one leading underscore.</param>
 /// <param name="keepRuns">Keep runs of underscores.</param>
@@ -11,23 +11,30 @@ internal sealed class OtlpLabelName(bool escape, bool prefixUnderscore, bool kee
 {
     private static readonly SearchValues<byte> legal = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"u8);
 
-    /// <summary>The most bytes that a name of so many bytes takes.</summary>
-    public static int MaxBytes(int keyBytes) => keyBytes + 4;
+    /// <summary>A prefix, and room for a reserved name that is nothing but underscores.</summary>
+    private const int MaxAdded = 4;
 
-    /// <summary>Writes the name; gives its length, or 0 when the key is empty or nothing but underscores is left.</summary>
-    public int Write(ReadOnlySpan<byte> key, Span<byte> to)
+    private byte[] buffer = new byte[256];
+
+    /// <summary>The name, which holds until the next call; empty when the key is, or nothing but underscores is left of it.</summary>
+    public ReadOnlySpan<byte> Of(ReadOnlySpan<byte> key)
     {
         // Fast path: a name that is one already, or need not be.
         if (!escape || (!key.ContainsAnyExcept(legal) && !NeedsWork(key)))
         {
-            key.CopyTo(to);
-            return key.IndexOfAnyExcept((byte)'_') < 0 ? 0 : key.Length;
+            return key.IndexOfAnyExcept((byte)'_') < 0 ? default : key;
         }
 
+        if (buffer.Length < key.Length + MaxAdded)
+        {
+            buffer = new byte[key.Length + MaxAdded];
+        }
+
+        Span<byte> to = buffer;
         var length = Escape(key, to);
         if (length == 0 || to[..length].IndexOfAnyExcept((byte)'_') < 0)
         {
-            return 0;
+            return default;
         }
 
         var prefix = char.IsAsciiDigit((char)to[0]) ? "key_"u8
@@ -35,7 +42,7 @@ internal sealed class OtlpLabelName(bool escape, bool prefixUnderscore, bool kee
             : default;
         to[..length].CopyTo(to[prefix.Length..]);
         prefix.CopyTo(to);
-        return length + prefix.Length;
+        return to[..(length + prefix.Length)];
     }
 
     private bool NeedsWork(ReadOnlySpan<byte> key) =>

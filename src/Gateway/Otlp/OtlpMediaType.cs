@@ -30,12 +30,12 @@ internal static class OtlpMediaType
         throw Unsupported($"content type \"{contentType}\" is not accepted; only {Protobuf} and {Json} are");
     }
 
-    /// <summary>True when the body is compressed with gzip.</summary>
-    /// <exception cref="WriteRefusal">415: with something else.</exception>
-    public static bool IsGzip(IHeaderDictionary headers) => headers.ContentEncoding.ToString() switch
+    /// <summary>How the body is compressed.</summary>
+    /// <exception cref="WriteRefusal">415: with something else than gzip.</exception>
+    public static WriteCompression CompressionOf(IHeaderDictionary headers) => headers.ContentEncoding.ToString() switch
     {
-        "" or "identity" => false,
-        "gzip" => true,
+        "" or "identity" => WriteCompression.None,
+        "gzip" or "x-gzip" => WriteCompression.Gzip,
         var other => throw Unsupported($"content encoding \"{other}\" is not accepted; only gzip and identity are"),
     };
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Metrics.Gateway.RemoteWrite;
 using Metrics.Wire;
 
 namespace Metrics.Gateway.Otlp;
@@ -11,7 +12,7 @@ internal sealed class OtlpResource(OtlpTranslation settings, OtlpLabelName names
     private readonly ArrayBufferWriter<byte> scratch = new(256);
 
     /// <summary>Promoted attributes, job and instance.</summary>
-    public OtlpLabelSet Labels { get; } = new();
+    public LabelGathering Labels { get; } = new();
 
     /// <summary>The label <c>job</c>: service.namespace/service.name, or the latter alone; empty without it.</summary>
     public ReadOnlySpan<byte> Job => job.WrittenSpan;
@@ -36,14 +37,23 @@ internal sealed class OtlpResource(OtlpTranslation settings, OtlpLabelName names
             HasMore |= !IsIdentifying(attribute.Key);
             if (settings.IsPromoted(attribute.Key))
             {
-                scratch.ResetWrittenCount();
-                Labels.Add(OtlpLabelRank.Promoted, names, attribute.Key, attribute.Value.ToText(scratch));
+                Promote(attribute);
             }
         }
 
         Identify(view);
-        Labels.Add(OtlpLabelRank.Own, "job"u8, Job);
-        Labels.Add(OtlpLabelRank.Own, "instance"u8, Instance);
+        Labels.Add(LabelRank.Own, "job"u8, Job);
+        Labels.Add(LabelRank.Own, "instance"u8, Instance);
+    }
+
+    private void Promote(OtlpAttribute attribute)
+    {
+        var name = names.Of(attribute.Key);
+        if (!name.IsEmpty)
+        {
+            scratch.ResetWrittenCount();
+            Labels.Add(LabelRank.Promoted, name, attribute.Value.ToText(scratch));
+        }
     }
 
     private void Identify(OtlpResourceView view)

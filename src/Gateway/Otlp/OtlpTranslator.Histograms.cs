@@ -80,7 +80,7 @@ internal sealed partial class OtlpTranslator
             return;
         }
 
-        load.AddSamples(point.ExemplarCount);
+        load.Foresee(point.ExemplarCount);
         var found = point.Exemplars;
         while (found.MoveNext())
         {

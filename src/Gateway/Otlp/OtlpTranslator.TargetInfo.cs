@@ -1,4 +1,5 @@
 using Metrics.Cluster;
+using Metrics.Gateway.RemoteWrite;
 using Metrics.Wire;
 
 namespace Metrics.Gateway.Otlp;
@@ -19,15 +20,13 @@ internal sealed partial class OtlpTranslator
         }
 
         labels.Clear();
-        labels.Add(OtlpLabelRank.Own, "job"u8, resource.Job);
-        labels.Add(OtlpLabelRank.Own, "instance"u8, resource.Instance);
+        labels.Add(LabelRank.Own, "job"u8, resource.Job);
+        labels.Add(LabelRank.Own, "instance"u8, resource.Instance);
         foreach (var attribute in view.Attributes)
         {
             if (settings.KeepIdentifying || !OtlpResource.IsIdentifying(attribute.Key))
             {
-                // A key that comes to no name is left out: target_info is worth having without it.
-                scratch.ResetWrittenCount();
-                labels.Add(OtlpLabelRank.Attribute, labelNames, attribute.Key, attribute.Value.ToText(scratch));
+                AddInfo(attribute);
             }
         }
 
@@ -44,5 +43,16 @@ internal sealed partial class OtlpTranslator
 
         load.AddSamples(1);
         partitioner.Add(latestMs, 1);
+    }
+
+    private void AddInfo(OtlpAttribute attribute)
+    {
+        // A key that comes to no name is left out: target_info is worth having without it.
+        var name = labelNames.Of(attribute.Key);
+        if (!name.IsEmpty)
+        {
+            scratch.ResetWrittenCount();
+            labels.Add(LabelRank.Attribute, name, attribute.Key, attribute.Value.ToText(scratch));
+        }
     }
 }

@@ -21,8 +21,8 @@ internal sealed partial class OtlpTranslator
     private readonly OtlpLabelName labelNames;
     private readonly OtlpFamilies families;
     private readonly OtlpResource resource;
-    private readonly OtlpLabelSet inherited = new();
-    private readonly OtlpLabelSet labels = new();
+    private readonly LabelGathering inherited = new();
+    private readonly LabelGathering labels = new();
     private readonly ArrayBufferWriter<byte> raw = new(4096);
     private readonly ArrayBufferWriter<byte> scratch = new(1024);
     private readonly LabelsBuilder exemplarLabels = new();
@@ -120,17 +120,17 @@ internal sealed partial class OtlpTranslator
             scratch.Write(attribute.Key);
             var keyLength = scratch.WrittenCount;
             var value = attribute.Value.ToText(scratch);
-            inherited.Add(OtlpLabelRank.Own, labelNames, scratch.WrittenSpan[..keyLength], value);
+            inherited.Add(LabelRank.Own, labelNames.Of(scratch.WrittenSpan[..keyLength]), value);
         }
 
-        inherited.Add(OtlpLabelRank.Own, "otel_scope_name"u8, scope.Name);
-        inherited.Add(OtlpLabelRank.Own, "otel_scope_version"u8, scope.Version);
-        inherited.Add(OtlpLabelRank.Own, "otel_scope_schema_url"u8, scope.SchemaUrl);
+        inherited.Add(LabelRank.Own, "otel_scope_name"u8, scope.Name);
+        inherited.Add(LabelRank.Own, "otel_scope_version"u8, scope.Version);
+        inherited.Add(LabelRank.Own, "otel_scope_schema_url"u8, scope.SchemaUrl);
     }
 
     private void Add(OtlpMetricView metric, IMetricMetadata metadata)
     {
-        load.AddSamples(metric.PointCount);
+        CountSamples(metric);
         Points += metric.PointCount;
         family = families.Of(metric);
         if (!family.IsValid)
@@ -161,6 +161,19 @@ internal sealed partial class OtlpTranslator
             case OtlpMetricKind.Summary:
                 AddSummaries(metric);
                 break;
+        }
+    }
+
+    private void CountSamples(OtlpMetricView metric)
+    {
+        // Summaries and classic histograms are several samples a point, and count them one by one.
+        if (metric.Kind == OtlpMetricKind.Summary || (metric.Kind == OtlpMetricKind.Histogram && !settings.ToCustomBuckets))
+        {
+            load.Foresee(metric.PointCount);
+        }
+        else
+        {
+            load.AddSamples(metric.PointCount);
         }
     }
 
@@ -226,7 +239,9 @@ internal sealed partial class OtlpTranslator
             }
 
             scratch.ResetWrittenCount();
-            if (!labels.Add(OtlpLabelRank.Attribute, labelNames, attribute.Key, attribute.Value.ToText(scratch)))
+            var name = labelNames.Of(attribute.Key);
+            labels.Add(LabelRank.Attribute, name, attribute.Key, attribute.Value.ToText(scratch));
+            if (name.IsEmpty)
             {
                 partitioner.Reject(RejectReason.InvalidName, 1, $"attribute '{Shown(attribute.Key)}' of metric '{family.Text}'");
                 return false;
@@ -237,10 +252,10 @@ internal sealed partial class OtlpTranslator
         {
             if (!family.Type.AsSpan().SequenceEqual("unknown"u8))
             {
-                labels.Add(OtlpLabelRank.Own, "__type__"u8, family.Type);
+                labels.Add(LabelRank.Own, "__type__"u8, family.Type);
             }
 
-            labels.Add(OtlpLabelRank.Own, "__unit__"u8, family.UnitLabel);
+            labels.Add(LabelRank.Own, "__unit__"u8, family.UnitLabel);
         }
 
         labels.Settle();

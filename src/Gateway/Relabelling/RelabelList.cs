@@ -1,3 +1,4 @@
+using Metrics.Gateway.Configuration;
 using Metrics.Rules.Relabelling;
 using YamlDotNet.RepresentationModel;
 
@@ -21,7 +22,17 @@ public sealed class RelabelList
     /// <summary>What they were read from, as YAML.</summary>
     public string Text { get; }
 
-    /// <summary>Reads a list as Prometheus has it under <c>metric_relabel_configs</c>.</summary>
-    /// <exception cref="FormatException">Something in it is wrong; the message names the line.</exception>
-    public static RelabelList Read(YamlNode node) => new(RelabelRules.Read(node), node.ToString());
+    /// <summary>Reads a list as Prometheus has it under <c>metric_relabel_configs</c>; <paramref name="name"/> is what messages call the file.</summary>
+    /// <exception cref="ConfigurationException">Something in it is wrong; the message names the line.</exception>
+    internal static RelabelList Read(string name, YamlNode node)
+    {
+        try
+        {
+            return new RelabelList(RelabelRules.Read(node), node.ToString());
+        }
+        catch (FormatException e)
+        {
+            throw new ConfigurationException($"{name}: metric_relabel_configs: {e.Message}");
+        }
+    }
 }

@@ -77,7 +77,7 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
     {
         using var body = new WriteBody(budget, bodies);
         await body.ReadAsync(context.Request, context.RequestAborted);
-        body.Decompress();
+        body.Decompress(WriteCompression.Snappy);
         return ReadRequest.Read(body.Message.Span);
     }
 

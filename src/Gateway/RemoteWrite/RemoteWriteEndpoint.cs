@@ -1,27 +1,19 @@
 using System.Globalization;
 using Metrics.Cluster;
-using Metrics.Gateway.Configuration;
-using Metrics.Gateway.Health;
-using Metrics.Gateway.Limits;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
-using Metrics.Gateway.Telemetry;
 using Metrics.Gateway.Tenancy;
-using Metrics.Model;
 
 namespace Metrics.Gateway.RemoteWrite;
 
 /// <summary>Takes remote writes (1.0 and 2.0). What is cheapest to refuse is refused first: readiness, tenant, media type, size, memory; only then the body is read.</summary>
 /// <remarks>
-/// 204 when every sample is durable; 400 when some were refused for good (the rest is stored) or the body is no message; 413 and 415 as named; 429 with Retry-After when a rate of the tenant is
-/// exceeded (nothing is stored) or series are refused because it has too many (the rest is stored);
+/// 204 when every sample is durable; 202 when the request is that of a replica that is not elected, and nothing is stored; 400 when some were refused for good (the rest is stored) or the body is no
+/// message; 413 and 415 as named; 429 with Retry-After when a rate of the tenant is exceeded (nothing is stored) or series are refused because it has too many (the rest is stored);
 /// 503 with Retry-After when the sender should come back, which is safe since appending a known sample is a no-op. 500 is a bug.
 /// </remarks>
-internal sealed partial class RemoteWriteEndpoint(
-    ICluster cluster, TenantResolver tenants, WriteAppender appender, SplitAppender? split, RemoteWriteOptions options, ByteBudget budget, IngestLimits limits, GatewayInstruments instruments, ILogger<RemoteWriteEndpoint> logger)
+internal sealed partial class RemoteWriteEndpoint(WriteIntake intake, SplitAppender? split, ILogger<RemoteWriteEndpoint> logger)
 {
-    private readonly string retryAfter = WriteRefusal.Seconds(options.RetryAfter);
-
     /// <summary>The routes: Prometheus's, Thanos's, Mimir's.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
@@ -49,59 +41,22 @@ internal sealed partial class RemoteWriteEndpoint(
 
     private async Task WriteAsync(HttpContext context)
     {
-        var progress = cluster.Progress;
-        if (!progress.IsReady)
-        {
-            throw WriteRefusal.Busy(HealthEndpoints.Describe(progress));
-        }
-
-        if (!tenants.TryResolve(context, out var tenant, out var status, out var error))
-        {
-            throw new WriteRefusal(status, error);
-        }
-
+        var tenant = intake.Admit(context);
         var protocol = WriteMediaType.Of(context.Request.Headers);
-        using var body = new WriteBody(budget, options);
-        limits.AdmitRequest(tenant, context.Request.ContentLength);
-        await body.ReadAsync(context.Request, context.RequestAborted);
-        limits.AdmitSize(tenant, body.SentBytes);
-        body.Decompress();
-
-        // Not tied to the client's presence: a half-appended request is what retries are for, but finishing it is cheaper.
-        if (split is not null)
-        {
-            await AnswerAsync(context, tenant, await split.AppendAsync(Caller.Of(context), tenant, protocol, body.Message, body.SentBytes));
-            return;
-        }
-
-        var (outcome, series) = await appender.AppendAsync(tenant, protocol, body.Message, CancellationToken.None);
-        instruments.OnWritten(tenant, series, outcome.Accepted, body.SentBytes);
-        foreach (var rejection in outcome.Rejections)
-        {
-            instruments.OnRejected(tenant, rejection.Reason, rejection.Count);
-        }
-
-        limits.UsageOf(tenant).OnWritten(outcome.Accepted, outcome.Rejected, body.SentBytes);
-        await AnswerAsync(context, tenant, outcome);
-    }
-
-    private Task AnswerAsync(HttpContext context, TenantId tenant, WriteOutcome outcome)
-    {
+        using var body = await intake.ReadAsync(context, tenant, WriteCompression.Snappy);
+        var outcome = split is null
+            ? await intake.AppendAsync(tenant, WriteAppender.ReaderOf(protocol), body.Message, body.SentBytes)
+            : await split.AppendAsync(Caller.Of(context), tenant, protocol, body.Message, body.SentBytes);
         SetWritten(context.Response.Headers, outcome.Accepted - outcome.AcceptedHistograms, outcome.AcceptedHistograms, outcome.AcceptedExemplars);
         if (outcome.Rejections.Count == 0)
         {
-            context.Response.StatusCode = StatusCodes.Status204NoContent;
-            return Task.CompletedTask;
+            context.Response.StatusCode = outcome.IsShut ? StatusCodes.Status202Accepted : StatusCodes.Status204NoContent;
+            return;
         }
 
-        var bounds = limits.Limits.Of(tenant);
-        var isFull = RejectionText.IsFull(outcome.Rejections);
-        if (isFull)
-        {
-            context.Response.Headers.RetryAfter = retryAfter;
-        }
-
-        return PlainText.AnswerAsync(context, isFull ? StatusCodes.Status429TooManyRequests : StatusCodes.Status400BadRequest, RejectionText.Of(outcome.Rejections, outcome.Accepted, tenant, bounds));
+        var status = RejectionText.IsFull(outcome.Rejections) ? StatusCodes.Status429TooManyRequests : StatusCodes.Status400BadRequest;
+        intake.SetRetryAfter(context, status);
+        await PlainText.AnswerAsync(context, status, intake.Describe(tenant, outcome));
     }
 
     private static void SetWritten(IHeaderDictionary headers, int samples, int histograms, int exemplars)
@@ -115,11 +70,7 @@ internal sealed partial class RemoteWriteEndpoint(
     {
         // Remote write 2.0 wants them with every answer: without them a sender takes us for a receiver of 1.0 that ignored what it did not know.
         SetWritten(context.Response.Headers, 0, 0, 0);
-        if (status is StatusCodes.Status503ServiceUnavailable or StatusCodes.Status429TooManyRequests)
-        {
-            context.Response.Headers.RetryAfter = wait is { } known ? WriteRefusal.Seconds(known) : retryAfter;
-        }
-
+        intake.SetRetryAfter(context, status, wait);
         return PlainText.AnswerAsync(context, status, message + "\n");
     }
 }

@@ -32,6 +32,14 @@ internal sealed class RequestLoad(RemoteWriteOptions options)
         }
     }
 
+    /// <summary>Refuses what is to come when it would be too much, before memory is taken for it; it is counted when it comes.</summary>
+    /// <exception cref="WriteRefusal">Too many.</exception>
+    public void Foresee(int count)
+    {
+        AddSamples(count);
+        samples -= count;
+    }
+
     /// <summary>Counts bytes of labels that the body names by number.</summary>
     /// <exception cref="WriteRefusal">Too many.</exception>
     public void AddLabels(int bytes)

@@ -2,27 +2,28 @@ using System.Collections.Concurrent;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Limits;
+using Metrics.Gateway.Relabelling;
+using Metrics.Gateway.Telemetry;
 using Metrics.Model;
 
 namespace Metrics.Gateway.RemoteWrite;
 
 /// <summary>Walks a decompressed request once, straight into the batches of the tenant's shards, and sends them. Thread-safe.</summary>
 /// <remarks>A known series costs no object and no decoding of its labels. Nothing is appended before the whole message was found sound.</remarks>
-internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options, IngestLimits limits)
+internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options, IngestLimits limits, WriteRules rules, WriteRuleInstruments instruments)
 {
     private readonly ConcurrentDictionary<TenantId, TenantWriter> writers = new();
+
+    /// <summary>What walks the messages of a remote write protocol.</summary>
+    public static WriteReader ReaderOf(WriteProtocol protocol) => protocol == WriteProtocol.V1 ? WriteV1.Read : WriteV2.Read;
 
     /// <summary>Appends all samples of a message; returns when those accepted are durable. Also the number of its series.</summary>
     /// <exception cref="WriteRefusal">The message is malformed or holds too many samples; nothing was appended.</exception>
     /// <exception cref="ShardUnavailableException">Some shard cannot take writes now; others may have taken their part, which a retry does not double.</exception>
-    public ValueTask<(WriteOutcome Outcome, int Series)> AppendAsync(TenantId id, WriteProtocol protocol, ReadOnlyMemory<byte> message, CancellationToken cancellation) =>
-        AppendAsync(id, protocol == WriteProtocol.V1 ? WriteV1.Read : WriteV2.Read, message, cancellation);
-
-    /// <summary>The same for a message of any format.</summary>
     public async ValueTask<(WriteOutcome Outcome, int Series)> AppendAsync(TenantId id, WriteReader reader, ReadOnlyMemory<byte> message, CancellationToken cancellation)
     {
         var writer = WriterOf(await cluster.OpenTenantAsync(id, cancellation));
-        using var partitioner = writer.Begin<RemoteWriteLabels>(message);
+        using var partitioner = writer.Begin<RemoteWriteLabels>(message, rules.GateOf(id));
         int series;
         long samples;
         try
@@ -36,23 +37,40 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
             throw WriteRefusal.Malformed(e.Message);
         }
 
-        limits.AdmitSamples(id, samples, series);
+        if (!partitioner.IsShut)
+        {
+            limits.AdmitSamples(id, samples, series);
+        }
+
         var outcome = await partitioner.WriteAsync(cancellation);
+        if (outcome.IsShut)
+        {
+            instruments.OnShut(id);
+        }
+        else if (outcome.LeftOut > 0)
+        {
+            instruments.OnLeftOut(id, outcome.LeftOut);
+        }
+
         return outcome.Unavailable is null ? (outcome, series) : throw outcome.Unavailable;
     }
 
     private TenantWriter WriterOf(ITenant tenant)
     {
         var bounds = BoundsOf(tenant.Id);
-        if (writers.TryGetValue(tenant.Id, out var known) && ReferenceEquals(known.Tenant, tenant) && known.Limits == bounds)
+        var rewrite = rules.RewriteOf(tenant.Id);
+        if (writers.TryGetValue(tenant.Id, out var known) && IsSame(known, tenant, bounds, rewrite))
         {
             return known;
         }
 
-        // Opened again since, and then its references are of another incarnation; or its limits have changed.
-        var writer = new TenantWriter(tenant, bounds);
-        return writers.AddOrUpdate(tenant.Id, static (_, made) => made, static (_, old, made) => ReferenceEquals(old.Tenant, made.Tenant) && old.Limits == made.Limits ? old : made, writer);
+        // Opened again since, and then its references are of another incarnation; or its limits or rules have changed, and with them what is known of its series.
+        var writer = new TenantWriter(tenant, bounds, rewrite: rewrite);
+        return writers.AddOrUpdate(tenant.Id, static (_, made) => made, static (_, old, made) => IsSame(old, made.Tenant, made.Limits, made.Rewrite) ? old : made, writer);
     }
+
+    private static bool IsSame(TenantWriter known, ITenant tenant, LabelLimits bounds, ISeriesRewrite? rewrite) =>
+        ReferenceEquals(known.Tenant, tenant) && known.Limits == bounds && Equals(known.Rewrite, rewrite);
 
     private LabelLimits BoundsOf(TenantId tenant)
     {

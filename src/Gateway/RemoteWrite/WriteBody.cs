@@ -69,8 +69,49 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
     }
 
     /// <summary>Decompresses what was read.</summary>
-    /// <exception cref="WriteRefusal">It is no Snappy block, is too large, or the budget is used up.</exception>
-    public void Decompress()
+    /// <exception cref="WriteRefusal">It is not compressed so, is too large, or the budget is used up.</exception>
+    public void Decompress(WriteCompression compression)
+    {
+        switch (compression)
+        {
+            case WriteCompression.Snappy:
+                DecompressSnappy();
+                break;
+            case WriteCompression.Gzip:
+                Inflate();
+                break;
+            default:
+                (message, messageBytes) = (sent, SentBytes);
+                sent = [];
+                break;
+        }
+    }
+
+    /// <summary>Takes bytes that are needed beside body and message, until <see cref="Dispose"/>.</summary>
+    /// <exception cref="WriteRefusal">The budget is used up.</exception>
+    public void Reserve(long bytes) => Take(bytes);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (sent.Length > 0)
+        {
+            Return(sent);
+            sent = [];
+        }
+
+        if (message.Length > 0)
+        {
+            Return(message);
+            message = [];
+            messageBytes = 0;
+        }
+
+        budget.Return(taken);
+        taken = 0;
+    }
+
+    private void DecompressSnappy()
     {
         var block = sent.AsSpan(0, SentBytes);
         try
@@ -92,16 +133,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
         }
     }
 
-    /// <summary>Takes what was read as the message.</summary>
-    public void KeepAsSent()
-    {
-        (message, messageBytes) = (sent, SentBytes);
-        sent = [];
-    }
-
-    /// <summary>Inflates what was read.</summary>
-    /// <exception cref="WriteRefusal">It is no gzip, is too large, or the budget is used up.</exception>
-    public void Inflate()
+    private void Inflate()
     {
         // The end of a gzip member is the length of what it holds, modulo 4 GiB: a bomb that is honest about it is refused unopened. Senders write one member.
         var declared = SentBytes >= SmallestGzip ? BinaryPrimitives.ReadUInt32LittleEndian(sent.AsSpan(SentBytes - 4)) : throw WriteRefusal.Malformed("gzip: too short");
@@ -145,30 +177,6 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
         {
             throw WriteRefusal.Malformed($"gzip: holds {messageBytes} bytes, {declared} declared");
         }
-    }
-
-    /// <summary>Takes bytes that are needed beside body and message, until <see cref="Dispose"/>.</summary>
-    /// <exception cref="WriteRefusal">The budget is used up.</exception>
-    public void Reserve(long bytes) => Take(bytes);
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        if (sent.Length > 0)
-        {
-            Return(sent);
-            sent = [];
-        }
-
-        if (message.Length > 0)
-        {
-            Return(message);
-            message = [];
-            messageBytes = 0;
-        }
-
-        budget.Return(taken);
-        taken = 0;
     }
 
     private void Take(long bytes)

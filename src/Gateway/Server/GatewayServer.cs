@@ -4,10 +4,13 @@ using Metrics.Gateway.Admin;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Federation;
 using Metrics.Gateway.FrontEnd;
+using Metrics.Gateway.HaDedup;
 using Metrics.Gateway.Health;
+using Metrics.Gateway.Influx;
 using Metrics.Gateway.Limits;
 using Metrics.Gateway.Otlp;
 using Metrics.Gateway.QueryApi;
+using Metrics.Gateway.Relabelling;
 using Metrics.Gateway.RemoteRead;
 using Metrics.Gateway.RemoteWrite;
 using Metrics.Gateway.Rules;
@@ -64,6 +67,9 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         var endpoint = new ApiEndpoint(cluster, tenants);
         rules = new RulesHost(options, cluster, engine, time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
+        var writeRules = new WriteRules(limits, options.Relabelling, new ReplicaElections(time, options.HaDedup.FailoverTimeout));
+        var appender = new WriteAppender(cluster, options.RemoteWrite, ingest, writeRules, new WriteRuleInstruments(Registry, () => writeRules.Elections.Failovers));
+        var intake = new WriteIntake(cluster, tenants, appender, options.RemoteWrite, budget, ingest, Instruments);
         authenticator = new Authenticator(options.Security, time, app.Services.GetRequiredService<ILogger<Authenticator>>());
         WarnOfStrangers(options);
         reload = new ConfigurationReload(
@@ -83,12 +89,16 @@ internal sealed partial class GatewayServer : IAsyncDisposable
                     limits.Reload();
                     return Task.CompletedTask;
                 }),
+                new ReloadPart("relabelling.file", () => options.Relabelling.File is { Length: > 0 } path ? [path] : [], _ =>
+                {
+                    writeRules.Reload();
+                    return Task.CompletedTask;
+                }),
                 new ReloadPart("rules", () => [], rules.ReloadAsync),
             ],
             time, Registry, app.Services.GetRequiredService<ILogger<ConfigurationReload>>());
         watchEvery = options.Http.WatchEvery;
-        var appender = new WriteAppender(cluster, options.RemoteWrite, ingest);
-        var split = options.Tenancy.LabelName is { Length: > 0 } label ? new SplitAppender(appender, tenants, ingest, Instruments, label, options.RemoteWrite.MaxDecompressed) : null;
+        var split = options.Tenancy.LabelName is { Length: > 0 } label ? new SplitAppender(intake, tenants, label) : null;
         var cache = options.FrontEnd.ResultsCache ? new ResultCache(options.FrontEnd.CacheMaxSize.Bytes, options.FrontEnd.CacheMaxItems, options.FrontEnd.CacheValidity, time) : null;
         var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
         var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
@@ -96,8 +106,9 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         [
             HelpPage.Route,
             .. new HealthEndpoints(cluster, Registry).Routes,
-            .. new RemoteWriteEndpoint(cluster, tenants, appender, split, options.RemoteWrite, budget, ingest, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
-            .. new OtlpEndpoint(cluster, tenants, appender, new OtlpTranslators(translation), options.RemoteWrite, budget, ingest, Instruments, app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
+            .. new RemoteWriteEndpoint(intake, split, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
+            .. new OtlpEndpoint(intake, new OtlpTranslators(translation), app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
+            .. new InfluxEndpoint(intake, options.Influx, time, app.Services.GetRequiredService<ILogger<InfluxEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, frontEnd, options.Query, queryLimits, Instruments, time).Routes,
             .. new ActiveQueryEndpoints(endpoint, frontEnd.Active, time).Routes,
             .. new LabelEndpoints(endpoint, readable, options.Query).Routes,

@@ -77,10 +77,5 @@ public class OtlpNameTests
     [InlineData("KiBy", "kibibytes")]
     public void AUnitIsSaidInWords(string unit, string want) => Assert.Equal(want, OtlpUnits.ForMetadata(unit, escape: true));
 
-    private static string Named(OtlpLabelName names, string key)
-    {
-        var bytes = Encoding.UTF8.GetBytes(key);
-        var name = new byte[OtlpLabelName.MaxBytes(bytes.Length)];
-        return Encoding.UTF8.GetString(name, 0, names.Write(bytes, name));
-    }
+    private static string Named(OtlpLabelName names, string key) => Encoding.UTF8.GetString(names.Of(Encoding.UTF8.GetBytes(key)));
 }

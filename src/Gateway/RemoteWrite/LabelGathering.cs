@@ -1,10 +1,9 @@
 using System.Buffers;
-using Metrics.Gateway.RemoteWrite;
 
-namespace Metrics.Gateway.Otlp;
+namespace Metrics.Gateway.RemoteWrite;
 
 /// <summary>Where a label comes from; of two of one name the one with the smaller rank counts.</summary>
-internal enum OtlpLabelRank : byte
+internal enum LabelRank : byte
 {
     /// <summary>Said by the translation itself: job, instance, scope, type and unit. Of several the last counts.</summary>
     Own,
@@ -16,12 +15,12 @@ internal enum OtlpLabelRank : byte
     Promoted,
 }
 
-/// <summary>The labels of one data point while they are gathered: sorted once, then written out for each of its series. Reusable; not thread-safe.</summary>
+/// <summary>The labels of one data point or line while they are gathered: sorted once, then written out for each of its series. Reusable; not thread-safe.</summary>
 /// <remarks>
 /// Use: <see cref="Clear"/>, then adding in any order, <see cref="Settle"/>, then <see cref="WriteTo"/> for each series.
 /// Labels without a value are none. Nothing is allocated once the buffers have grown.
 /// </remarks>
-internal sealed class OtlpLabelSet
+internal sealed class LabelGathering
 {
     private Entry[] entries = new Entry[64];
     private byte[] text = new byte[4096];
@@ -43,44 +42,32 @@ internal sealed class OtlpLabelSet
         textLength = 0;
     }
 
-    /// <summary>Adds a label under the name that the key comes to; false when it comes to none.</summary>
-    public bool Add(OtlpLabelRank rank, OtlpLabelName names, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
-    {
-        if (value.IsEmpty)
-        {
-            return true;
-        }
-
-        Reserve(OtlpLabelName.MaxBytes(key.Length) + key.Length + value.Length);
-        var nameAt = textLength;
-        var nameLength = names.Write(key, text.AsSpan(nameAt));
-        if (nameLength == 0)
-        {
-            return false;
-        }
-
-        textLength += nameLength;
-        Put(rank, nameAt, nameLength, key, value);
-        return true;
-    }
-
     /// <summary>Adds a label under its name.</summary>
-    public void Add(OtlpLabelRank rank, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    public void Add(LabelRank rank, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) => Add(rank, name, name, value);
+
+    /// <summary>Adds a label under the name that its key came to.</summary>
+    public void Add(LabelRank rank, ReadOnlySpan<byte> name, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
         if (value.IsEmpty)
         {
             return;
         }
 
-        Reserve((2 * name.Length) + value.Length);
-        var nameAt = textLength;
-        name.CopyTo(text.AsSpan(nameAt));
-        textLength += name.Length;
-        Put(rank, nameAt, name.Length, name, value);
+        Reserve(name.Length + key.Length + value.Length);
+        if (Count == entries.Length)
+        {
+            Array.Resize(ref entries, Count * 2);
+        }
+
+        var nameAt = Append(name);
+        var keyAt = Append(key);
+        var valueAt = Append(value);
+        entries[Count] = new Entry(rank, nameAt, name.Length, keyAt, key.Length, valueAt, value.Length, Count);
+        Count++;
     }
 
     /// <summary>Adds what another set holds, before or after it is settled.</summary>
-    public void AddAll(OtlpLabelSet other)
+    public void AddAll(LabelGathering other)
     {
         Reserve(other.textLength);
         if (Count + other.Count > entries.Length)
@@ -114,7 +101,7 @@ internal sealed class OtlpLabelSet
                 end++;
             }
 
-            all[kept++] = sameRank - i == 1 ? all[i] : all[i].Rank == OtlpLabelRank.Attribute ? Join(i, sameRank) : all[sameRank - 1];
+            all[kept++] = sameRank - i == 1 ? all[i] : all[i].Rank == LabelRank.Attribute ? Join(i, sameRank) : all[sameRank - 1];
             i = end;
             all = entries.AsSpan(0, Count);
         }
@@ -190,20 +177,12 @@ internal sealed class OtlpLabelSet
         return entries[start] with { ValueAt = valueAt, ValueLength = textLength - valueAt };
     }
 
-    private void Put(OtlpLabelRank rank, int nameAt, int nameLength, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    private int Append(ReadOnlySpan<byte> bytes)
     {
-        if (Count == entries.Length)
-        {
-            Array.Resize(ref entries, Count * 2);
-        }
-
-        var keyAt = textLength;
-        key.CopyTo(text.AsSpan(textLength));
-        textLength += key.Length;
-        value.CopyTo(text.AsSpan(textLength));
-        entries[Count] = new Entry(rank, nameAt, nameLength, keyAt, key.Length, textLength, value.Length, Count);
-        Count++;
-        textLength += value.Length;
+        var at = textLength;
+        bytes.CopyTo(text.AsSpan(at));
+        textLength += bytes.Length;
+        return at;
     }
 
     private void Reserve(int bytes)
@@ -218,7 +197,7 @@ internal sealed class OtlpLabelSet
 
     private ReadOnlySpan<byte> ValueOf(in Entry entry) => text.AsSpan(entry.ValueAt, entry.ValueLength);
 
-    private readonly record struct Entry(OtlpLabelRank Rank, int NameAt, int NameLength, int KeyAt, int KeyLength, int ValueAt, int ValueLength, int Order)
+    private readonly record struct Entry(LabelRank Rank, int NameAt, int NameLength, int KeyAt, int KeyLength, int ValueAt, int ValueLength, int Order)
     {
         public Entry Moved(int by, int order) => this with { NameAt = NameAt + by, KeyAt = KeyAt + by, ValueAt = ValueAt + by, Order = order };
     }
@@ -230,7 +209,7 @@ internal sealed class OtlpLabelSet
         {
             var order = text.AsSpan(x.NameAt, x.NameLength).SequenceCompareTo(text.AsSpan(y.NameAt, y.NameLength));
             order = order != 0 ? order : x.Rank.CompareTo(y.Rank);
-            order = order != 0 || x.Rank != OtlpLabelRank.Attribute ? order : text.AsSpan(x.KeyAt, x.KeyLength).SequenceCompareTo(text.AsSpan(y.KeyAt, y.KeyLength));
+            order = order != 0 || x.Rank != LabelRank.Attribute ? order : text.AsSpan(x.KeyAt, x.KeyLength).SequenceCompareTo(text.AsSpan(y.KeyAt, y.KeyLength));
             return order != 0 ? order : x.Order.CompareTo(y.Order);
         }
     }

@@ -1,0 +1,97 @@
+using System.Text.Json;
+using Metrics.Cluster;
+using Metrics.Gateway.Otlp;
+using Metrics.Gateway.RemoteWrite;
+using Metrics.Gateway.Security;
+using Metrics.Gateway.Server;
+
+namespace Metrics.Gateway.Influx;
+
+/// <summary>Takes points in InfluxDB's line protocol.</summary>
+/// <remarks>
+/// 204 when every sample is durable; 202 when the request is that of a replica that is not elected; 400 when lines were wrong or samples refused for good (the rest is stored), and the message names the first line; 413 and 415 as named; 503 with Retry-After when the sender should
+/// come back. Errors are JSON as InfluxDB's.
+/// </remarks>
+internal sealed partial class InfluxEndpoint(WriteIntake intake, InfluxOptions options, TimeProvider time, ILogger<InfluxEndpoint> logger)
+{
+    /// <summary>The routes: Mimir's, VictoriaMetrics's, InfluxDB's.</summary>
+    public IEnumerable<HttpRoute> Routes =>
+    [
+        new(HttpRoute.Post, "/api/v1/push/influx/write", "influx", AnswerAsync) { Access = RouteAccess.Write },
+        new(HttpRoute.Post, "/influx/write", "influx", AnswerAsync) { Access = RouteAccess.Write },
+        new(HttpRoute.Post, "/write", "influx", AnswerAsync) { Access = RouteAccess.Write },
+        new(HttpRoute.Post, "/influx/api/v2/write", "influx", AnswerAsync) { Access = RouteAccess.Write },
+        new(HttpRoute.Post, "/api/v2/write", "influx", AnswerAsync) { Access = RouteAccess.Write },
+    ];
+
+    private async Task AnswerAsync(HttpContext context)
+    {
+        try
+        {
+            await WriteAsync(context);
+        }
+        catch (WriteRefusal e)
+        {
+            await RefuseAsync(context, e.Status, e.Message, e.RetryAfter);
+        }
+        catch (ShardUnavailableException e)
+        {
+            LogUnavailable(e.Message);
+            await RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, e.Message);
+        }
+    }
+
+    private async Task WriteAsync(HttpContext context)
+    {
+        var tenant = intake.Admit(context);
+        var query = context.Request.Query;
+        if (!InfluxPrecision.TryParse(query["precision"].ToString(), out var precision))
+        {
+            throw WriteRefusal.Malformed($"invalid precision \"{query["precision"]}\"; allowed is {InfluxPrecision.Allowed}");
+        }
+
+        var database = query["db"].ToString() is { Length: > 0 } db ? db : query["bucket"].ToString();
+        using var body = await intake.ReadAsync(context, tenant, OtlpMediaType.CompressionOf(context.Request.Headers));
+        var write = new InfluxWrite(options, precision, database, time.GetUtcNow().ToUnixTimeMilliseconds());
+        var outcome = await intake.AppendAsync(tenant, write.Read, body.Message, body.SentBytes);
+        if (write.BadLines == 0 && outcome.Rejections.Count == 0)
+        {
+            context.Response.StatusCode = outcome.IsShut ? StatusCodes.Status202Accepted : StatusCodes.Status204NoContent;
+            return;
+        }
+
+        var status = RejectionText.IsFull(outcome.Rejections) ? StatusCodes.Status429TooManyRequests : StatusCodes.Status400BadRequest;
+        await RefuseAsync(context, status, TextOf(write, outcome.Rejections.Count == 0 ? "" : intake.Describe(tenant, outcome)));
+    }
+
+    private static string TextOf(InfluxWrite write, string refused)
+    {
+        var lines = write.BadLines == 0 ? "" : $"partial write: {write.BadLines} lines could not be read, first {write.FirstError}";
+        var samples = refused.Length == 0 ? "" : "partial write: " + refused.TrimEnd();
+        return string.Join("; ", new[] { lines, samples }.Where(t => t.Length > 0));
+    }
+
+    private Task RefuseAsync(HttpContext context, int status, string message, TimeSpan? wait = null)
+    {
+        intake.SetRetryAfter(context, status, wait);
+
+        // InfluxDB 1 has "error", 2 has "code" and "message".
+        var body = JsonSerializer.SerializeToUtf8Bytes(new { error = message, code = CodeOf(status), message });
+        context.Response.StatusCode = status;
+        context.Response.ContentType = "application/json";
+        context.Response.ContentLength = body.Length;
+        return context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
+    }
+
+    private static string CodeOf(int status) => status switch
+    {
+        StatusCodes.Status400BadRequest => "invalid",
+        StatusCodes.Status401Unauthorized => "unauthorized",
+        StatusCodes.Status403Forbidden => "forbidden",
+        StatusCodes.Status413PayloadTooLarge => "request too large",
+        StatusCodes.Status415UnsupportedMediaType => "unsupported media type",
+        StatusCodes.Status429TooManyRequests => "too many requests",
+        StatusCodes.Status503ServiceUnavailable => "unavailable",
+        _ => "internal error",
+    };
+}

@@ -1,0 +1,79 @@
+using System.Globalization;
+using Metrics.Cluster;
+using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Health;
+using Metrics.Gateway.Limits;
+using Metrics.Gateway.Telemetry;
+using Metrics.Gateway.Tenancy;
+using Metrics.Model;
+
+namespace Metrics.Gateway.RemoteWrite;
+
+/// <summary>What every write passes, whatever its format: readiness, tenant, limits, memory, appending, counting. Thread-safe.</summary>
+/// <remarks>Each step throws <see cref="WriteRefusal"/> when the request is not taken; what is cheapest to refuse is to be asked first.</remarks>
+internal sealed class WriteIntake(
+    ICluster cluster, TenantResolver tenants, WriteAppender appender, RemoteWriteOptions options, ByteBudget budget, IngestLimits limits, GatewayInstruments instruments)
+{
+    /// <summary>The most bytes of a message.</summary>
+    public ByteSize MaxMessage => options.MaxDecompressed;
+
+    /// <summary>The tenant of a request that may be taken now.</summary>
+    public TenantId Admit(HttpContext context)
+    {
+        var progress = cluster.Progress;
+        if (!progress.IsReady)
+        {
+            throw WriteRefusal.Busy(HealthEndpoints.Describe(progress));
+        }
+
+        return tenants.TryResolve(context, out var tenant, out var status, out var error) ? tenant : throw new WriteRefusal(status, error);
+    }
+
+    /// <summary>Reads and decompresses the body; the caller disposes it.</summary>
+    public async ValueTask<WriteBody> ReadAsync(HttpContext context, TenantId tenant, WriteCompression compression)
+    {
+        var body = new WriteBody(budget, options);
+        try
+        {
+            limits.AdmitRequest(tenant, context.Request.ContentLength);
+            await body.ReadAsync(context.Request, context.RequestAborted);
+            limits.AdmitSize(tenant, body.SentBytes);
+            body.Decompress(compression);
+            return body;
+        }
+        catch
+        {
+            body.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Appends all samples of a message; returns when those accepted are durable.</summary>
+    /// <exception cref="ShardUnavailableException">Some shard cannot take writes now.</exception>
+    public async ValueTask<WriteOutcome> AppendAsync(TenantId tenant, WriteReader reader, ReadOnlyMemory<byte> message, int sentBytes)
+    {
+        // Not tied to the client's presence: a half-appended request is what retries are for, but finishing it is cheaper.
+        var (outcome, series) = await appender.AppendAsync(tenant, reader, message, CancellationToken.None);
+        instruments.OnWritten(tenant, series, outcome.Accepted, sentBytes);
+        limits.UsageOf(tenant).OnWritten(outcome.Accepted, outcome.Rejected, sentBytes);
+        foreach (var rejection in outcome.Rejections)
+        {
+            instruments.OnRejected(tenant, rejection.Reason, rejection.Count);
+        }
+
+        return outcome;
+    }
+
+    /// <summary>What of a write was refused and why, in one line.</summary>
+    public string Describe(TenantId tenant, WriteOutcome outcome) => RejectionText.Of(outcome.Rejections, outcome.Accepted, tenant, limits.Limits.Of(tenant));
+
+    /// <summary>Says when to come back, with the statuses that have it.</summary>
+    public void SetRetryAfter(HttpContext context, int status, TimeSpan? wait = null)
+    {
+        if (status is StatusCodes.Status503ServiceUnavailable or StatusCodes.Status429TooManyRequests)
+        {
+            var seconds = (long)Math.Max(1, Math.Ceiling((wait ?? options.RetryAfter).TotalSeconds));
+            context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        }
+    }
+}
