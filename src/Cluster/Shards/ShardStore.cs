@@ -21,6 +21,7 @@ internal sealed partial class ShardStore : IShardStore
     private readonly LogCoverage coverage;
     private readonly ShardLog log;
     private readonly Lock appending = new();
+    private readonly SettledPast settled;
     private readonly ExemplarRing exemplars;
     private readonly ActiveSeriesPart active;
     private Head head;
@@ -35,6 +36,7 @@ internal sealed partial class ShardStore : IShardStore
         this.time = time;
         this.archive = archive;
         this.step = step ?? (static _ => { });
+        settled = new SettledPast(options.OutOfOrderWindow, time);
         Incarnation = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
         (head, log, coverage, exemplars, spill, logLineage, snapshotPath, bytesSinceSnapshot, snapshotBytes) = recovered;
         ReplayedBytes = bytesSinceSnapshot;
@@ -63,6 +65,9 @@ internal sealed partial class ShardStore : IShardStore
             return new(now.SeriesCount, now.ChunkCount, Volatile.Read(ref samplesAppended), Volatile.Read(ref logBytes), archive.Blocks.Live.Count, now.MinTimeMs, now.MaxTimeMs, archive.PendingCount, archive.Blocks.Damaged.Count, now.MemoryBytes, spill.Bytes);
         }
     }
+
+    /// <inheritdoc/>
+    public ShardHistory History => new(Incarnation, settled.Changes + archive.PastChanges, settled.BeforeMs);
 
     /// <summary>Opens the store in a folder, which is made if it is not there; see <see cref="ShardStoreOpener"/>.</summary>
     /// <param name="shard">Whose.</param>
@@ -108,6 +113,7 @@ internal sealed partial class ShardStore : IShardStore
             var bytes = record.Encode();
             position = log.Append(bytes);
             coverage.Logged(position, record.NewestMs);
+            settled.OnAppended(record.OldestMs);
             Volatile.Write(ref samplesAppended, samplesAppended + record.SampleCount);
             Volatile.Write(ref logBytes, logBytes + bytes.Length);
             Volatile.Write(ref bytesSinceSnapshot, bytesSinceSnapshot + bytes.Length);
@@ -167,6 +173,13 @@ internal sealed partial class ShardStore : IShardStore
         }
 
         archive.Blocks.AddLabelValues(name, matchers, range, into);
+    }
+
+    /// <inheritdoc/>
+    public void VisitHeadPairs(LabelPairVisitor visit)
+    {
+        using var view = OpenView();
+        view.VisitPairs(visit);
     }
 
     /// <inheritdoc/>

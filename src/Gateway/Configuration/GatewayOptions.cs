@@ -35,6 +35,9 @@ public sealed class GatewayOptions
     /// <summary>What a query may cost.</summary>
     public QueryOptions Query { get; } = new();
 
+    /// <summary>How queries are split, kept and logged.</summary>
+    public FrontEndOptions FrontEnd { get; } = new();
+
     /// <summary>Where data lies and how.</summary>
     public LocalStorageOptions Storage { get; } = new();
 
@@ -43,4 +46,7 @@ public sealed class GatewayOptions
 
     /// <summary>Which rules are evaluated, and where their alerts go.</summary>
     public RulesOptions Rules { get; } = new();
+
+    /// <summary>What the process tells about itself.</summary>
+    public TelemetryOptions Telemetry { get; } = new();
 }

@@ -14,6 +14,9 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
 {
     private readonly ConcurrentDictionary<TenantId, TenantWriter> writers = new();
 
+    /// <summary>What walks messages of a version of remote write.</summary>
+    public static WriteReader ReaderOf(WriteProtocol protocol) => protocol == WriteProtocol.V1 ? WriteV1.Read : WriteV2.Read;
+
     /// <summary>Appends all samples of a message; returns when those accepted are durable. Also the number of its series.</summary>
     /// <exception cref="WriteRefusal">The message is malformed or holds too many samples; nothing was appended.</exception>
     /// <exception cref="ShardUnavailableException">Some shard cannot take writes now; others may have taken their part, which a retry does not double.</exception>

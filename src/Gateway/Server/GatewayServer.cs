@@ -3,6 +3,7 @@ using Metrics.Cluster;
 using Metrics.Gateway.Admin;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Federation;
+using Metrics.Gateway.FrontEnd;
 using Metrics.Gateway.HaDedup;
 using Metrics.Gateway.Health;
 using Metrics.Gateway.Influx;
@@ -54,21 +55,19 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         cluster.LimitSeries(limits.SeriesOf);
         var readable = new ReadableCluster(cluster, limits, options.Tenancy.UnionLabel, time);
         var budget = new ByteBudget(options.RemoteWrite.MaxInflight.Bytes);
-        Instruments = new GatewayInstruments(Registry, () => budget.Taken, () => gate!.Load);
+        var ranking = new TenantRanking(cluster, options.Telemetry.MaxTenants);
+        Instruments = new GatewayInstruments(Registry, ranking, () => budget.Taken, () => gate!.Load);
         var queryLimits = new QueryLimits(ingest, engine.Parsing, Instruments);
         gate = new ConcurrencyGate(options.Query.MaxConcurrency, options.Query.MaxQueued, queryLimits.Concurrency);
         var startTime = time.GetUtcNow();
         ProcessInstruments.Register(Registry, startTime);
-        ClusterInstruments.Register(Registry, cluster);
+        ClusterInstruments.Register(Registry, cluster, ranking);
 
         var tenants = new TenantResolver(options.Tenancy, cluster);
         var endpoint = new ApiEndpoint(cluster, tenants);
         rules = new RulesHost(options, cluster, engine, time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
         var writeRules = new WriteRules(limits, options.Relabelling, new ReplicaElections(time, options.HaDedup.FailoverTimeout));
-        var appender = new WriteAppender(cluster, options.RemoteWrite, ingest, writeRules, new WriteRuleInstruments(Registry, () => writeRules.Elections.Failovers));
-        var intake = new WriteIntake(cluster, tenants, appender, options.RemoteWrite, budget, ingest, Instruments);
-        var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
         authenticator = new Authenticator(options.Security, time, app.Services.GetRequiredService<ILogger<Authenticator>>());
         WarnOfStrangers(options);
         reload = new ConfigurationReload(
@@ -97,29 +96,45 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             ],
             time, Registry, app.Services.GetRequiredService<ILogger<ConfigurationReload>>());
         watchEvery = options.Http.WatchEvery;
-        HttpRoute[] routes =
+        var appender = new WriteAppender(cluster, options.RemoteWrite, ingest, writeRules, new WriteRuleInstruments(Registry, () => writeRules.Elections.Failovers));
+        var intake = new WriteIntake(cluster, tenants, appender, options.RemoteWrite, budget, ingest, Instruments);
+        var split = options.Tenancy.LabelName is { Length: > 0 } label ? new SplitAppender(appender, tenants, ingest, Instruments, label, options.RemoteWrite.MaxDecompressed) : null;
+        var cache = options.FrontEnd.ResultsCache ? new ResultCache(options.FrontEnd.CacheMaxSize.Bytes, options.FrontEnd.CacheMaxItems, options.FrontEnd.CacheValidity, time) : null;
+        var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
+        var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
+        Routes =
         [
             HelpPage.Route,
             .. new HealthEndpoints(cluster, Registry).Routes,
-            .. new RemoteWriteEndpoint(intake, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
+            .. new RemoteWriteEndpoint(intake, split, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
             .. new OtlpEndpoint(intake, new OtlpTranslators(translation), app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
             .. new InfluxEndpoint(intake, options.Influx, time, app.Services.GetRequiredService<ILogger<InfluxEndpoint>>()).Routes,
-            .. new QueryEndpoints(endpoint, readable, execute, options.Query, gate, queryLimits, Instruments, time).Routes,
-            .. new LabelEndpoints(endpoint, readable).Routes,
+            .. new QueryEndpoints(endpoint, frontEnd, options.Query, queryLimits, Instruments, time).Routes,
+            .. new ActiveQueryEndpoints(endpoint, frontEnd.Active, time).Routes,
+            .. new LabelEndpoints(endpoint, readable, options.Query).Routes,
+            .. new CardinalityEndpoints(endpoint, readable).Routes,
+            .. new TsdbStatusEndpoint(endpoint, readable).Routes,
+            .. new ScrapeEndpoints(endpoint).Routes,
+            .. new FeaturesEndpoint(endpoint, options, engine).Routes,
             .. new MetadataEndpoint(endpoint, readable).Routes,
             .. new ExemplarsEndpoint(endpoint, readable, engine.Parsing).Routes,
             .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, gate, queryLimits).Routes,
             .. new FederationEndpoint(endpoint, readable, options.Query.LookbackDelta, time).Routes,
             .. new AdminEndpoints(endpoint, cluster, options.Http.AdminApi, app.Services.GetRequiredService<ILogger<AdminEndpoints>>()).Routes,
+            .. new TenantDeletion(endpoint, cluster, tenants, rules, app.Services.GetRequiredService<ILogger<TenantDeletion>>()).Routes,
+            .. new UsageEndpoints(endpoint, cluster, ingest).Routes,
             .. new LifecycleEndpoints(reload, options.Http.EnableLifecycle).Routes,
             .. new RuleEndpoints(endpoint, rules).Routes,
             .. new RuleConfigEndpoints(tenants, rules, options.Rules, engine.Parsing).Routes,
             .. new ParseEndpoints(endpoint, engine.Parsing).Routes,
             .. new StatusEndpoints(endpoint, cluster, options, time, startTime).Routes,
         ];
-        var pipeline = new RequestPipeline(new RouteTable(routes, options.Http.RoutePrefix), options.Http, options.Tenancy.FromPath, authenticator, Instruments, time, app.Services.GetRequiredService<ILogger<RequestPipeline>>());
+        var pipeline = new RequestPipeline(new RouteTable(Routes, options.Http.RoutePrefix), options.Http, options.Tenancy.FromPath, authenticator, Instruments, time, app.Services.GetRequiredService<ILogger<RequestPipeline>>());
         app.Run(pipeline.AnswerAsync);
     }
+
+    /// <summary>All that is served.</summary>
+    public IReadOnlyList<HttpRoute> Routes { get; }
 
     /// <summary>Where metrics about this process are registered.</summary>
     public MetricRegistry Registry { get; }
