@@ -13,9 +13,7 @@ namespace Metrics.Gateway.Tests.HaDedup;
 /// <summary>Pairs of Prometheis that send the same: one is stored, the other is told 202.</summary>
 public class HaDedupTests
 {
-    private const long StartMs = 1_700_000_000_000;
-
-    private readonly FakeTime time = new(StartMs);
+    private readonly ManualTime time = new();
 
     [Fact]
     public async Task TheFirstReplicaIsElectedAndTheOtherTakesOverWhenItFallsSilent()
@@ -23,11 +21,11 @@ public class HaDedupTests
         await using var app = await StartAsync();
         Assert.Equal(HttpStatusCode.NoContent, await WriteAsync(app, "c1", "a", 1));
         Assert.Equal(HttpStatusCode.Accepted, await WriteAsync(app, "c1", "b", 2));
-        time.AdvanceTo(StartMs + 20_000);
+        time.Move(TimeSpan.FromSeconds(20));
         Assert.Equal(HttpStatusCode.NoContent, await WriteAsync(app, "c1", "a", 3));
-        time.AdvanceTo(StartMs + 50_000);
+        time.Move(TimeSpan.FromSeconds(30));
         Assert.Equal(HttpStatusCode.Accepted, await WriteAsync(app, "c1", "b", 4));
-        time.AdvanceTo(StartMs + 50_001);
+        time.Move(TimeSpan.FromMilliseconds(1));
         Assert.Equal(HttpStatusCode.NoContent, await WriteAsync(app, "c1", "b", 5));
         Assert.Equal(HttpStatusCode.Accepted, await WriteAsync(app, "c1", "a", 6));
 
@@ -82,7 +80,7 @@ public class HaDedupTests
         Assert.Contains("tenant default exceeds its limit ha_max_clusters of 2 clusters of replicas, got cluster 'c3'", text, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Accepted, await WriteAsync(app, "c1", "b", 1));
         Assert.Equal(HttpStatusCode.NoContent, await WriteAsync(app, "c3", "a", 1, "other"));
-        time.AdvanceTo(StartMs + 1_800_001);
+        time.Move(TimeSpan.FromMinutes(31));
         Assert.Equal(HttpStatusCode.NoContent, await WriteAsync(app, "c3", "a", 1));
     }
 
