@@ -143,10 +143,10 @@ public sealed class InProcessCluster : ICluster
                 ? new LocalBlockOpener(bucket)
                 : new RemoteBlockOpener(new BlockCache(bucket, new BlockCacheOptions { Folder = taken.Cache, MaxBytes = options.Archive.CacheBytes }, time));
             var shared = new ArchiveServices(bucket, blocks, options.Archive, time);
-            opener ??= (shard, folder, meter, cancellation) =>
+            opener ??= async (shard, folder, meter, cancellation) =>
             {
                 var own = options.Of(shard.Tenant);
-                return ShardStore.Open(shard, folder, own, shared with { Options = own.Archive }, meter, text => report($"shard {shard}: {text}"), cancellation);
+                return await ShardStore.OpenAsync(shard, folder, own, shared with { Options = own.Archive }, meter, text => report($"shard {shard}: {text}"), cancellation);
             };
             return new InProcessCluster(options, engine, time, opener, report, taken, shared);
         }
