@@ -17,6 +17,12 @@ internal sealed partial class ShardArchive
         {
             var folder = Path.Combine(pendingFolder, block.Meta.Ulid.ToString());
             await UploadAsync(block, folder, cancellation);
+            if (log is not null)
+            {
+                // Not less than what this block holds, perhaps more. A block must not hold what the log may lose: its numbers would be given to other records.
+                await log.WaitDurableAsync(Volatile.Read(ref recordsHeld) - 1).AsTask().WaitAsync(cancellation);
+            }
+
             await manifest.SwapAsync(now => now with { Blocks = Ordered(now.Blocks.Append(block)), Cuts = WithCut(now.Cuts, block.Meta.Metrics?.Cut) }, cancellation);
             step("a block is published");
             Reconcile();

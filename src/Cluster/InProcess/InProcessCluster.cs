@@ -23,6 +23,7 @@ public sealed class InProcessCluster : ICluster
     private readonly Action<string> report;
     private readonly DataDirectory data;
     private readonly ArchiveServices services;
+    private readonly TenantShardMaps maps;
     private readonly ConcurrentDictionary<TenantId, Tenant> tenants = new();
     private readonly SemaphoreSlim making = new(1, 1);
     private readonly SemaphoreSlim replaying;
@@ -42,6 +43,7 @@ public sealed class InProcessCluster : ICluster
         this.report = report;
         this.data = data;
         this.services = services;
+        maps = new TenantShardMaps(services.Store, options.ShardsPerTenant);
         replaying = new SemaphoreSlim(options.ReplayConcurrency, options.ReplayConcurrency);
         OpenExisting();
         starting = Task.WhenAll(Array.ConvertAll(replayedShards, OpenShardAsync));
@@ -84,7 +86,7 @@ public sealed class InProcessCluster : ICluster
     /// <inheritdoc/>
     public async ValueTask<ITenant?> FindTenantAsync(TenantId tenant, CancellationToken cancellation) =>
         tenants.TryGetValue(tenant, out var open) ? open
-        : data.Exists(tenant) || await MapInStoreAsync(tenant, cancellation) is not null ? await MakeAsync(tenant, cancellation)
+        : data.Exists(tenant) || await maps.FindAsync(tenant, cancellation) is not null ? await MakeAsync(tenant, cancellation)
         : null;
 
     /// <summary>Takes no more writes, flushes all logs, and lets the folder go.</summary>
@@ -141,10 +143,10 @@ public sealed class InProcessCluster : ICluster
                 ? new LocalBlockOpener(bucket)
                 : new RemoteBlockOpener(new BlockCache(bucket, new BlockCacheOptions { Folder = taken.Cache, MaxBytes = options.Archive.CacheBytes }, time));
             var shared = new ArchiveServices(bucket, blocks, options.Archive, time);
-            opener ??= (shard, folder, meter, cancellation) =>
+            opener ??= async (shard, folder, meter, cancellation) =>
             {
                 var own = options.Of(shard.Tenant);
-                return ShardStore.Open(shard, folder, own, shared with { Options = own.Archive }, meter, text => report($"shard {shard}: {text}"), cancellation);
+                return await ShardStore.OpenAsync(shard, folder, own, shared with { Options = own.Archive }, meter, text => report($"shard {shard}: {text}"), cancellation);
             };
             return new InProcessCluster(options, engine, time, opener, report, taken, shared);
         }
@@ -190,7 +192,7 @@ public sealed class InProcessCluster : ICluster
             var folder = data.FolderOf(id);
             if (!data.Exists(id))
             {
-                var map = await AgreedMapAsync(id, cancellation);
+                var map = await maps.OpenAsync(id, cancellation);
                 Directory.CreateDirectory(folder);
                 map.Save(folder);
                 DurableFile.FlushFolder(Path.GetDirectoryName(folder)!);
@@ -231,45 +233,6 @@ public sealed class InProcessCluster : ICluster
         finally
         {
             replaying.Release();
-        }
-    }
-
-    /// <summary>The shard map that the store has of a tenant, or null.</summary>
-    /// <exception cref="ShardUnavailableException">The store can't say.</exception>
-    private async ValueTask<ShardMap?> MapInStoreAsync(TenantId id, CancellationToken cancellation)
-    {
-        try
-        {
-            var key = BucketKeys.ShardMap(id);
-            return await services.Store.GetAsync(key, ShardMap.MaxBytes, cancellation) is { } found ? ShardMap.Read(found.Content, $"{services.Store.Name}: {key}") : null;
-        }
-        catch (ObjectStoreException e)
-        {
-            throw new ShardUnavailableException(new ShardId(id, HashRange.Everything), $"the tenant is not known here, and object storage can't be asked: {e.Message}", e);
-        }
-    }
-
-    /// <summary>The map of a tenant that is new here: the store's, or one of our own that the store has accepted, so that no two processes begin with different ones.</summary>
-    private async ValueTask<ShardMap> AgreedMapAsync(TenantId id, CancellationToken cancellation)
-    {
-        var fresh = ShardMap.Create(options.ShardsPerTenant);
-        try
-        {
-            if (await MapInStoreAsync(id, cancellation) is { } there)
-            {
-                return there;
-            }
-
-            await services.Store.PutAsync(BucketKeys.ShardMap(id), fresh.ToJson(), PutCondition.Absent, cancellation);
-            return fresh;
-        }
-        catch (ConditionFailedException)
-        {
-            return await MapInStoreAsync(id, cancellation) ?? fresh;
-        }
-        catch (ObjectStoreException e)
-        {
-            throw new ShardUnavailableException(new ShardId(id, HashRange.Everything), $"a new tenant needs object storage once: {e.Message}", e);
         }
     }
 

@@ -26,7 +26,11 @@ internal sealed partial class ShardStore
     }
 
     /// <inheritdoc/>
-    public Task ArchiveAsync(CancellationToken cancellation) => archive.WorkAsync(cancellation);
+    public async Task ArchiveAsync(CancellationToken cancellation)
+    {
+        await archive.WorkAsync(cancellation);
+        await TruncatePublishedAsync(cancellation);
+    }
 
     /// <inheritdoc/>
     public void CutAll(CancellationToken cancellation) => CutWhile(NextCutEnd, cancellation);
@@ -58,8 +62,12 @@ internal sealed partial class ShardStore
 
             if (cut)
             {
-                ShedIdleSeries();
-                TruncateLog();
+                if (local is not null)
+                {
+                    ShedIdleSeries();
+                    TruncateAsync(CancellationToken.None).GetAwaiter().GetResult(); // A local log is done when it returns.
+                }
+
                 SnapshotWhenDue(afterCut: true);
             }
         }
@@ -103,7 +111,7 @@ internal sealed partial class ShardStore
         {
             // From here on what comes in order is not older, and what comes late is kept apart: the records so far hold all that the blocks will.
             late = head.BeginCut(endMs);
-            cut = new LogCut(endMs, log.NextRecord, logLineage);
+            cut = new LogCut(endMs, log.NextRecord, log.Lineage);
         }
 
         Publish(endMs, first, late, cut, cancellation);
@@ -142,7 +150,7 @@ internal sealed partial class ShardStore
             using var writer = archive.Write(range, start == starts.Max ? cut : null);
             if (HeadCut.Write(view, range, writer, cancellation) > 0)
             {
-                archive.Add(writer.Finish());
+                archive.Add(writer.Finish(), cut.FirstRecord);
             }
         }
     }
@@ -170,34 +178,66 @@ internal sealed partial class ShardStore
         }
     }
 
-    private void TruncateLog()
+    /// <summary>Lets go of what is published, where the log outlives this node: a block that waits for its upload is on this node alone, so until then the log keeps what it holds.</summary>
+    private async Task TruncatePublishedAsync(CancellationToken cancellation)
     {
-        log.Rotate();
+        if (local is not null)
+        {
+            return;
+        }
+
+        Task truncated;
+        lock (cutting)
+        {
+            // Series are shed only with nothing pending, too: else a sample that only a pending block and the log have could be of a series that the checkpoint lacks.
+            if (disposed || archive.PendingCount > 0)
+            {
+                return;
+            }
+
+            ShedIdleSeries();
+            truncated = TruncateAsync(cancellation);
+        }
+
+        await truncated;
+    }
+
+    /// <summary>Lets go of the log that blocks cover. What has to be read of the head is read when this returns its task.</summary>
+    private async Task TruncateAsync(CancellationToken cancellation)
+    {
+        if (archive.Cuts.FirstOrDefault(c => c.Log == log.Lineage) is not { Log: not null } cut)
+        {
+            return;
+        }
+
         long needed;
-        var cut = archive.Cuts.FirstOrDefault(c => c.Log == logLineage);
         lock (appending)
         {
             needed = coverage.FirstNeeded(cut, log.NextRecord);
         }
 
+        step("the log is about to be truncated");
+        await log.TruncateBeforeAsync(needed, WriteSeries, cancellation);
+        step("the log is truncated");
+        Volatile.Write(ref logBytes, log.Bytes);
+    }
+
+    private void WriteSeries(LogCheckpointWriter checkpoint)
+    {
         using var view = OpenView();
-        log.TruncateBefore(needed, checkpoint =>
+        var record = new WriteRecord();
+        view.VisitSeries((reference, labels) =>
         {
-            var record = new WriteRecord();
-            view.VisitSeries((reference, labels) =>
-            {
-                record.AddSeries(reference, labels.Encoded);
-                if (record.SeriesCount == 1000)
-                {
-                    checkpoint.Add(record.Encode());
-                    record.Clear();
-                }
-            });
-            if (!record.IsEmpty)
+            record.AddSeries(reference, labels.Encoded);
+            if (record.SeriesCount == 1000)
             {
                 checkpoint.Add(record.Encode());
+                record.Clear();
             }
         });
-        Volatile.Write(ref logBytes, log.Bytes);
+        if (!record.IsEmpty)
+        {
+            checkpoint.Add(record.Encode());
+        }
     }
 }

@@ -177,7 +177,7 @@ public sealed class CrashTests : IDisposable
         IObjectStore bucket = FileSystemObjectStore.Open(Path.Combine(folder, "bucket"), clock);
         var services = new ArchiveServices(step is null ? bucket : new SteppingStore(bucket, step), new LocalBlockOpener(bucket), archive, clock);
         var options = new StorageOptions { DataDirectory = "unused", BlockRange = TimeSpan.FromMilliseconds(RangeMs), HeadMemory = Small };
-        return ShardStore.Open(Id, Path.Combine(folder, "shard"), options, services, new ReplayMeter(), reports.Add, CancellationToken.None, step);
+        return ShardStore.OpenAsync(Id, Path.Combine(folder, "shard"), options, services, new ReplayMeter(), reports.Add, CancellationToken.None, step).GetAwaiter().GetResult();
     }
 
     /// <summary>Takes a step before and after whatever changes the store.</summary>
