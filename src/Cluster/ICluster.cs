@@ -17,6 +17,9 @@ public interface ICluster : IAsyncDisposable
     /// <summary>The tenants open here, for status pages and self metrics; a snapshot.</summary>
     IReadOnlyList<ITenant> Tenants => [];
 
+    /// <summary>The hands on a cluster of silos; null for the single process, which has none to show or move.</summary>
+    IClusterControl? Control => null;
+
     /// <summary>The tenant, made when it does not exist yet; for writes.</summary>
     ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation);
 
