@@ -1,0 +1,26 @@
+using Orleans;
+using Orleans.Runtime;
+using Orleans.Services;
+
+namespace Metrics.Grains;
+
+/// <summary>What silos ask of each other by address, one on each silo: messages between replicas of logs, reports, and the two halves of a hand-over.</summary>
+[Alias("metrics.silo")]
+internal interface ISiloService : IGrainService
+{
+    /// <summary>Answers a message to this silo's replicas.</summary>
+    [Alias("log")]
+    Task<Payload> AnswerLogAsync(Payload message);
+
+    /// <summary>Hears how another silo is.</summary>
+    [Alias("hear")]
+    Task HearAsync(SiloAddress from, Payload report);
+
+    /// <summary>Copies the log of a shard, by its grain's key, that this silo will own soon.</summary>
+    [Alias("catch-up")]
+    Task CatchUpAsync(string shard);
+
+    /// <summary>Hands over all shards, and takes none until it is started again.</summary>
+    [Alias("drain")]
+    Task DrainAsync();
+}
