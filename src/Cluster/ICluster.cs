@@ -171,6 +171,9 @@ public sealed class ShardUnavailableException(ShardId shard, string reason, Exce
 {
     /// <summary>Which shard.</summary>
     public ShardId Shard { get; } = shard;
+
+    /// <summary>Why, without which.</summary>
+    public string Reason { get; } = reason;
 }
 
 /// <summary>Metadata of a tenant's metrics.</summary>

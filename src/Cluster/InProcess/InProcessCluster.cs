@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.PromQL;
-using Metrics.Storage;
 
 namespace Metrics.Cluster;
 
@@ -139,10 +138,7 @@ public sealed class InProcessCluster : ICluster
         try
         {
             var bucket = store ?? FileSystemObjectStore.Open(taken.Bucket, time);
-            IBlockOpener blocks = bucket.LocalPath("any") is not null
-                ? new LocalBlockOpener(bucket)
-                : new RemoteBlockOpener(new BlockCache(bucket, new BlockCacheOptions { Folder = taken.Cache, MaxBytes = options.Archive.CacheBytes }, time));
-            var shared = new ArchiveServices(bucket, blocks, options.Archive, time);
+            var shared = ArchiveServices.Over(bucket, taken, options.Archive, time);
             opener ??= async (shard, folder, meter, cancellation) =>
             {
                 var own = options.Of(shard.Tenant);

@@ -44,7 +44,7 @@ public interface IShardNode : IAsyncDisposable
     /// <exception cref="InvalidDataException">The bytes are no message.</exception>
     ValueTask<ReadOnlyMemory<byte>> AnswerLogAsync(ReadOnlyMemory<byte> message, CancellationToken cancellation);
 
-    /// <summary>Answers a call that shard elsewhere sent through its <see cref="IShardChannel"/>. Calls for one shard may overlap in any number; none waits for another.</summary>
+    /// <summary>Answers a call that a <see cref="RemoteShard"/> sent through its <see cref="IShardChannel"/>. Calls for one shard may overlap in any number; none waits for another.</summary>
     /// <returns>The answer; refusals, failures and a shard that is not open here are answers too.</returns>
     ValueTask<ReadOnlyMemory<byte>> AnswerShardAsync(ShardId shard, ReadOnlyMemory<byte> call, CancellationToken cancellation);
 

@@ -16,6 +16,8 @@ internal sealed class ReplicatedShardLog : IShardLog
     private readonly IObjectStore store;
     private readonly ManifestFile manifest;
     private readonly ReplicatedLog log;
+    private readonly TimeSpan patience;
+    private readonly TimeProvider time;
     private long bytes;
     private long truncatedBytes;
 
@@ -25,8 +27,11 @@ internal sealed class ReplicatedShardLog : IShardLog
     /// <param name="store">Where checkpoints go.</param>
     /// <param name="manifest">The owner's hold on the manifest.</param>
     /// <param name="log">The log, taken over; disposed with this.</param>
-    public ReplicatedShardLog(ShardId shard, string folder, IObjectStore store, ManifestFile manifest, ReplicatedLog log)
+    /// <param name="services">How it is replicated.</param>
+    public ReplicatedShardLog(ShardId shard, string folder, IObjectStore store, ManifestFile manifest, ReplicatedLog log, ReplicationServices services)
     {
+        patience = services.Options.RequestTimeout;
+        time = services.Time;
         this.shard = shard;
         this.folder = folder;
         this.store = store;
@@ -92,8 +97,20 @@ internal sealed class ReplicatedShardLog : IShardLog
         return TruncateAsync(number, cancellation);
     }
 
-    /// <inheritdoc/>
-    public ValueTask DisposeAsync() => log.DisposeAsync();
+    /// <summary>Waits a little for what was appended to be acknowledged, so that a shard that is handed over refuses none of it, and stops.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await log.WaitDurableAsync(log.NextRecord - 1).AsTask().WaitAsync(patience, time);
+        }
+        catch (Exception e) when (e is IOException or EpochLostException or TimeoutException)
+        {
+            // Who waits for it is told by the log itself.
+        }
+
+        await log.DisposeAsync();
+    }
 
     private async ValueTask TruncateAsync(long number, CancellationToken cancellation)
     {

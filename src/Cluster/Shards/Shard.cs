@@ -172,7 +172,10 @@ internal sealed class Shard : IShard, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, [EnumeratorCancellation] CancellationToken cancellation)
+    public IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation) => ReadAsync(matchers, range, Labels.Empty, cancellation);
+
+    /// <summary>The raw samples of those series that come after some labels.</summary>
+    public async IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, Labels after, [EnumeratorCancellation] CancellationToken cancellation)
     {
         using var found = source.Select(matchers, range, new SelectionHints(), cancellation);
         var order = new (Labels Labels, int Index)[found.Count];
@@ -186,6 +189,11 @@ internal sealed class Shard : IShard, IAsyncDisposable
         foreach (var (labels, index) in order)
         {
             cancellation.ThrowIfCancellationRequested();
+            if (!after.IsEmpty && labels.CompareTo(after) <= 0)
+            {
+                continue;
+            }
+
             samples.Clear();
             found.Read(index, samples);
             if (samples.Count > 0)

@@ -62,6 +62,9 @@ internal sealed partial class ShardStore : IShardStore
         }
     }
 
+    /// <summary>The log as its protocol sees it; null for one of this machine alone.</summary>
+    public ReplicatedLog? Replicated => (log as ReplicatedShardLog)?.Replicated;
+
     /// <inheritdoc/>
     public bool HasRoom => log.HasRoom;
 
@@ -129,7 +132,7 @@ internal sealed partial class ShardStore : IShardStore
 
         Directory.CreateDirectory(folder);
         step?.Invoke("the folder is empty");
-        var records = new ReplicatedShardLog(shard, folder, services.Store, manifest, await ReplicatedLog.OpenAsync(shard, manifest, replication, cancellation));
+        var records = new ReplicatedShardLog(shard, folder, services.Store, manifest, await ReplicatedLog.OpenAsync(shard, manifest, replication, cancellation), replication);
         step?.Invoke("the log is taken over");
         ShardArchive? blocks = null;
         try
