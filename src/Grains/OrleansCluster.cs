@@ -3,8 +3,6 @@ using Metrics.Cluster;
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Microsoft.Extensions.DependencyInjection;
-using Orleans;
-using Orleans.Runtime;
 
 namespace Metrics.Grains;
 
@@ -66,8 +64,8 @@ public sealed class OrleansCluster : ICluster, IClusterControl
     public IClusterControl Control => this;
 
     /// <inheritdoc/>
-    public IReadOnlyList<SiloStatus> Silos =>
-        [.. directory.Silos.OrderBy(static s => s.Address.ToParsableString(), StringComparer.Ordinal).Select(s => new SiloStatus(s.Address.ToParsableString(), s.Status.ToString(), s.Card, directory.ReportOf(s.Address)))];
+    public IReadOnlyList<ClusterSilo> Silos =>
+        [.. directory.Silos.OrderBy(static s => s.Address.ToParsableString(), StringComparer.Ordinal).Select(s => new ClusterSilo(s.Address.ToParsableString(), s.Status.ToString(), s.Card, directory.ReportOf(s.Address)))];
 
     private IEnumerable<ClusterTenant> Open => tenants.Values.Where(static t => t.IsCompletedSuccessfully).Select(static t => t.Result);
 
@@ -162,7 +160,7 @@ public sealed class OrleansCluster : ICluster, IClusterControl
         return await first.WaitAsync(cancellation);
     }
 
-    private ClusterShard ShardOf(ShardId id) => new(id, silo.Node, new RemoteShard(id, new GrainShardChannel(grains.GetGrain<IShardGrain>(ShardKey.Of(id)), silo.Options, time)));
+    private ClusterShard ShardOf(ShardId id) => new(id, silo.Node, new RemoteShard(id, new GrainShardChannel(grains.GetGrain<IShardGrain>(ShardKey.Of(id)), silo.Options, time), silo.Store, time));
 
     private async Task RefreshAsync()
     {

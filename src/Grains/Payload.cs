@@ -1,6 +1,3 @@
-using Orleans;
-using Orleans.Concurrency;
-
 namespace Metrics.Grains;
 
 /// <summary>Bytes on their way between silos, of no meaning to Orleans: written whole, read whole, and not copied within a silo. Nobody changes them.</summary>

@@ -1,11 +1,6 @@
-using Metrics.Cluster;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Orleans;
-using Orleans.Configuration;
-using Orleans.Hosting;
 using Orleans.Messaging;
-using Orleans.Runtime;
 
 namespace Metrics.Grains;
 

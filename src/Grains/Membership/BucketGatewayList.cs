@@ -2,7 +2,6 @@ using Metrics.Cluster;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.Messaging;
-using Orleans.Runtime;
 
 namespace Metrics.Grains;
 

@@ -1,8 +1,6 @@
 using Metrics.Cluster;
 using Microsoft.Extensions.Options;
-using Orleans;
 using Orleans.Configuration;
-using Orleans.Runtime;
 
 namespace Metrics.Grains;
 

@@ -1,5 +1,4 @@
 using Metrics.Cluster;
-using Orleans.Runtime;
 using Orleans.Runtime.Placement;
 
 namespace Metrics.Grains;

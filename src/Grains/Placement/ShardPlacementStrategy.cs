@@ -1,6 +1,3 @@
-using Orleans;
-using Orleans.Runtime;
-
 namespace Metrics.Grains;
 
 /// <summary>Marks grains that <see cref="ShardPlacementDirector"/> places.</summary>

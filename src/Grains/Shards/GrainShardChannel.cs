@@ -1,6 +1,4 @@
 using Metrics.Cluster;
-using Orleans;
-using Orleans.Runtime;
 
 namespace Metrics.Grains;
 

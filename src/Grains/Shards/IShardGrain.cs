@@ -1,6 +1,3 @@
-using Orleans;
-using Orleans.Concurrency;
-
 namespace Metrics.Grains;
 
 /// <summary>The owner of a shard, wherever it is. The key is <see cref="ShardKey"/>'s.</summary>

@@ -1,9 +1,7 @@
 using Metrics.Cluster;
 using Metrics.Model;
 using Microsoft.Extensions.Logging;
-using Orleans;
 using Orleans.Concurrency;
-using Orleans.Runtime;
 using Orleans.Runtime.Placement;
 
 namespace Metrics.Grains;
@@ -16,7 +14,8 @@ namespace Metrics.Grains;
 [ShardPlacement]
 [Reentrant]
 [KeepAlive]
-internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directory, SiloServiceClient silos, TimeProvider time, ILogger<ShardGrain> logger) : Grain, IShardGrain
+internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directory, SiloServiceClient silos, TimeProvider time, ILogger<ShardGrain> logger)
+    : Grain, IShardGrain, IDisposable
 {
     private readonly CancellationTokenSource closed = new();
     private ShardId shard;
@@ -112,6 +111,9 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
         MigrateOnIdle();
         return null;
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => closed.Dispose();
 
     /// <summary>Waits until the shard is open and then until it is gone, and goes too.</summary>
     private async Task FollowAsync()

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Metrics.Cluster;
 using Metrics.Model;
-using Orleans.Runtime;
 
 namespace Metrics.Grains;
 

@@ -1,7 +1,6 @@
 using Metrics.Cluster;
 using Metrics.Model;
 using Microsoft.Extensions.DependencyInjection;
-using Orleans.Runtime;
 
 namespace Metrics.Grains;
 

@@ -1,7 +1,6 @@
 using Metrics.Cluster;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
-using Orleans.Runtime;
 
 namespace Metrics.Grains;
 

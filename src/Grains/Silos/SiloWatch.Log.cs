@@ -1,6 +1,5 @@
 using Metrics.Model;
 using Microsoft.Extensions.Logging;
-using Orleans.Runtime;
 
 namespace Metrics.Grains;
 

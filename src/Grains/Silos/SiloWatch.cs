@@ -1,15 +1,13 @@
 using Metrics.Cluster;
 using Metrics.Model;
 using Microsoft.Extensions.Logging;
-using Orleans;
-using Orleans.Runtime;
 
 namespace Metrics.Grains;
 
 /// <summary>What a silo does by itself: tells the others how it is, notices who is gone, evens out shards when that is its turn, and hands its own over before it leaves.</summary>
 internal sealed partial class SiloWatch(
     SiloContext silo, SiloDirectory directory, IServiceProvider services, IClusterMembershipService membership, ILocalSiloDetails self, IGrainFactory grains, TimeProvider time, ILogger<SiloWatch> logger)
-    : ILifecycleParticipant<ISiloLifecycle>
+    : ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
     /// <summary>Above all else: begun when the silo takes part, ended while it still does.</summary>
     private const int Stage = ServiceLifecycleStage.Active + 100;
@@ -50,6 +48,14 @@ internal sealed partial class SiloWatch(
         {
             draining.Release();
         }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        stopping.Dispose();
+        reporting.Dispose();
+        draining.Dispose();
     }
 
     private Task StartAsync(CancellationToken cancellation)

@@ -1,6 +1,5 @@
 using System.Buffers;
 using Metrics.Cluster;
-using Orleans.Runtime;
 
 namespace Metrics.Grains;
 

@@ -1,6 +1,3 @@
-using Orleans;
-using Orleans.Concurrency;
-
 namespace Metrics.Grains;
 
 /// <summary>What belongs to a tenant and to no shard. The key is the tenant's name.</summary>

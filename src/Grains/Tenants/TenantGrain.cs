@@ -1,8 +1,6 @@
 using Metrics.Cluster;
 using Metrics.ObjectStore;
 using Microsoft.Extensions.Logging;
-using Orleans;
-using Orleans.Runtime;
 
 namespace Metrics.Grains;
 

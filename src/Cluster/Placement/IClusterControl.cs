@@ -6,7 +6,7 @@ namespace Metrics.Cluster;
 public interface IClusterControl
 {
     /// <summary>The silos and what each last said of itself; some seconds old.</summary>
-    IReadOnlyList<SiloStatus> Silos { get; }
+    IReadOnlyList<ClusterSilo> Silos { get; }
 
     /// <summary>Hands a shard over to a silo; completes when the silo has it, or cannot get it.</summary>
     /// <exception cref="ShardUnavailableException">It can't be handed over now; it stays, or opens elsewhere.</exception>
@@ -24,4 +24,4 @@ public interface IClusterControl
 /// <param name="State">What membership believes of it: active, joining, shutting down ….</param>
 /// <param name="Card">Its disk, zone and HTTP address.</param>
 /// <param name="Report">What it last said of itself; null when nothing was heard yet.</param>
-public sealed record SiloStatus(string Address, string State, SiloCard Card, SiloReport? Report);
+public sealed record ClusterSilo(string Address, string State, SiloCard Card, SiloReport? Report);
