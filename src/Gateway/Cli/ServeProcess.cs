@@ -69,6 +69,7 @@ internal static class ServeProcess
     private static void ConfigureLogging(ILoggingBuilder logging) => logging
         .SetMinimumLevel(LogLevel.Information)
         .AddFilter("Microsoft", LogLevel.Warning)
+        .AddFilter("Orleans", LogLevel.Warning)
         .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None) // what it says, the command line says in one line
         .AddSimpleConsole(console =>
         {

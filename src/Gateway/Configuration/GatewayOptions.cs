@@ -1,6 +1,6 @@
 namespace Metrics.Gateway.Configuration;
 
-/// <summary>All settings of the single process. A property is a section of the configuration file.</summary>
+/// <summary>All settings of the single process and of a silo. A property is a section of the configuration file.</summary>
 public sealed class GatewayOptions
 {
     /// <summary>The network edge.</summary>
@@ -23,4 +23,7 @@ public sealed class GatewayOptions
 
     /// <summary>Which rules are evaluated, and where their alerts go.</summary>
     public RulesOptions Rules { get; } = new();
+
+    /// <summary>How a silo is part of its cluster.</summary>
+    public ClusterSettings Cluster { get; } = new();
 }

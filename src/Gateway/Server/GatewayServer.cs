@@ -1,5 +1,6 @@
 using Metrics.Cluster;
 using Metrics.Gateway.Admin;
+using Metrics.Gateway.ClusterStatus;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Federation;
 using Metrics.Gateway.Health;
@@ -64,6 +65,7 @@ internal sealed class GatewayServer : IAsyncDisposable
             .. new RuleConfigEndpoints(tenants, rules, options.Rules, engine.Parsing).Routes,
             .. new ParseEndpoints(endpoint, engine.Parsing).Routes,
             .. new StatusEndpoints(endpoint, cluster, options, time, startTime).Routes,
+            .. new ClusterEndpoints(endpoint, cluster, options.Http.AdminApi).Routes,
         ];
         var pipeline = new RequestPipeline(new RouteTable(routes, options.Http.RoutePrefix), options.Http, Instruments, time, app.Services.GetRequiredService<ILogger<RequestPipeline>>());
         app.Run(pipeline.AnswerAsync);
