@@ -4,7 +4,6 @@ using Metrics.Cluster;
 using Metrics.Gateway.Cli;
 using Metrics.Gateway.Configuration;
 using Metrics.Grains;
-using Metrics.ObjectStore;
 using Metrics.PromQL;
 using Orleans.Configuration;
 using GatewayOptions = Metrics.Gateway.Configuration.GatewayOptions;
