@@ -69,7 +69,8 @@ internal static class ServeProcess
     private static void ConfigureLogging(ILoggingBuilder logging) => logging
         .SetMinimumLevel(LogLevel.Information)
         .AddFilter("Microsoft", LogLevel.Warning)
-        .AddFilter("Orleans", LogLevel.Warning)
+        .AddFilter("Orleans", LogLevel.Error) // Its warnings are of connections that fail, page by page; who is gone and what was moved is said by Metrics.Grains.
+        .AddFilter("Metrics.Grains.SiloService", LogLevel.Warning)
         .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None) // what it says, the command line says in one line
         .AddSimpleConsole(console =>
         {

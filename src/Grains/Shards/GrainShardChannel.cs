@@ -34,7 +34,7 @@ internal sealed class GrainShardChannel(IShardGrain grain, SiloOptions options, 
         }
         catch (Exception e) when (e is OrleansException or TimeoutException)
         {
-            throw new IOException($"its owner did not answer: {e.Message}", e);
+            throw new IOException("its owner can't be reached now, or is being replaced", e); // What Orleans says of it goes on for pages.
         }
     }
 }

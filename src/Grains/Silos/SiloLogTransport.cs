@@ -28,7 +28,7 @@ public sealed class SiloLogTransport : ILogTransport
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
         {
-            throw new IOException($"{node} did not answer: {e.Message}", e);
+            throw new IOException($"{node} did not answer ({e.GetType().Name})", e); // What Orleans says of it goes on for pages.
         }
     }
 
