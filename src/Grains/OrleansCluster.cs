@@ -92,7 +92,7 @@ public sealed class OrleansCluster : ICluster, IClusterControl
                 throw new ShardUnavailableException(shard, problem);
             }
 
-            await grains.GetGrain<IShardGrain>(ShardKey.Of(shard)).WakeAsync().AsTask().WaitAsync(cancellation);
+            await WaitOpenAsync(shard, cancellation);
         }
         catch (Exception e) when (e is OrleansException or TimeoutException)
         {
@@ -131,6 +131,20 @@ public sealed class OrleansCluster : ICluster, IClusterControl
             await stopping.CancelAsync();
             await refreshing;
             stopping.Dispose();
+        }
+    }
+
+    private async Task WaitOpenAsync(ShardId shard, CancellationToken cancellation)
+    {
+        var began = time.GetTimestamp();
+        while (await grains.GetGrain<IShardGrain>(ShardKey.Of(shard)).WakeAsync().AsTask().WaitAsync(cancellation) is { Problem: { } problem } reply)
+        {
+            if (!reply.IsPassing || time.GetElapsedTime(began) > silo.Options.MovePatience)
+            {
+                throw new ShardUnavailableException(shard, problem);
+            }
+
+            await Task.Delay(silo.Options.MoveRetry, time, cancellation);
         }
     }
 

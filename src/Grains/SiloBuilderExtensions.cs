@@ -13,7 +13,7 @@ public static class SiloBuilderExtensions
     /// <param name="transport">The transport that its node was opened with; null for a silo without one.</param>
     public static ISiloBuilder UseShards(this ISiloBuilder builder, SiloContext context, SiloLogTransport? transport)
     {
-        builder.Configure<Orleans.Configuration.SiloOptions>(options => options.SiloName = context.Card.ToString());
+        builder.Services.PostConfigure<Orleans.Configuration.SiloOptions>(options => options.SiloName = context.Card.ToString());
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(context);
         builder.Services.AddSingleton<SiloDirectory>();

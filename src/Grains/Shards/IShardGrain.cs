@@ -9,8 +9,9 @@ internal interface IShardGrain : IGrainWithStringKey
     ValueTask<ShardReply> CallAsync(Payload call, CancellationToken cancellation);
 
     /// <summary>Opens the shard, when it is not open anywhere: after its silo was lost, by whoever knows that something is left to be done for it.</summary>
+    /// <returns>Why there is nothing open, or null when it is open.</returns>
     [Alias("wake")]
-    ValueTask WakeAsync();
+    ValueTask<ShardReply> WakeAsync();
 
     /// <summary>Hands the shard over to the silo of a node; that silo copies the log first, and only then the shard is closed here.</summary>
     /// <returns>Why it stays, or null when it goes.</returns>

@@ -43,22 +43,9 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
     public async ValueTask<ShardReply> CallAsync(Payload call, CancellationToken cancellation)
     {
         lastCall = time.GetTimestamp();
-        if (isClosing)
+        if (await OpenedAsync(cancellation) is { } notOpen)
         {
-            return new ShardReply(default, "it is being handed over", isPassing: true);
-        }
-
-        try
-        {
-            await opening.WaitAsync(silo.Options.OpenPatience, time, cancellation);
-        }
-        catch (TimeoutException)
-        {
-            return new ShardReply(default, "it is still being opened", isPassing: false);
-        }
-        catch (Exception e) when (e is ShardUnavailableException or OperationCanceledException && !cancellation.IsCancellationRequested)
-        {
-            return new ShardReply(default, e.Message, isPassing: isClosing);
+            return notOpen;
         }
 
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, closed.Token);
@@ -75,7 +62,7 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
     }
 
     /// <inheritdoc/>
-    public ValueTask WakeAsync() => ValueTask.CompletedTask;
+    public async ValueTask<ShardReply> WakeAsync() => await OpenedAsync(CancellationToken.None) ?? default(ShardReply);
 
     /// <inheritdoc/>
     public async ValueTask<string?> MoveAsync(string node)
@@ -114,6 +101,29 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
 
     /// <inheritdoc/>
     public void Dispose() => closed.Dispose();
+
+    /// <summary>Waits until the shard is open; null then, and why it is not otherwise.</summary>
+    private async ValueTask<ShardReply?> OpenedAsync(CancellationToken cancellation)
+    {
+        if (isClosing)
+        {
+            return new ShardReply(default, "it is being handed over", isPassing: true);
+        }
+
+        try
+        {
+            await opening.WaitAsync(silo.Options.OpenPatience, time, cancellation);
+            return null;
+        }
+        catch (TimeoutException)
+        {
+            return new ShardReply(default, "it is still being opened", isPassing: false);
+        }
+        catch (Exception e) when (e is ShardUnavailableException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
+        {
+            return new ShardReply(default, e.Message, isPassing: isClosing);
+        }
+    }
 
     /// <summary>Waits until the shard is open and then until it is gone, and goes too.</summary>
     private async Task FollowAsync()

@@ -16,6 +16,7 @@ internal sealed class SiloCluster : IAsyncDisposable
     private readonly MemoryObjectStore bucket = new(TimeProvider.System);
     private readonly ConcurrentDictionary<string, ShardNode> nodes = new();
     private readonly ConcurrentDictionary<string, OrleansCluster> gateways = new();
+    private readonly ConcurrentDictionary<string, NodeId> nodeOf = new();
     private readonly InProcessTestCluster cluster;
     private int opened;
 
@@ -52,7 +53,7 @@ internal sealed class SiloCluster : IAsyncDisposable
     public ShardNode Node(InProcessSiloHandle silo) => nodes[NodeOf(silo).Value];
 
     /// <summary>The name of a silo's node.</summary>
-    public NodeId NodeOf(InProcessSiloHandle silo) => cluster.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<SiloContext>().Card.Node;
+    public NodeId NodeOf(InProcessSiloHandle silo) => nodeOf.GetOrAdd(silo.SiloAddress.ToParsableString(), _ => cluster.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<SiloContext>().Card.Node);
 
     /// <summary>The silo that owns a shard.</summary>
     public InProcessSiloHandle OwnerOf(ShardId shard) => Silos.Single(s => Node(s).Find(shard) is not null);

@@ -135,7 +135,7 @@ public sealed class BucketMembershipTableTests
         var gateways = new BucketGatewayList(bucket, Options.Create(new ClusterOptions { ClusterId = "test" }), Options.Create(new GatewayOptions()));
         await gateways.InitializeGatewayListProvider();
 
-        Assert.Equal(SiloAddress.New(IPAddress.Loopback, 30001, 1), Assert.Single(await gateways.GetGateways()).ToGatewayAddress());
+        Assert.Equal(new IPEndPoint(IPAddress.Loopback, 30001), Assert.Single(await gateways.GetGateways()).ToGatewayAddress()?.Endpoint);
     }
 
     private static SiloAddress Address(int n) => SiloAddress.New(IPAddress.Loopback, 11110 + n, n);
