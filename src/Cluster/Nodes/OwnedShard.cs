@@ -61,12 +61,26 @@ internal sealed class OwnedShard : IAsyncDisposable
     {
         if (Opening.IsCompletedSuccessfully)
         {
-            if (Shard.IsReady && log is { } held)
+            if (Shard.IsReady)
             {
-                await CheckPromiseAsync(held);
+                await IsOvertakenAsync();
             }
 
             await Shard.MaintainAsync(cancellation);
+        }
+    }
+
+    /// <summary>Looks whether another owner is known of here; the shard closes then, in a moment.</summary>
+    public async ValueTask<bool> IsOvertakenAsync()
+    {
+        try
+        {
+            return log is { } held && await held.IsOvertakenAsync();
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            services.Replication.Report($"shard {id}: its own replica can't be asked, and will be again: {e.Message}");
+            return false;
         }
     }
 
@@ -131,18 +145,6 @@ internal sealed class OwnedShard : IAsyncDisposable
         finally
         {
             lastOwner = manifest.IsSynced ? manifest.Owner : lastOwner;
-        }
-    }
-
-    private async Task CheckPromiseAsync(ReplicatedLog held)
-    {
-        try
-        {
-            await held.CheckPromiseAsync();
-        }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
-        {
-            services.Replication.Report($"shard {id}: its own replica can't be asked, and will be again: {e.Message}");
         }
     }
 }

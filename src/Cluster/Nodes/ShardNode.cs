@@ -109,16 +109,16 @@ public sealed class ShardNode : IShardNode
                 }
             }
 
-            if (owned.Shard.IsFenced)
-            {
-                await RemovedAsync(shard, owned).WaitAsync(cancellation);
-                continue;
-            }
-
             try
             {
+                var wasOpen = owned.Opening.IsCompleted;
                 await owned.Opening.WaitAsync(cancellation);
-                return owned.Shard;
+                if (!wasOpen || !(owned.Shard.IsFenced || await owned.IsOvertakenAsync()))
+                {
+                    return owned.Shard;
+                }
+
+                await RemovedAsync(shard, owned).WaitAsync(cancellation);
             }
             catch (ShardUnavailableException)
             {

@@ -106,14 +106,17 @@ internal sealed class ReplicatedLog : IAsyncDisposable
         }
     }
 
-    /// <summary>Looks whether this node's own replica has promised another owner's epoch, which an idle log would not find out otherwise; fails then.</summary>
-    public async ValueTask CheckPromiseAsync()
+    /// <summary>Looks whether this node's own replica has promised another owner's epoch, which an idle log would not find out otherwise; true, and failed, then.</summary>
+    /// <exception cref="IOException">The replica's disk refused.</exception>
+    public async ValueTask<bool> IsOvertakenAsync()
     {
         var said = await takeover.Leader.Local.AskAsync(new BeginRequest(0, 0, EpochHistory.Empty), CancellationToken.None);
         if (said.Promised > Epoch)
         {
             takeover.Leader.OnFenced(said.Promised);
         }
+
+        return said.Promised > Epoch;
     }
 
     /// <summary>The host knows that a node is gone: it is replaced without waiting for its silence.</summary>
