@@ -14,6 +14,9 @@ public sealed class LabelLimits
     /// commands and URLs in labels.</summary>
     public int MaxValueBytes { get; init; } = 4096;
 
+    /// <summary>The widest bounds there are.</summary>
+    internal static LabelLimits Widest { get; } = new() { MaxLabels = 1024, MaxNameBytes = 65536, MaxValueBytes = 1 << 20 };
+
     /// <summary>Complaints, each naming the key, its value and what is allowed; none when all is well.</summary>
     public IEnumerable<string> Validate()
     {

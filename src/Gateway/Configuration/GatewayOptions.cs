@@ -12,6 +12,9 @@ public sealed class GatewayOptions
     /// <summary>What a remote write may be.</summary>
     public RemoteWriteOptions RemoteWrite { get; } = new();
 
+    /// <summary>How OTLP metrics become series.</summary>
+    public Otlp.OtlpOptions Otlp { get; } = new();
+
     /// <summary>What a query may cost.</summary>
     public QueryOptions Query { get; } = new();
 

@@ -42,6 +42,11 @@ internal static class OptionsValidator
             throw Refused("remote_write.max_inflight", write.MaxInflight.ToString(), "at least remote_write.max_body and remote_write.max_decompressed together");
         }
 
+        foreach (var (key, value, allowed) in options.Otlp.Validate())
+        {
+            throw Refused(key, value, allowed);
+        }
+
         if (options.Storage.ShardsPerTenant > 0 && !BitOperations.IsPow2(options.Storage.ShardsPerTenant))
         {
             throw Refused("storage.shards_per_tenant", options.Storage.ShardsPerTenant.ToString(), "0 or a power of two, up to 1024");

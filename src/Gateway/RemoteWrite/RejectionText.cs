@@ -44,6 +44,8 @@ internal static class RejectionText
         RejectReason.LabelValueTooLong => "label value too long",
         RejectReason.TooManyLabels => "too many labels",
         RejectReason.InvalidHistogram => "invalid native histogram",
+        RejectReason.InvalidTemporality => "invalid temporality",
+        RejectReason.InvalidName => "invalid name",
         _ => reason.ToString(),
     };
 }

@@ -20,19 +20,22 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
     /// <summary>Appends all samples of a message; returns when those accepted are durable. Also the number of its series.</summary>
     /// <exception cref="WriteRefusal">The message is malformed or holds too many samples; nothing was appended.</exception>
     /// <exception cref="ShardUnavailableException">Some shard cannot take writes now; others may have taken their part, which a retry does not double.</exception>
-    public async ValueTask<(WriteOutcome Outcome, int Series)> AppendAsync(TenantId id, WriteProtocol protocol, ReadOnlyMemory<byte> message, CancellationToken cancellation)
+    public ValueTask<(WriteOutcome Outcome, int Series)> AppendAsync(TenantId id, WriteProtocol protocol, ReadOnlyMemory<byte> message, CancellationToken cancellation) =>
+        AppendAsync(id, protocol == WriteProtocol.V1 ? WriteV1.Read : WriteV2.Read, message, cancellation);
+
+    /// <summary>The same for a message of any format.</summary>
+    public async ValueTask<(WriteOutcome Outcome, int Series)> AppendAsync(TenantId id, WriteReader reader, ReadOnlyMemory<byte> message, CancellationToken cancellation)
     {
         var writer = WriterOf(await cluster.OpenTenantAsync(id, cancellation));
         using var partitioner = writer.Begin<RemoteWriteLabels>(message);
         int series;
         try
         {
-            var load = new RequestLoad(options);
-            series = protocol == WriteProtocol.V1 ? WriteV1.Read(message.Span, partitioner, writer.Tenant.Metadata, load) : WriteV2.Read(message.Span, partitioner, writer.Tenant.Metadata, load);
+            series = reader(message.Span, partitioner, writer.Tenant.Metadata, new RequestLoad(options));
         }
         catch (FormatException e)
         {
-            throw WriteRefusal.Malformed($"remote write: {e.Message}");
+            throw WriteRefusal.Malformed(e.Message);
         }
 
         var outcome = await partitioner.WriteAsync(cancellation);
@@ -51,3 +54,8 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
         return writers.AddOrUpdate(tenant.Id, static (_, made) => made, static (_, old, made) => ReferenceEquals(old.Tenant, made.Tenant) ? old : made, writer);
     }
 }
+
+/// <summary>Walks a message into the shards' batches; gives the number of its series.</summary>
+/// <exception cref="FormatException">It is malformed.</exception>
+/// <exception cref="WriteRefusal">It asks for too much.</exception>
+internal delegate int WriteReader(ReadOnlySpan<byte> message, BatchPartitioner<RemoteWriteLabels> partitioner, IMetricMetadata metadata, RequestLoad load);

@@ -100,9 +100,9 @@ internal sealed class RuleConfigEndpoints(TenantResolver tenants, RulesHost rule
             throw new Refusal(StatusCodes.Status400BadRequest, result.Errors.Count > 0 ? string.Join("\n", result.Errors) : "no rule group in the body");
         }
 
-        if (RuleSettings.Unsupported(group, tenant) is { } unsupported)
+        if (rules.Refusal(group, tenant) is { } refusal)
         {
-            throw new Refusal(StatusCodes.Status400BadRequest, unsupported);
+            throw new Refusal(StatusCodes.Status400BadRequest, refusal);
         }
 
         if (limits.MaxRulesPerGroup > 0 && group.Rules.Count > limits.MaxRulesPerGroup)

@@ -4,6 +4,7 @@ using Metrics.Gateway.ClusterStatus;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Federation;
 using Metrics.Gateway.Health;
+using Metrics.Gateway.Otlp;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.RemoteRead;
 using Metrics.Gateway.RemoteWrite;
@@ -49,11 +50,14 @@ internal sealed class GatewayServer : IAsyncDisposable
         var endpoint = new ApiEndpoint(cluster, tenants);
         rules = new RulesHost(options, cluster, engine, time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
+        var appender = new WriteAppender(cluster, options.RemoteWrite);
+        var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
         HttpRoute[] routes =
         [
             HelpPage.Route,
             .. new HealthEndpoints(cluster, Registry).Routes,
-            .. new RemoteWriteEndpoint(cluster, tenants, new WriteAppender(cluster, options.RemoteWrite), options.RemoteWrite, budget, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
+            .. new RemoteWriteEndpoint(cluster, tenants, appender, options.RemoteWrite, budget, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
+            .. new OtlpEndpoint(cluster, tenants, appender, new OtlpTranslators(translation), options.RemoteWrite, budget, Instruments, app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, cluster, execute, options.Query, gate, Instruments, time).Routes,
             .. new LabelEndpoints(endpoint, cluster).Routes,
             .. new MetadataEndpoint(endpoint, cluster).Routes,

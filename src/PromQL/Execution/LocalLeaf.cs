@@ -25,7 +25,20 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
         };
         var plan = fragment.Plan ?? plans.Of(fragment, effective);
         var (select, reach) = SelectorOf(plan);
-        using var set = await source.SelectAsync(new SeriesSelection(select.Matchers, reach, select.Hints with { MaxResolutionMs = fragment.MaxResolutionMs, LookbackMs = select.LookbackMs }), cancellation).ConfigureAwait(false);
+        var hints = select.Hints with { MaxResolutionMs = fragment.MaxResolutionMs, LookbackMs = select.LookbackMs };
+        var matchers = select.Matchers;
+        if (fragment.Added is { } added)
+        {
+            if (added.Below(matchers) is not { } own)
+            {
+                return new FragmentResult();
+            }
+
+            // A projection may name labels that the source has under another name.
+            (matchers, hints) = (own, hints with { Projection = null });
+        }
+
+        using var set = await source.SelectAsync(new SeriesSelection(matchers, reach, hints), cancellation).ConfigureAwait(false);
         var annotations = new AnnotationSet();
         foreach (var warning in set.Warnings)
         {
@@ -34,7 +47,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
 
         var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples));
         var context = new EvaluationContext(effective, budget, annotations, cancellation);
-        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, SelectedSeries.Sorted(set, select.Hints.StatisticsOnly), context), cancellation).ConfigureAwait(false);
+        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, SelectedSeries.Sorted(set, select.Hints.StatisticsOnly, fragment.Added), context), cancellation).ConfigureAwait(false);
         return new FragmentResult
         {
             Series = result.Series,

@@ -35,14 +35,15 @@ internal sealed class SelectedSeries
         }
     }
 
-    /// <summary>All series, sorted by labels so that results do not depend on how a source happens to order them.</summary>
-    public static SelectedSeries Sorted(ISeriesSet set, bool statisticsOnly = false)
+    /// <summary>All series, with a label added when one is given, sorted by labels so that results do not depend on how a source happens to order them.</summary>
+    public static SelectedSeries Sorted(ISeriesSet set, bool statisticsOnly = false, AddedLabel? added = null)
     {
+        var builder = added is null ? null : new LabelsBuilder();
         var labels = new Labels[set.Count];
         var indexes = new int[set.Count];
         for (var i = 0; i < indexes.Length; i++)
         {
-            labels[i] = set.LabelsOf(i);
+            labels[i] = builder is null ? set.LabelsOf(i) : added!.AddTo(set.LabelsOf(i), builder);
             indexes[i] = i;
         }
 

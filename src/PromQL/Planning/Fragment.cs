@@ -35,6 +35,9 @@ public sealed record Fragment(
     /// <summary>The coarsest downsampled data wanted, milliseconds a sample; 0 for raw samples.</summary>
     public long MaxResolutionMs { get; init; }
 
+    /// <summary>A label that the leaf's series bear besides their own; or null.</summary>
+    public AddedLabel? Added { get; init; }
+
     /// <summary>The plan of the fragment where it was made in this process.</summary>
     internal PlanNode? Plan { get; init; }
 }
