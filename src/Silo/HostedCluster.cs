@@ -21,6 +21,9 @@ internal sealed class HostedCluster(IHost host, ShardNode? node, IObjectStore st
     public IReadOnlyList<ITenant> Tenants => cluster.Tenants;
 
     /// <inheritdoc/>
+    public bool EvaluatesRules => cluster.EvaluatesRules;
+
+    /// <inheritdoc/>
     public IClusterControl? Control => cluster.Control;
 
     /// <inheritdoc/>

@@ -30,11 +30,11 @@ internal static class SiloCluster
             if (settings.Role != SiloRole.Gateway)
             {
                 transport = new SiloLogTransport();
-                var replication = new ReplicationOptions { Factor = settings.ReplicationFactor, Grace = settings.LogGrace };
+                var replication = new ReplicationOptions { Factor = settings.ReplicationFactor, Grace = settings.LogGrace, AbandonsUnavailable = settings.AbandonLostLogs };
                 node = ShardNode.Open(LocalCluster.StorageOf(options), replication, engine, store, transport, transport.Followers, TimeProvider.System, logger.NodeReport);
             }
 
-            var card = new SiloCard(node?.Id ?? new NodeId(""), settings.Zone, settings.Role == SiloRole.Shards ? "" : options.Http.Listen);
+            var card = new SiloCard(node?.Id ?? new NodeId(""), settings.Zone, settings.Role == SiloRole.Shards ? "" : HttpAddress(options));
             var maps = node?.Maps ?? new TenantShardMaps(store, LocalCluster.StorageOf(options).ShardsPerTenant);
             var context = new SiloContext(card, store, node, maps, new Grains.SiloOptions { IdleAfter = settings.IdleAfter, DrainTimeout = settings.DrainTimeout, BalanceEvery = settings.BalanceEvery });
             host = Build(settings, context, transport, loggers);
@@ -86,6 +86,13 @@ internal static class SiloCluster
             silo.UseShards(context, transport);
         });
         return builder.Build();
+    }
+
+    private static string HttpAddress(GatewayOptions options)
+    {
+        var listen = OptionsValidator.ParseListen(options.Http.Listen);
+        var isAny = listen.Address.Equals(IPAddress.Any) || listen.Address.Equals(IPAddress.IPv6Any);
+        return new IPEndPoint(isAny ? Advertised(options.Cluster, listen.Address) : listen.Address, listen.Port).ToString();
     }
 
     private static IPAddress Advertised(ClusterSettings settings, IPAddress listen)

@@ -59,4 +59,8 @@ public sealed class ClusterSettings
     /// <summary>A disk that is away for longer than a machine takes to boot may be away for good; with one replica nothing else is left then but to go on.</summary>
     [Setting("How long a log of one replica is waited for before its shard begins without it.", Min = "0", Max = "30d")]
     public TimeSpan LogGrace { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Never by itself: a majority that is away for a while still has all that was acknowledged.</summary>
+    [Setting("An operator's word that replicas that can't be reached will not come back: after log_grace shards begin without them.")]
+    public bool AbandonLostLogs { get; set; }
 }

@@ -52,10 +52,16 @@ internal sealed class GatewayServer : IAsyncDisposable
         RuleInstruments.Register(Registry, rules);
         var appender = new WriteAppender(cluster, options.RemoteWrite);
         var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
-        HttpRoute[] routes =
+        HttpRoute[] about =
+        [
+            .. new HealthEndpoints(cluster, Registry).Routes,
+            .. new StatusEndpoints(endpoint, cluster, options, time, startTime).Routes,
+            .. new ClusterEndpoints(endpoint, cluster, options.Http.AdminApi).Routes,
+        ];
+        HttpRoute[] routes = options.Cluster.Role == SiloRole.Shards ? about :
         [
             HelpPage.Route,
-            .. new HealthEndpoints(cluster, Registry).Routes,
+            .. about,
             .. new RemoteWriteEndpoint(cluster, tenants, appender, options.RemoteWrite, budget, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
             .. new OtlpEndpoint(cluster, tenants, appender, new OtlpTranslators(translation), options.RemoteWrite, budget, Instruments, app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, cluster, execute, options.Query, gate, Instruments, time).Routes,
@@ -68,8 +74,6 @@ internal sealed class GatewayServer : IAsyncDisposable
             .. new RuleEndpoints(endpoint, rules).Routes,
             .. new RuleConfigEndpoints(tenants, rules, options.Rules, engine.Parsing).Routes,
             .. new ParseEndpoints(endpoint, engine.Parsing).Routes,
-            .. new StatusEndpoints(endpoint, cluster, options, time, startTime).Routes,
-            .. new ClusterEndpoints(endpoint, cluster, options.Http.AdminApi).Routes,
         ];
         var pipeline = new RequestPipeline(new RouteTable(routes, options.Http.RoutePrefix), options.Http, Instruments, time, app.Services.GetRequiredService<ILogger<RequestPipeline>>());
         app.Run(pipeline.AnswerAsync);
