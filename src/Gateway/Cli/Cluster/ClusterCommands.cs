@@ -22,7 +22,7 @@ internal static class ClusterCommands
         var url = Url();
         var json = new Option<bool>("--json") { Description = "Prints what the server answered." };
         var command = new Command("status", "Shows silos and shards: where they are, how much they do, how far their replicas are behind.") { url, json };
-        command.SetAction((parsed, stop) => CallAsync(parsed.GetRequiredValue(url), "api/v1/status/cluster?tenants=all", HttpMethod.Get, error, stop, answer =>
+        command.SetAction((parsed, stop) => CallAsync(parsed.GetRequiredValue(url), "api/v1/status/cluster?tenants=all", HttpMethod.Get, error, answer =>
         {
             if (parsed.GetValue(json))
             {
@@ -32,7 +32,7 @@ internal static class ClusterCommands
             {
                 Print(answer, output);
             }
-        }));
+        }, stop));
         return command;
     }
 
@@ -48,7 +48,7 @@ internal static class ClusterCommands
             var slash = text.IndexOf('/');
             var (tenant, range) = slash < 0 ? (text, "all") : (text[..slash], text[(slash + 1)..]);
             var query = $"api/v1/admin/cluster/move?tenant={Uri.EscapeDataString(tenant)}&range={Uri.EscapeDataString(range)}&to={Uri.EscapeDataString(parsed.GetRequiredValue(to))}";
-            return CallAsync(parsed.GetRequiredValue(url), query, HttpMethod.Post, error, stop, _ => output.WriteLine($"{text} is on {parsed.GetRequiredValue(to)}"));
+            return CallAsync(parsed.GetRequiredValue(url), query, HttpMethod.Post, error, _ => output.WriteLine($"{text} is on {parsed.GetRequiredValue(to)}"), stop);
         });
         return command;
     }
@@ -59,12 +59,12 @@ internal static class ClusterCommands
         var node = new Argument<string>("node") { Description = "The node, as status shows it." };
         var command = new Command("drain", "Makes a silo hand over all its shards and take none until it is started again.") { url, node };
         command.SetAction((parsed, stop) => CallAsync(
-            parsed.GetRequiredValue(url), $"api/v1/admin/cluster/drain?node={Uri.EscapeDataString(parsed.GetRequiredValue(node))}", HttpMethod.Post, error, stop,
-            _ => output.WriteLine($"{parsed.GetRequiredValue(node)} owns no shard now")));
+            parsed.GetRequiredValue(url), $"api/v1/admin/cluster/drain?node={Uri.EscapeDataString(parsed.GetRequiredValue(node))}", HttpMethod.Post, error,
+            _ => output.WriteLine($"{parsed.GetRequiredValue(node)} owns no shard now"), stop));
         return command;
     }
 
-    private static async Task<int> CallAsync(Uri gateway, string pathAndQuery, HttpMethod method, TextWriter error, CancellationToken stop, Action<JsonElement> print)
+    private static async Task<int> CallAsync(Uri gateway, string pathAndQuery, HttpMethod method, TextWriter error, Action<JsonElement> print, CancellationToken stop)
     {
         using var http = new HttpClient { Timeout = TimeSpan.FromMinutes(5) }; // As long as a drain may take.
         var root = gateway.AbsoluteUri.EndsWith('/') ? gateway : new Uri(gateway.AbsoluteUri + "/");
