@@ -40,7 +40,13 @@ if [ "${#conditions[@]}" -gt 0 ]; then
     filter=(--filter "$(IFS='&'; echo "${conditions[*]}")")
 fi
 
-dotnet build Metrics.sln -c Release --nologo -v quiet || { echo "0 passed, 1 failed"; exit 1; }
+precompile=()
+if ! dotnet restore src/Gateway -p:Configuration=Release --nologo -v quiet >/dev/null 2>&1; then
+    echo "LEFT OUT: compilation ahead of time, since its compiler can't be restored."
+    precompile=(-p:Precompile=false)
+fi
+
+dotnet build Metrics.sln -c Release --nologo -v quiet "${precompile[@]}" || { echo "0 passed, 1 failed"; exit 1; }
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -14,7 +14,8 @@ catch (ArgumentException e)
 }
 
 // The very last scrape is about now, and no server has to take samples of the future; every server of every run gets the same bytes.
-var minute = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() / 60_000 * 60_000;
+using var folder = DataFolder.Open(settings.Keep);
+var minute = folder.Minute(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() / 60_000 * 60_000);
 var scrapes = settings.Scrapes + (settings.Parts.Contains("mixed") ? MixedPart.Scrapes(settings) : 0);
 var data = new ChurningScrapes(settings.Series, minute - ((long)scrapes * ChurningScrapes.IntervalMs), settings.Seed);
 var figures = new Figures();
@@ -24,11 +25,15 @@ for (var run = 0; run < settings.Runs; run++)
 {
     foreach (var name in settings.Servers)
     {
-        var root = Directory.CreateTempSubdirectory("metrics-bench-").FullName;
-        try
+        var filled = folder.IsFilled(name);
+        using (var server = await Server.StartAsync(name, folder.Of(name)))
         {
-            using var server = await Server.StartAsync(name, root);
-            await IngestPart.RunAsync(server, data, settings, figures);
+            if (!filled)
+            {
+                await IngestPart.RunAsync(server, data, settings, figures);
+                folder.Filled(name);
+            }
+
             foreach (var part in settings.Parts)
             {
                 switch (part)
@@ -48,10 +53,8 @@ for (var run = 0; run < settings.Runs; run++)
                 }
             }
         }
-        finally
-        {
-            Directory.Delete(root, recursive: true);
-        }
+
+        folder.Release(name);
     }
 }
 

@@ -17,6 +17,7 @@ internal sealed record Settings
           --query-runs N    runs of each query after the first, cold one (5)
           --connections N   connections that write (4)
           --clients N       clients that query while samples come in (16)
+          --keep DIR        data stays there; what an earlier run with the same settings left is not sent again, and the other parts go on with it. For one run.
         """;
 
     /// <summary>The parts, in the order in which they are done by default: queries see what the writes left, then come crash and compaction.</summary>
@@ -39,6 +40,9 @@ internal sealed record Settings
     public int Connections { get; init; } = 4;
 
     public int Clients { get; init; } = 16;
+
+    /// <summary>Where the servers' directories stay after the run, or null when they are removed.</summary>
+    public string? Keep { get; init; }
 
     /// <summary>Reads the command line, later options over earlier ones.</summary>
     /// <exception cref="ArgumentException">An option is unknown, or its value is none.</exception>
@@ -72,6 +76,7 @@ internal sealed record Settings
                 "--query-runs" => settings with { QueryRuns = Number(option, value) },
                 "--connections" => settings with { Connections = Number(option, value) },
                 "--clients" => settings with { Clients = Number(option, value) },
+                "--keep" => settings with { Keep = value, Runs = 1 },
                 _ => throw new ArgumentException($"unknown option {option}"),
             };
         }

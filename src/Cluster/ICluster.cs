@@ -17,6 +17,11 @@ public interface ICluster : IAsyncDisposable
     /// <summary>The tenants open here, for status pages and self metrics; a snapshot.</summary>
     IReadOnlyList<ITenant> Tenants => [];
 
+    /// <summary>From now on holds each tenant's new series against these bounds. They are asked for with every new series, so that a change holds at once; by any thread.</summary>
+    void LimitSeries(Func<TenantId, SeriesLimits> limits)
+    {
+    }
+
     /// <summary>The tenant, made when it does not exist yet; for writes.</summary>
     ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation);
 

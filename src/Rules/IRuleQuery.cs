@@ -3,9 +3,15 @@ using Metrics.Model;
 namespace Metrics.Rules;
 
 /// <summary>What rules read through: one tenant's series, by the same path as its users' queries.</summary>
-/// <remarks>Called from several rules at once; implementations are thread-safe. An answer that lacks a shard must fail, never be partial: a missing shard would silence alerts.</remarks>
+/// <remarks>
+/// Called from several rules at once; implementations are thread-safe. An answer that lacks a shard must fail, never be partial, unless the group asks for that: a missing shard
+/// would silence alerts.
+/// </remarks>
 public interface IRuleQuery
 {
+    /// <summary>What the rules of a group read through: the tenants it names, whole or partial as it says. Here, as by default, groups make no difference.</summary>
+    IRuleQuery Of(Files.RuleGroupSpec group) => this;
+
     /// <summary>Evaluates an instant query. A scalar becomes one sample without labels.</summary>
     /// <param name="query">PromQL that has been parsed before.</param>
     /// <param name="timeMs">The instant, Unix milliseconds.</param>

@@ -53,6 +53,11 @@ public interface IRuleObserver
     {
     }
 
+    /// <summary>A query of a rule or template was answered with warnings; the evaluation went on.</summary>
+    void OnWarned(string group, string query, IReadOnlyList<string> warnings)
+    {
+    }
+
     /// <summary>Something around the rules failed: restoring or saving state, or stale markers of rules that are gone.</summary>
     void OnUpkeepFailed(string group, string what, Exception error)
     {

@@ -19,6 +19,9 @@ internal sealed class FakeCluster : ICluster
     /// <summary>Thrown by every append when set.</summary>
     public Exception? AppendFailure { get; set; }
 
+    /// <summary>Thrown by every fragment when set.</summary>
+    public Exception? QueryFailure { get; set; }
+
     /// <summary>What every append says it refused.</summary>
     public IReadOnlyList<Rejection> Rejections { get; set; } = [];
 
@@ -140,7 +143,7 @@ internal sealed class FakeShard(FakeCluster cluster, ShardId id) : IShard
         [.. (await SeriesAsync(query with { Limit = 0 }, cancellation)).Select(s => s[name]).Where(v => v.Length > 0).Distinct().Order(StringComparer.Ordinal)];
 
     public ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation) =>
-        throw new QueryException(QueryErrorKind.Internal, "the fake evaluates nothing");
+        throw (cluster.QueryFailure ?? new QueryException(QueryErrorKind.Internal, "the fake evaluates nothing"));
 
     private uint RefOf(Labels labels)
     {

@@ -5,6 +5,7 @@ using Xunit;
 
 namespace Metrics.Gateway.Tests;
 
+[Collection(MemoryMeasurement.Name)]
 public class HostileBodyTests
 {
     private static readonly byte[] Good = WriteMessage.Of(
@@ -73,8 +74,16 @@ public class HostileBodyTests
             }
         }
 
-        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 64L << 20);
+        // Pools may keep a buffer for every thread that served a request; what ten rounds declare is fifty gigabytes.
+        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 256L << 20);
         Assert.Contains("metrics_write_inflight_bytes 0\n", (await app.GetAsync("/metrics")).Body);
         Assert.Equal(HttpStatusCode.NoContent, (await app.WriteAsync(Good)).Status);
     }
+}
+
+/// <summary>Tests that measure the memory of the process: nothing else runs beside them.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public static class MemoryMeasurement
+{
+    public const string Name = "memory measurement";
 }

@@ -116,7 +116,7 @@ public sealed class RulesTests : IDisposable
         await Refused("name: g\nrules:\n- {record: a, expr: sum(}", "could not parse expression");
         await Refused("name: g\nnonsense: 1", "field nonsense not found");
         await Refused("", "no rule group in the body");
-        await Refused("name: g\nsource_tenants: [team, other]\nrules: []", "source_tenants other than the own tenant are not supported");
+        await Refused("name: g\nsource_tenants: [team, other]\nrules: []", "source_tenants other than the own tenant need rules.federation");
         Assert.Equal(HttpStatusCode.Accepted, await SetAsync(app, "/config/v1/rules/ns", Group));
         Assert.Equal(HttpStatusCode.Accepted, await SetAsync(app, "/config/v1/rules/ns", Group.Replace("name: api", "name: two")));
         await Refused(Group.Replace("name: api", "name: three"), "(rules.max_groups: 2, actual: 3) exceeded by tenant team");

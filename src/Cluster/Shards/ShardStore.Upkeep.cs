@@ -152,12 +152,14 @@ internal sealed partial class ShardStore
     {
         lock (appending)
         {
-            if (head.IdleSeriesCount * IdleShare > head.SeriesCount)
+            // A tenant that may have no more series is not kept waiting for the place of those that ended.
+            if (head.IdleSeriesCount * IdleShare > head.SeriesCount || (head.IdleSeriesCount > 0 && active.IsFull))
             {
                 var rebuilt = head.Rebuilt();
                 var old = head;
                 Volatile.Write(ref head, rebuilt);
-                appender = new HeadAppender(rebuilt, exemplars);
+                appender = new HeadAppender(rebuilt, exemplars, active);
+                active.Settle(rebuilt);
                 old.Dispose();
             }
         }

@@ -22,6 +22,7 @@ internal sealed partial class ShardStore : IShardStore
     private readonly ShardSalvage? salvage;
     private readonly Lock appending = new();
     private readonly ExemplarRing exemplars;
+    private readonly ActiveSeriesPart active;
     private Head head;
     private HeadAppender appender;
     private long samplesAppended;
@@ -40,7 +41,9 @@ internal sealed partial class ShardStore : IShardStore
         Incarnation = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
         (head, coverage, exemplars, spill, snapshotPath, bytesSinceSnapshot, snapshotBytes) = recovered;
         ReplayedBytes = bytesSinceSnapshot;
-        appender = new HeadAppender(head, exemplars);
+        active = options.ActiveSeries.NewPart();
+        active.Settle(head);
+        appender = new HeadAppender(head, exemplars, active);
         logBytes = log.Bytes;
         lastAppend = time.GetTimestamp();
     }
@@ -259,6 +262,11 @@ internal sealed partial class ShardStore : IShardStore
         }
         finally
         {
+            lock (appending)
+            {
+                active.Clear();
+            }
+
             head.Dispose();
             spill.Dispose();
             archive.Dispose();

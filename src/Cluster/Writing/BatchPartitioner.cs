@@ -13,8 +13,10 @@ namespace Metrics.Cluster;
 public sealed class BatchPartitioner<TFormat> : IDisposable
     where TFormat : struct, ILabelFormat
 {
+    private const int MaxKeptAside = 1 << 20;
+
     private readonly TenantWriter writer;
-    private readonly LabelCanonicalizer canonicalizer;
+    private readonly SeriesNormalizer normalizer;
     private readonly RejectionTally tally = new();
     private ShardPart[] parts = [];
     private Task<AppendResult>[] answers = [];
@@ -25,12 +27,15 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
     private SampleBatch? current;
     private uint currentRef;
     private RejectReason currentReason;
+    private ISeriesGate? gate;
+    private bool isShut;
+    private int leftOut;
     private bool inFlight;
 
     internal BatchPartitioner(TenantWriter writer)
     {
         this.writer = writer;
-        canonicalizer = new LabelCanonicalizer(writer.Limits);
+        normalizer = new SeriesNormalizer(writer.Limits, writer.Rewrite);
     }
 
     /// <summary>Starts a series whose labels are these bytes. False when it is refused: its samples are only counted.</summary>
@@ -38,6 +43,11 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
     /// <exception cref="FormatException">The label bytes are malformed, or what the format throws then.</exception>
     public bool BeginSeries(ReadOnlySpan<byte> rawLabels)
     {
+        if ((gate is not null || isShut) && !Passes(rawLabels))
+        {
+            return false;
+        }
+
         if (!body.Span.Overlaps(rawLabels, out var labelsAt))
         {
             labelsAt = KeepAside(rawLabels);
@@ -45,8 +55,14 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
 
         currentReason = RejectReason.None;
         var fingerprint = writer.Fingerprint.Of(rawLabels);
-        if (route!.Cache.TryGet(fingerprint, out var shard, out var generation, out var seriesRef) && parts[shard].State!.Generation == generation)
+        if (route!.Cache.TryGet(fingerprint, out var shard, out var generation, out var seriesRef) && (shard == parts.Length || parts[shard].State!.Generation == generation))
         {
+            if (shard == parts.Length)
+            {
+                currentReason = RejectReason.LeftOut;
+                return false;
+            }
+
             // Fast path: a known series travels as a reference.
             var part = parts[shard];
             part.StartRun(fingerprint, labelsAt, rawLabels.Length, -1);
@@ -68,7 +84,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         }
         else
         {
-            tally.Add(currentReason, 1, null);
+            Refuse();
         }
     }
 
@@ -81,7 +97,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         }
         else
         {
-            tally.Add(currentReason, 1, null);
+            Refuse();
         }
     }
 
@@ -93,6 +109,9 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
             current!.AddExemplar(currentRef, timeMs, value, labels);
         }
     }
+
+    /// <summary>True when the gate leaves this request out: the rest of it need not be read.</summary>
+    public bool IsShut => isShut;
 
     /// <summary>Counts samples that the caller refused for a reason of its own.</summary>
     public void Reject(RejectReason reason, int count, string example) => tally.Add(reason, count, example);
@@ -128,7 +147,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
                 var result = await answers[shard].ConfigureAwait(false);
                 if (result.Status == AppendStatus.StaleReferences)
                 {
-                    parts[shard].CarryLabels<TFormat>(body.Span, aside, canonicalizer);
+                    parts[shard].CarryLabels<TFormat>(body.Span, aside, normalizer);
                     result = await Send(shard, cancellation).ConfigureAwait(false);
                 }
 
@@ -160,7 +179,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
         }
 
-        return new WriteOutcome(accepted, histograms, exemplars, tally.ToList(), unavailable);
+        return new WriteOutcome(accepted, histograms, exemplars, isShut ? [] : tally.ToList(), unavailable) { LeftOut = leftOut, IsShut = isShut };
     }
 
     /// <summary>Gives the partitioner back.</summary>
@@ -180,17 +199,21 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         tally.Clear();
         route = null;
         body = default;
-        aside = [];
+        aside = aside.Length <= MaxKeptAside ? aside : [];
         asideLength = 0;
         current = null;
+        gate = null;
+        isShut = false;
+        leftOut = 0;
         if (!inFlight)
         {
             writer.Return(this);
         }
     }
 
-    internal void Start(TenantWriter.Route newRoute, ReadOnlyMemory<byte> requestBody)
+    internal void Start(TenantWriter.Route newRoute, ReadOnlyMemory<byte> requestBody, ISeriesGate? requestGate)
     {
+        gate = requestGate;
         route = newRoute;
         body = requestBody;
         currentReason = RejectReason.MissingMetricName;
@@ -211,6 +234,26 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         }
     }
 
+    private bool Passes(ReadOnlySpan<byte> rawLabels)
+    {
+        isShut = isShut || !gate!.Admits<TFormat>(rawLabels);
+        gate = null;
+        currentReason = isShut ? RejectReason.LeftOut : RejectReason.None;
+        return !isShut;
+    }
+
+    private void Refuse()
+    {
+        if (currentReason == RejectReason.LeftOut)
+        {
+            leftOut++;
+        }
+        else
+        {
+            tally.Add(currentReason, 1, null);
+        }
+    }
+
     // Labels that a sender scattered over its message were gathered outside the body; a negative position says that they were kept here.
     private int KeepAside(ReadOnlySpan<byte> rawLabels)
     {
@@ -226,7 +269,13 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
 
     private bool BeginNewSeries(ReadOnlySpan<byte> rawLabels, int labelsAt, UInt128 fingerprint)
     {
-        currentReason = canonicalizer.Canonicalize<TFormat>(rawLabels, out var canonical, out var example);
+        currentReason = normalizer.Normalize<TFormat>(rawLabels, out var canonical, out var example);
+        if (currentReason == RejectReason.LeftOut)
+        {
+            route!.Cache.AddLeftOut(fingerprint);
+            return false;
+        }
+
         if (currentReason != RejectReason.None)
         {
             tally.NoteExample(currentReason, example);

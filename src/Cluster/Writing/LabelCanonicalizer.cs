@@ -6,7 +6,7 @@ namespace Metrics.Cluster;
 
 /// <summary>Turns the labels of one series as they came over the wire into canonical form, or says why they can't be taken.</summary>
 /// <remarks>Reused from series to series; not thread-safe. The spans returned hold until the next call.</remarks>
-internal sealed class LabelCanonicalizer(LabelLimits limits)
+internal sealed class LabelCanonicalizer(LabelLimits limits, bool needsName = true)
 {
     private readonly Entry[] entries = new Entry[limits.MaxLabels];
     private byte[] scratch = new byte[1024];
@@ -26,7 +26,7 @@ internal sealed class LabelCanonicalizer(LabelLimits limits)
             reason = FindDuplicate(out culprit);
         }
 
-        if (reason == RejectReason.None && !HasMetricName())
+        if (reason == RejectReason.None && needsName && !HasMetricName())
         {
             reason = RejectReason.MissingMetricName;
         }

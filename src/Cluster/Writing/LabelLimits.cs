@@ -1,7 +1,7 @@
 namespace Metrics.Cluster;
 
 /// <summary>Bounds on the labels of a series that is written. A series beyond a bound is refused; its neighbours are not.</summary>
-public sealed class LabelLimits
+public sealed record LabelLimits
 {
     /// <summary>The most labels of a series, the metric name included; 1 to 1024. Default 64: Mimir allows 30, which Kubernetes targets with
     /// many meta labels exceed in practice; Prometheus has no bound.</summary>
@@ -13,6 +13,9 @@ public sealed class LabelLimits
     /// <summary>The longest label value in bytes; 1 to 1048576. Default 4096: twice Mimir's, since Prometheus itself has no bound and senders have
     /// commands and URLs in labels.</summary>
     public int MaxValueBytes { get; init; } = 4096;
+
+    /// <summary>The widest bounds there are.</summary>
+    internal static LabelLimits Widest { get; } = new() { MaxLabels = 1024, MaxNameBytes = 65536, MaxValueBytes = 1 << 20 };
 
     /// <summary>Complaints, each naming the key, its value and what is allowed; none when all is well.</summary>
     public IEnumerable<string> Validate()

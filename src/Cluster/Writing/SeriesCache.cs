@@ -26,12 +26,15 @@ internal sealed class SeriesCache
     public SeriesCache(int shardCount, int maxSlots)
     {
         this.maxSlots = Math.Max(SmallestSlots, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)maxSlots / 2 + 1));
-        shards = new ShardState[shardCount];
-        for (var i = 0; i < shardCount; i++)
+        shards = new ShardState[shardCount + 1];
+        for (var i = 0; i <= shardCount; i++)
         {
             shards[i] = new ShardState(0, 1);
         }
     }
+
+    /// <summary>What <see cref="TryGet"/> gives as the shard of a series that is left out.</summary>
+    public int LeftOut => shards.Length - 1;
 
     /// <summary>The bytes of the table.</summary>
     public long Bytes => (long)Volatile.Read(ref slots).Length * Unsafe.SizeOf<Slot>();
@@ -116,6 +119,9 @@ internal sealed class SeriesCache
             }
         }
     }
+
+    /// <summary>Notes that a series is left out.</summary>
+    public void AddLeftOut(UInt128 fingerprint) => Add(LeftOut, StateOf(LeftOut), [(fingerprint, 0)]);
 
     private void Grow()
     {

@@ -7,6 +7,7 @@ internal sealed class ShardPart
 {
     // A batch that grew beyond this is not kept for the next request: one huge request must not pin its memory for good.
     private const int MaxKeptSamples = 1 << 18;
+    private const int MaxKeptLabelBytes = 1 << 23;
 
     private SampleBatch batch = new();
     private SampleBatch? rebuilt;
@@ -36,7 +37,7 @@ internal sealed class ShardPart
     }
 
     /// <summary>Builds the batch again with labels instead of references, from the request body or what was kept aside.</summary>
-    public void CarryLabels<TFormat>(ReadOnlySpan<byte> body, ReadOnlySpan<byte> aside, LabelCanonicalizer canonicalizer)
+    public void CarryLabels<TFormat>(ReadOnlySpan<byte> body, ReadOnlySpan<byte> aside, SeriesNormalizer normalizer)
         where TFormat : struct, ILabelFormat
     {
         var old = batch;
@@ -47,7 +48,7 @@ internal sealed class ShardPart
             ref var run = ref runs[i];
             var end = i + 1 < RunCount ? runs[i + 1].FirstSample : old.Count;
             var labels = run.LabelsAt >= 0 ? body.Slice(run.LabelsAt, run.LabelsLength) : aside.Slice(~run.LabelsAt, run.LabelsLength);
-            var reason = canonicalizer.Canonicalize<TFormat>(labels, out var canonical, out var example);
+            var reason = normalizer.Normalize<TFormat>(labels, out var canonical, out var example);
             if (reason != RejectReason.None)
             {
                 throw new InvalidOperationException($"labels that were valid when first seen are now refused: {example}");
@@ -69,7 +70,7 @@ internal sealed class ShardPart
     /// <summary>Forgets the request.</summary>
     public void Clear()
     {
-        if (batch.Count > MaxKeptSamples)
+        if (batch.Count > MaxKeptSamples || batch.LabelCapacityBytes > MaxKeptLabelBytes)
         {
             batch = new SampleBatch();
             rebuilt = null;

@@ -10,9 +10,10 @@ public sealed class TenantWriter
     private readonly int maxCachedSeries;
     private Route route;
 
-    /// <summary>Makes a writer. <paramref name="maxCachedSeries"/> bounds the series cache, 32 bytes an entry; it grows only as series come.</summary>
-    public TenantWriter(ITenant tenant, LabelLimits limits, int maxCachedSeries = 1 << 22)
+    /// <summary>Makes a writer. <paramref name="maxCachedSeries"/> bounds the series cache, 32 bytes an entry; it grows only as series come. <paramref name="rewrite"/> changes labels; null for none.</summary>
+    public TenantWriter(ITenant tenant, LabelLimits limits, int maxCachedSeries = 1 << 22, ISeriesRewrite? rewrite = null)
     {
+        Rewrite = rewrite;
         Tenant = tenant;
         Limits = limits;
         this.maxCachedSeries = maxCachedSeries;
@@ -25,17 +26,20 @@ public sealed class TenantWriter
     /// <summary>Bounds on labels.</summary>
     public LabelLimits Limits { get; }
 
+    /// <summary>What changes the labels of new series; null when they are stored as they come.</summary>
+    public ISeriesRewrite? Rewrite { get; }
+
     /// <summary>The bytes the series cache takes.</summary>
     public long CacheBytes => Volatile.Read(ref route).Cache.Bytes;
 
     internal SeriesFingerprint Fingerprint { get; init; } = SeriesFingerprint.OfProcess;
 
-    /// <summary>Starts a request. The body must stay as it is until the partitioner is disposed.</summary>
-    public BatchPartitioner<TFormat> Begin<TFormat>(ReadOnlyMemory<byte> body)
+    /// <summary>Starts a request. The body must stay as it is until the partitioner is disposed. <paramref name="gate"/> may leave it out as a whole; null for none.</summary>
+    public BatchPartitioner<TFormat> Begin<TFormat>(ReadOnlyMemory<byte> body, ISeriesGate? gate = null)
         where TFormat : struct, ILabelFormat
     {
         var partitioner = idle.TryTake(out var pooled) && pooled is BatchPartitioner<TFormat> fitting ? fitting : new BatchPartitioner<TFormat>(this);
-        partitioner.Start(CurrentRoute(), body);
+        partitioner.Start(CurrentRoute(), body, gate);
         return partitioner;
     }
 

@@ -10,6 +10,12 @@ namespace Metrics.Cluster;
 /// <param name="Unavailable">Why some shard could not take its part, or null. The sender is to send the whole request again; what was taken is known then.</param>
 public sealed record WriteOutcome(int Accepted, int AcceptedHistograms, int AcceptedExemplars, IReadOnlyList<Rejection> Rejections, ShardUnavailableException? Unavailable)
 {
+    /// <summary>Samples of series that were left out on purpose, by relabelling or because another replica's are taken; no error.</summary>
+    public int LeftOut { get; init; }
+
+    /// <summary>True when the gate left out the whole request.</summary>
+    public bool IsShut { get; init; }
+
     /// <summary>Samples refused for good, over all reasons.</summary>
     public int Rejected
     {

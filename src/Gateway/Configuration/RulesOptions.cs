@@ -19,8 +19,8 @@ public sealed class RulesOptions
     [Setting("Rules of a tenant evaluated side by side.", Min = "1", Max = "1000")]
     public int MaxConcurrentEvals { get; set; } = 4;
 
-    /// <summary>Alertmanagers as URLs; every one gets every alert.</summary>
-    [Setting("Alertmanagers, as URLs such as http://localhost:9093; every one gets every alert.")]
+    /// <summary>Alertmanagers as URLs; every one gets every alert. Before the scheme, <c>dns+</c> and <c>dnssrv+</c> look the name up, as in Thanos and Mimir.</summary>
+    [Setting("Alertmanagers, as URLs such as http://localhost:9093, dns+http://am:9093 or dnssrv+http://_http._tcp.am; every one gets every alert.")]
     public IReadOnlyList<string> Alertmanagers { get; set; } = [];
 
     /// <summary>A YAML file with what Prometheus has under <c>alerting</c>: discovery, authentication, relabelling.</summary>
@@ -54,4 +54,12 @@ public sealed class RulesOptions
     /// <summary>Rules in a group that a tenant sets through the API (Mimir's <c>ruler_max_rules_per_rule_group</c>); 0 for no limit.</summary>
     [Setting("Rules in a group that a tenant sets through the API; 0 for no limit.", Min = "0", Max = "1000000")]
     public int MaxRulesPerGroup { get; set; } = 20;
+
+    /// <summary>Lets groups read other tenants (Mimir's <c>source_tenants</c>); each tenant only those that <see cref="OverridesFile"/> gives it.</summary>
+    [Setting("Evaluate groups with source_tenants, for tenants whose source_tenants in the overrides file allow it.")]
+    public bool Federation { get; set; }
+
+    /// <summary>A file with what the rules of single tenants have otherwise: <c>overrides: {TENANT: {source_tenants: [...], alerting: {...}}}</c>. Read again on <c>POST /-/reload</c>.</summary>
+    [Setting("File with what the rules of single tenants have otherwise: Alertmanagers, and tenants they may read.")]
+    public string OverridesFile { get; set; } = "";
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Metrics.Cluster;
 using Metrics.Model;
 using Metrics.Wire;
@@ -7,6 +8,9 @@ namespace Metrics.Gateway.RemoteWrite;
 /// <summary>Labels as remote write 1.0 has them: fields <c>Label { string name = 1; string value = 2; }</c>, one after another.</summary>
 internal readonly struct RemoteWriteLabels : ILabelFormat
 {
+    private const byte BytesOne = (1 << 3) | (byte)WireType.Bytes;
+    private const byte BytesTwo = (2 << 3) | (byte)WireType.Bytes;
+
     /// <inheritdoc/>
     public static bool TryNext(scoped ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
     {
@@ -25,10 +29,10 @@ internal readonly struct RemoteWriteLabels : ILabelFormat
             var tag = Varint.Read(ref label);
             switch (tag)
             {
-                case (1 << 3) | (int)WireType.Bytes:
+                case BytesOne:
                     name = Take(ref label);
                     break;
-                case (2 << 3) | (int)WireType.Bytes:
+                case BytesTwo:
                     value = Take(ref label);
                     break;
                 default:
@@ -37,6 +41,30 @@ internal readonly struct RemoteWriteLabels : ILabelFormat
         }
 
         return true;
+    }
+
+    /// <summary>Appends one label in that layout.</summary>
+    public static void Append(ArrayBufferWriter<byte> to, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        var length = Length(name, value);
+        var span = to.GetSpan(length + 1 + Varint.MaxBytes);
+        span[0] = BytesOne;
+        var at = 1 + Varint.Write(span[1..], (ulong)length);
+        at += WriteText(span[at..], BytesOne, name);
+        at += WriteText(span[at..], BytesTwo, value);
+        to.Advance(at);
+    }
+
+    /// <summary>The bytes of one label without its own tag and length.</summary>
+    public static int Length(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) =>
+        Varint.Length((ulong)name.Length) + name.Length + Varint.Length((ulong)value.Length) + value.Length + 2;
+
+    private static int WriteText(Span<byte> to, byte tag, ReadOnlySpan<byte> text)
+    {
+        to[0] = tag;
+        var at = 1 + Varint.Write(to[1..], (ulong)text.Length);
+        text.CopyTo(to[at..]);
+        return at + text.Length;
     }
 
     private static ReadOnlySpan<byte> Take(scoped ref ReadOnlySpan<byte> from)

@@ -18,6 +18,9 @@ internal sealed class RequestLoad(RemoteWriteOptions options)
     private long bucketBytes;
     private long labelBytes;
 
+    /// <summary>Samples, histograms and exemplars so far.</summary>
+    public long Samples => samples;
+
     /// <summary>Counts samples.</summary>
     /// <exception cref="WriteRefusal">Too many.</exception>
     public void AddSamples(int count)
@@ -50,14 +53,20 @@ internal sealed class RequestLoad(RemoteWriteOptions options)
             return;
         }
 
-        var histogram = sample.ToFloatHistogram();
+        AddHistogram(sample.TimestampMs, sample.ToFloatHistogram(), partitioner);
+    }
+
+    /// <summary>Adds a sound native histogram to the series at hand.</summary>
+    /// <exception cref="WriteRefusal">The request has too many buckets.</exception>
+    public void AddHistogram(long timeMs, FloatHistogram histogram, BatchPartitioner<RemoteWriteLabels> partitioner)
+    {
         bucketBytes += sizeof(double) * (long)(histogram.PositiveBuckets.Length + histogram.NegativeBuckets.Length + histogram.CustomValues.Length);
         if (bucketBytes > MaxBucketBytes)
         {
             throw new WriteRefusal(StatusCodes.Status413PayloadTooLarge, $"too many buckets in the native histograms of one request: limit {MaxBucketBytes / sizeof(double)}");
         }
 
-        partitioner.Add(sample.TimestampMs, histogram);
+        partitioner.Add(timeMs, histogram);
     }
 
     /// <summary>Adds an exemplar to the series at hand; one whose labels are too long is dropped, as OpenMetrics says they may not be.</summary>

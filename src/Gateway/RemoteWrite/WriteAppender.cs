@@ -1,53 +1,72 @@
 using System.Collections.Concurrent;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Limits;
 using Metrics.Model;
 
 namespace Metrics.Gateway.RemoteWrite;
 
 /// <summary>Walks a decompressed request once, straight into the batches of the tenant's shards, and sends them. Thread-safe.</summary>
 /// <remarks>A known series costs no object and no decoding of its labels. Nothing is appended before the whole message was found sound.</remarks>
-internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options)
+internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options, IngestLimits limits)
 {
     private readonly ConcurrentDictionary<TenantId, TenantWriter> writers = new();
-    private readonly LabelLimits limits = new()
-    {
-        MaxLabels = options.MaxLabels,
-        MaxNameBytes = (int)options.MaxLabelName.Bytes,
-        MaxValueBytes = (int)options.MaxLabelValue.Bytes,
-    };
 
     /// <summary>Appends all samples of a message; returns when those accepted are durable. Also the number of its series.</summary>
     /// <exception cref="WriteRefusal">The message is malformed or holds too many samples; nothing was appended.</exception>
     /// <exception cref="ShardUnavailableException">Some shard cannot take writes now; others may have taken their part, which a retry does not double.</exception>
-    public async ValueTask<(WriteOutcome Outcome, int Series)> AppendAsync(TenantId id, WriteProtocol protocol, ReadOnlyMemory<byte> message, CancellationToken cancellation)
+    public ValueTask<(WriteOutcome Outcome, int Series)> AppendAsync(TenantId id, WriteProtocol protocol, ReadOnlyMemory<byte> message, CancellationToken cancellation) =>
+        AppendAsync(id, protocol == WriteProtocol.V1 ? WriteV1.Read : WriteV2.Read, message, cancellation);
+
+    /// <summary>The same for a message of any format.</summary>
+    public async ValueTask<(WriteOutcome Outcome, int Series)> AppendAsync(TenantId id, WriteReader reader, ReadOnlyMemory<byte> message, CancellationToken cancellation)
     {
         var writer = WriterOf(await cluster.OpenTenantAsync(id, cancellation));
         using var partitioner = writer.Begin<RemoteWriteLabels>(message);
         int series;
+        long samples;
         try
         {
             var load = new RequestLoad(options);
-            series = protocol == WriteProtocol.V1 ? WriteV1.Read(message.Span, partitioner, writer.Tenant.Metadata, load) : WriteV2.Read(message.Span, partitioner, writer.Tenant.Metadata, load);
+            series = reader(message.Span, partitioner, writer.Tenant.Metadata, load);
+            samples = load.Samples;
         }
         catch (FormatException e)
         {
-            throw WriteRefusal.Malformed($"remote write: {e.Message}");
+            throw WriteRefusal.Malformed(e.Message);
         }
 
+        limits.AdmitSamples(id, samples, series);
         var outcome = await partitioner.WriteAsync(cancellation);
         return outcome.Unavailable is null ? (outcome, series) : throw outcome.Unavailable;
     }
 
     private TenantWriter WriterOf(ITenant tenant)
     {
-        if (writers.TryGetValue(tenant.Id, out var known) && ReferenceEquals(known.Tenant, tenant))
+        var bounds = BoundsOf(tenant.Id);
+        if (writers.TryGetValue(tenant.Id, out var known) && ReferenceEquals(known.Tenant, tenant) && known.Limits == bounds)
         {
             return known;
         }
 
-        // Opened again since: its references are of another incarnation, and so is the writer.
-        var writer = new TenantWriter(tenant, limits);
-        return writers.AddOrUpdate(tenant.Id, static (_, made) => made, static (_, old, made) => ReferenceEquals(old.Tenant, made.Tenant) ? old : made, writer);
+        // Opened again since, and then its references are of another incarnation; or its limits have changed.
+        var writer = new TenantWriter(tenant, bounds);
+        return writers.AddOrUpdate(tenant.Id, static (_, made) => made, static (_, old, made) => ReferenceEquals(old.Tenant, made.Tenant) && old.Limits == made.Limits ? old : made, writer);
+    }
+
+    private LabelLimits BoundsOf(TenantId tenant)
+    {
+        var own = limits.Limits.Of(tenant);
+        return new LabelLimits
+        {
+            MaxLabels = (int)TenantLimits.Least(options.MaxLabels, own.MaxLabelNamesPerSeries),
+            MaxNameBytes = (int)TenantLimits.Least(options.MaxLabelName.Bytes, own.MaxLabelNameLength),
+            MaxValueBytes = (int)TenantLimits.Least(options.MaxLabelValue.Bytes, own.MaxLabelValueLength),
+        };
     }
 }
+
+/// <summary>Walks a message into the shards' batches; gives the number of its series.</summary>
+/// <exception cref="FormatException">It is malformed.</exception>
+/// <exception cref="WriteRefusal">It asks for too much.</exception>
+internal delegate int WriteReader(ReadOnlySpan<byte> message, BatchPartitioner<RemoteWriteLabels> partitioner, IMetricMetadata metadata, RequestLoad load);

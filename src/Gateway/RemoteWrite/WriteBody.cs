@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Buffers.Binary;
+using System.IO.Compression;
 using Metrics.Gateway.Configuration;
 using Metrics.Wire;
 
@@ -9,7 +11,14 @@ namespace Metrics.Gateway.RemoteWrite;
 internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) : IDisposable
 {
     private const int DecoderSlop = 64;
+    private const int SmallestGzip = 18;
+
+    /// <summary>The most bytes that deflate makes of one.</summary>
+    private const long MaxDeflation = 1032;
     private const int FirstChunk = 64 * 1024;
+
+    /// <summary>Larger buffers are the collector's: the shared pool keeps one of each size for every thread that ever gave one back.</summary>
+    private const int MaxPooled = 1 << 20;
 
     private byte[] sent = [];
     private byte[] message = [];
@@ -32,7 +41,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
         }
 
         Take(request.ContentLength ?? FirstChunk);
-        sent = ArrayPool<byte>.Shared.Rent((int)(request.ContentLength ?? FirstChunk));
+        sent = Rent((int)(request.ContentLength ?? FirstChunk));
         while (true)
         {
             if (SentBytes == request.ContentLength)
@@ -42,7 +51,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
 
             if (SentBytes == sent.Length)
             {
-                Grow();
+                Grow(ref sent, SentBytes);
             }
 
             var read = await request.Body.ReadAsync(sent.AsMemory(SentBytes), cancellation);
@@ -74,7 +83,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
 
             // The decoder writes 64 bytes at a time where there is room.
             Take(declared + DecoderSlop);
-            message = ArrayPool<byte>.Shared.Rent(declared + DecoderSlop);
+            message = Rent(declared + DecoderSlop);
             messageBytes = SnappyDecoder.Decode(block, message);
         }
         catch (WireFormatException e)
@@ -83,18 +92,77 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
         }
     }
 
+    /// <summary>Takes what was read as the message.</summary>
+    public void KeepAsSent()
+    {
+        (message, messageBytes) = (sent, SentBytes);
+        sent = [];
+    }
+
+    /// <summary>Inflates what was read.</summary>
+    /// <exception cref="WriteRefusal">It is no gzip, is too large, or the budget is used up.</exception>
+    public void Inflate()
+    {
+        // The end of a gzip member is the length of what it holds, modulo 4 GiB: a bomb that is honest about it is refused unopened. Senders write one member.
+        var declared = SentBytes >= SmallestGzip ? BinaryPrimitives.ReadUInt32LittleEndian(sent.AsSpan(SentBytes - 4)) : throw WriteRefusal.Malformed("gzip: too short");
+        if (declared > SentBytes * MaxDeflation)
+        {
+            throw WriteRefusal.Malformed($"gzip: {SentBytes} bytes cannot hold {declared}");
+        }
+
+        if (declared > options.MaxDecompressed.Bytes)
+        {
+            throw WriteRefusal.TooLarge("decompressed request body", declared, options.MaxDecompressed);
+        }
+
+        Take(declared + 1);
+        message = Rent((int)declared + 1);
+        using var gzip = new GZipStream(new MemoryStream(sent, 0, SentBytes, writable: false), CompressionMode.Decompress);
+        try
+        {
+            int read;
+            while ((read = gzip.Read(message, messageBytes, message.Length - messageBytes)) > 0)
+            {
+                messageBytes += read;
+                if (messageBytes > options.MaxDecompressed.Bytes)
+                {
+                    throw WriteRefusal.TooLarge("decompressed request body", messageBytes, options.MaxDecompressed);
+                }
+
+                if (messageBytes == message.Length)
+                {
+                    Grow(ref message, messageBytes);
+                }
+            }
+        }
+        catch (InvalidDataException e)
+        {
+            throw WriteRefusal.Malformed($"gzip: {e.Message}");
+        }
+
+        // The stream itself does not mind being cut off.
+        if (messageBytes != declared)
+        {
+            throw WriteRefusal.Malformed($"gzip: holds {messageBytes} bytes, {declared} declared");
+        }
+    }
+
+    /// <summary>Takes bytes that are needed beside body and message, until <see cref="Dispose"/>.</summary>
+    /// <exception cref="WriteRefusal">The budget is used up.</exception>
+    public void Reserve(long bytes) => Take(bytes);
+
     /// <inheritdoc/>
     public void Dispose()
     {
         if (sent.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(sent);
+            Return(sent);
             sent = [];
         }
 
         if (message.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(message);
+            Return(message);
             message = [];
             messageBytes = 0;
         }
@@ -113,12 +181,22 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
         taken += bytes;
     }
 
-    private void Grow()
+    private static byte[] Rent(int bytes) => bytes <= MaxPooled ? ArrayPool<byte>.Shared.Rent(bytes) : GC.AllocateUninitializedArray<byte>(bytes);
+
+    private static void Return(byte[] buffer)
     {
-        Take(sent.Length);
-        var grown = ArrayPool<byte>.Shared.Rent(sent.Length * 2);
-        sent.AsSpan(0, SentBytes).CopyTo(grown);
-        ArrayPool<byte>.Shared.Return(sent);
-        sent = grown;
+        if (buffer.Length <= MaxPooled)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private void Grow(ref byte[] buffer, int used)
+    {
+        Take(buffer.Length);
+        var grown = Rent(buffer.Length * 2);
+        buffer.AsSpan(0, used).CopyTo(grown);
+        Return(buffer);
+        buffer = grown;
     }
 }

@@ -15,7 +15,7 @@ internal static class WriteV1
     {
         var reader = new WriteRequestReader(message);
         var series = 0;
-        for (var part = reader.Read(); part != WriteRequestPart.End; part = reader.Read())
+        for (var part = reader.Read(); part != WriteRequestPart.End && !partitioner.IsShut; part = reader.Read())
         {
             if (part == WriteRequestPart.Metadata)
             {

@@ -12,10 +12,6 @@ namespace Metrics.Gateway.RemoteWrite;
 /// </remarks>
 internal static class WriteV2
 {
-    private const byte LabelTag = 0x0a;
-    private const byte NameTag = 0x0a;
-    private const byte ValueTag = 0x12;
-
     private static ReadOnlySpan<byte> MetricName => "__name__"u8;
 
     /// <summary>Reads the message; gives the number of its series.</summary>
@@ -26,7 +22,7 @@ internal static class WriteV2
         using var reader = new WriteRequest2Reader(message);
         var labels = new ArrayBufferWriter<byte>(1024);
         var series = 0;
-        while (reader.Read())
+        while (!partitioner.IsShut && reader.Read())
         {
             series++;
             Add(reader.GetSeries(), labels, partitioner, metadata, load);
@@ -85,14 +81,8 @@ internal static class WriteV2
         ReadOnlySpan<byte> metric = default;
         foreach (var label in view.Labels)
         {
-            var length = Varint.Length((ulong)label.Name.Length) + label.Name.Length + Varint.Length((ulong)label.Value.Length) + label.Value.Length + 2;
-            load.AddLabels(length);
-            var span = to.GetSpan(length + 1 + Varint.MaxBytes);
-            span[0] = LabelTag;
-            var at = 1 + Varint.Write(span[1..], (ulong)length);
-            at += WriteText(span[at..], NameTag, label.Name);
-            at += WriteText(span[at..], ValueTag, label.Value);
-            to.Advance(at);
+            load.AddLabels(RemoteWriteLabels.Length(label.Name, label.Value));
+            RemoteWriteLabels.Append(to, label.Name, label.Value);
             if (label.Name.SequenceEqual(MetricName))
             {
                 metric = label.Value;
@@ -100,13 +90,5 @@ internal static class WriteV2
         }
 
         return metric;
-    }
-
-    private static int WriteText(Span<byte> to, byte tag, ReadOnlySpan<byte> text)
-    {
-        to[0] = tag;
-        var at = 1 + Varint.Write(to[1..], (ulong)text.Length);
-        text.CopyTo(to[at..]);
-        return at + text.Length;
     }
 }

@@ -16,18 +16,37 @@ internal static class RuleSettings
     public static void Check(RulesOptions options)
     {
         LabelsOf(options);
-        foreach (var url in options.Alertmanagers)
-        {
-            if (!Uri.TryCreate(url, UriKind.Absolute, out var parsed) || parsed.Scheme is not ("http" or "https"))
-            {
-                throw new ConfigurationException($"rules.alertmanagers: {url}; allowed is a URL such as http://localhost:9093");
-            }
-        }
+        _ = SetsOf(options);
     }
 
-    /// <summary>Why a tenant can't have a group, or null. Rules over several tenants are not evaluated here, and one that reads less than it says would be silent.</summary>
-    public static string? Unsupported(RuleGroupSpec group, TenantId tenant) =>
-        group.SourceTenants.All(t => t == tenant.Value) ? null : $"group \"{group.Name}\": source_tenants other than the own tenant are not supported by this version";
+    /// <summary>Why a tenant can't have a group evaluated, or null when it can: other tenants' series are read only where that is switched on and granted.</summary>
+    public static string? Refusal(RuleGroupSpec group, TenantId tenant, bool isFederated, TenantRuleSettings settings)
+    {
+        foreach (var source in group.SourceTenants)
+        {
+            if (source == tenant.Value)
+            {
+                continue;
+            }
+
+            if (!TenantId.TryParse(source, out _, out var error))
+            {
+                return $"group \"{group.Name}\": source_tenants: {error}";
+            }
+
+            if (!isFederated)
+            {
+                return $"group \"{group.Name}\": source_tenants other than the own tenant need rules.federation";
+            }
+
+            if (!settings.Allows(source))
+            {
+                return $"group \"{group.Name}\": tenant {tenant} is not allowed to read tenant {source}";
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>How rules are evaluated.</summary>
     public static RuleOptions OptionsOf(RulesOptions options) => new()
@@ -59,9 +78,7 @@ internal static class RuleSettings
             }
         }
 
-        var given = options.Alertmanagers.Select(static text => new Uri(text))
-            .Select(static url => new AlertmanagerSetOptions { Scheme = url.Scheme, Targets = [url.Authority], PathPrefix = url.AbsolutePath });
-        return notifier with { Sets = [.. notifier.Sets, .. given] };
+        return notifier with { Sets = [.. notifier.Sets, .. SetsOf(options)] };
     }
 
     /// <summary>The groups in rule files.</summary>
@@ -91,6 +108,18 @@ internal static class RuleSettings
         return groups;
     }
 
+    private static List<AlertmanagerSetOptions> SetsOf(RulesOptions options)
+    {
+        try
+        {
+            return [.. options.Alertmanagers.Select(AlertmanagerUrl.Parse)];
+        }
+        catch (FormatException e)
+        {
+            throw new ConfigurationException($"rules.alertmanagers: {e.Message}");
+        }
+    }
+
     private static IEnumerable<string> Expand(string pattern)
     {
         var full = Path.GetFullPath(pattern);
@@ -99,7 +128,9 @@ internal static class RuleSettings
             : Directory.Exists(folder) ? Directory.EnumerateFiles(folder, Path.GetFileName(full)) : [];
     }
 
-    private static Labels LabelsOf(RulesOptions options)
+    /// <summary>The external labels.</summary>
+    /// <exception cref="ConfigurationException">One is not of the form name=value.</exception>
+    public static Labels LabelsOf(RulesOptions options)
     {
         var labels = new LabelsBuilder();
         foreach (var pair in options.ExternalLabels)

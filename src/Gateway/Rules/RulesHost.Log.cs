@@ -12,6 +12,9 @@ internal sealed partial class RulesHost
     [LoggerMessage(Level = LogLevel.Warning, Message = "tenant {Tenant}, group {Group}: {What} failed")]
     private partial void LogUpkeepFailed(string tenant, string group, string what, Exception error);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "tenant {Tenant}, group {Group}, query {Query}: {Warning}")]
+    private partial void LogWarned(string tenant, string group, string query, string warning);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "rules of tenant {Tenant} could not be loaded; the ones before stay in force: {Reason}")]
     private partial void LogLoadFailed(string tenant, string reason);
 }

@@ -1,10 +1,12 @@
 using System.Collections.Concurrent;
+using System.Security.Cryptography;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.PromQL;
 using Metrics.Rules;
+using Metrics.Rules.Files;
 using Metrics.Rules.Groups;
 using Metrics.Rules.Notifying;
 
@@ -19,10 +21,11 @@ internal sealed partial class RulesHost : IAsyncDisposable
     private readonly TimeProvider time;
     private readonly TenantId defaultTenant;
     private readonly ILogger<RulesHost> logger;
-    private readonly NotifierOptions notifying;
+    private volatile NotifierOptions notifying;
     private readonly ConcurrentDictionary<TenantId, Owned> owned = new();
     private readonly SemaphoreSlim loading = new(1, 1);
     private readonly CancellationTokenSource stopping = new();
+    private volatile IReadOnlyDictionary<TenantId, TenantRuleSettings> overrides;
     private Task starting = Task.CompletedTask;
     private int disposed;
 
@@ -37,6 +40,7 @@ internal sealed partial class RulesHost : IAsyncDisposable
         this.logger = logger;
         defaultTenant = TenantId.Parse(gateway.Tenancy.DefaultTenant);
         RuleSettings.Check(options);
+        overrides = TenantRuleSettings.Read(options.OverridesFile, RuleSettings.LabelsOf(options));
         ReadFiles();
         notifying = RuleSettings.NotifierOf(options);
     }
@@ -47,6 +51,10 @@ internal sealed partial class RulesHost : IAsyncDisposable
     /// <summary>The tenants that have rules, with their groups.</summary>
     public IEnumerable<(TenantId Tenant, IReadOnlyList<RuleGroup> Groups)> All => owned.Select(static o => (o.Key, o.Value.Rules.Groups));
 
+    /// <summary>The tenants that have rules, with their Alertmanagers and what was sent to each.</summary>
+    public IEnumerable<(TenantId Tenant, IReadOnlyList<(Uri Url, int QueueLength, AlertmanagerCounters Counters, string? LastError)> Alertmanagers)> Notified =>
+        owned.Select(static o => (o.Key, o.Value.Notifier.Alertmanagers));
+
     /// <summary>The groups of a tenant, ascending by file and name.</summary>
     public IReadOnlyList<RuleGroup> GroupsOf(TenantId tenant) => owned.TryGetValue(tenant, out var rules) ? rules.Rules.Groups : [];
 
@@ -54,12 +62,32 @@ internal sealed partial class RulesHost : IAsyncDisposable
     public IReadOnlyList<Uri> AlertmanagersOf(TenantId tenant) =>
         owned.TryGetValue(tenant, out var rules) ? [.. rules.Notifier.Alertmanagers.Select(static a => a.Url)] : [];
 
+    /// <summary>Why a tenant can't have a group evaluated, or null when it can.</summary>
+    public string? Refusal(RuleGroupSpec group, TenantId tenant) => RuleSettings.Refusal(group, tenant, options.Federation, SettingsOf(tenant));
+
     /// <summary>Loads and starts all rules once the cluster is ready, in the background.</summary>
     public void Start() => starting = StartAsync();
 
-    /// <summary>Reads the files again. What is wrong with them leaves the rules in force as they are.</summary>
+    /// <summary>Reads the files again: rules, overrides, Alertmanagers. What is wrong with them leaves everything in force as it is.</summary>
     /// <exception cref="ConfigurationException">What is wrong.</exception>
-    public Task ReloadAsync(CancellationToken cancellation) => LoadAsync(defaultTenant, cancellation);
+    public async Task ReloadAsync(CancellationToken cancellation)
+    {
+        var before = overrides;
+        try
+        {
+            overrides = TenantRuleSettings.Read(options.OverridesFile, RuleSettings.LabelsOf(options));
+            var everybodys = RuleSettings.NotifierOf(options);
+            await LoadAsync(defaultTenant, cancellation);
+            notifying = everybodys;
+        }
+        catch
+        {
+            overrides = before;
+            throw;
+        }
+
+        await Task.WhenAll(owned.Select(o => TurnAsync(o.Key, o.Value.Notifier)));
+    }
 
     /// <summary>Takes a tenant's groups anew from files and storage.</summary>
     /// <exception cref="ConfigurationException">A file is not in order.</exception>
@@ -113,11 +141,30 @@ internal sealed partial class RulesHost : IAsyncDisposable
         stopping.Dispose();
     }
 
+    private async Task TurnAsync(TenantId tenant, TenantNotifier notifier)
+    {
+        try
+        {
+            await notifier.TurnAsync(NotifierOf(tenant));
+        }
+        catch (Exception e) when (IsUnusable(e))
+        {
+            LogLoadFailed(tenant.Value, $"its Alertmanagers: {e.Message}");
+        }
+    }
+
+    /// <summary>True for what a certificate that can't be read or used throws.</summary>
+    private static bool IsUnusable(Exception e) => e is IOException or UnauthorizedAccessException or CryptographicException;
+
+    private NotifierOptions NotifierOf(TenantId tenant) => SettingsOf(tenant).Notifier ?? notifying;
+
+    private TenantRuleSettings SettingsOf(TenantId tenant) => overrides.GetValueOrDefault(tenant, TenantRuleSettings.None);
+
     private IReadOnlyList<PlacedGroup> ReadFiles()
     {
         var groups = RuleSettings.ReadFiles(options.Files, engine.Parsing);
-        return groups.Select(g => RuleSettings.Unsupported(g.Spec, defaultTenant)).FirstOrDefault(static u => u is not null) is { } unsupported
-            ? throw new ConfigurationException($"rules.files: {unsupported}")
+        return groups.Select(g => Refusal(g.Spec, defaultTenant)).FirstOrDefault(static u => u is not null) is { } refusal
+            ? throw new ConfigurationException($"rules.files: {refusal}")
             : groups;
     }
 
@@ -169,19 +216,30 @@ internal sealed partial class RulesHost : IAsyncDisposable
     private Owned Own(TenantId tenant)
     {
         var observer = new Observer(this, tenant.Value);
-        var notifier = new AlertmanagerNotifier(notifying, time, observer: observer);
-        var query = new EngineRuleQuery(new QueryEngine(engine), async stop => await cluster.FindTenantAsync(tenant, stop) is { } found ? found.Shards : []);
+        TenantNotifier notifier;
+        try
+        {
+            notifier = new TenantNotifier(NotifierOf(tenant), time, observer);
+        }
+        catch (Exception e) when (IsUnusable(e))
+        {
+            throw new ConfigurationException($"the Alertmanagers of tenant {tenant}: {e.Message}");
+        }
+
+        var query = new TenantRuleQuery(new QueryEngine(engine), cluster, tenant, group => Refusal(group, tenant));
         var services = new RuleServices(query, new TenantRuleAppender(cluster, tenant), notifier, time, RuleSettings.OptionsOf(options), observer);
         return new Owned(new TenantRules(services, Objects is { } store ? new RuleObjects(store, tenant) : null), notifier);
     }
 
-    private sealed record Owned(TenantRules Rules, AlertmanagerNotifier Notifier);
+    private sealed record Owned(TenantRules Rules, TenantNotifier Notifier);
 
     private sealed class Observer(RulesHost host, string tenant) : IRuleObserver
     {
         public void OnRuleFailed(string group, string rule, string error) => host.LogRuleFailed(tenant, group, rule, error);
 
         public void OnTemplateFailed(string group, string rule, string error) => host.LogTemplateFailed(tenant, group, rule, error);
+
+        public void OnWarned(string group, string query, IReadOnlyList<string> warnings) => host.LogWarned(tenant, group, query, warnings[0]);
 
         public void OnUpkeepFailed(string group, string what, Exception error) => host.LogUpkeepFailed(tenant, group, what, error);
     }

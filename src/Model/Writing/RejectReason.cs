@@ -41,4 +41,19 @@ public enum RejectReason : byte
 
     /// <summary>A native histogram is malformed.</summary>
     InvalidHistogram,
+
+    /// <summary>A data point of OTLP counts since the point before, or does not say since when.</summary>
+    InvalidTemporality,
+
+    /// <summary>Nothing usable is left of a metric's or label's name when it is translated.</summary>
+    InvalidName,
+
+    /// <summary>The series is left out on purpose, by relabelling or because another replica's samples are taken. No error: it is not reported to the sender.</summary>
+    LeftOut,
+
+    /// <summary>The series is new, and the tenant has as many active ones as it may.</summary>
+    TooManySeries,
+
+    /// <summary>The series is new, and the tenant has as many active ones of its metric as it may.</summary>
+    TooManySeriesOfMetric,
 }

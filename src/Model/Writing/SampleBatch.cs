@@ -45,6 +45,9 @@ public sealed class SampleBatch
     /// <summary>Exemplars of series in this batch.</summary>
     public IReadOnlyList<BatchExemplar> Exemplars => exemplars;
 
+    /// <summary>The bytes that the columns of label sets take, used or not.</summary>
+    public int LabelCapacityBytes => labelBytes.Length;
+
     /// <summary>The number of label sets carried.</summary>
     public int NewSeriesCount { get; private set; }
 

@@ -25,16 +25,36 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
         };
         var plan = fragment.Plan ?? plans.Of(fragment, effective);
         var (select, reach) = SelectorOf(plan);
-        using var set = await source.SelectAsync(new SeriesSelection(select.Matchers, reach, select.Hints with { MaxResolutionMs = fragment.MaxResolutionMs, LookbackMs = select.LookbackMs }), cancellation).ConfigureAwait(false);
+        reach = new TimeRange(Math.Max(reach.MinMs, fragment.MinTimeMs), reach.MaxMs);
+        if (reach.IsEmpty)
+        {
+            return new FragmentResult();
+        }
+
+        var hints = select.Hints with { MaxResolutionMs = fragment.MaxResolutionMs, LookbackMs = select.LookbackMs };
+        var matchers = select.Matchers;
+        if (fragment.Added is { } added)
+        {
+            if (added.Below(matchers) is not { } own)
+            {
+                return new FragmentResult();
+            }
+
+            // A projection may name labels that the source has under another name.
+            (matchers, hints) = (own, hints with { Projection = null });
+        }
+
+        using var set = await source.SelectAsync(new SeriesSelection(matchers, reach, hints), cancellation).ConfigureAwait(false);
         var annotations = new AnnotationSet();
         foreach (var warning in set.Warnings)
         {
             annotations.Warn(warning, select.Position);
         }
 
-        var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples));
+        fragment.Bounds.CheckSeries(set.Count);
+        var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples), fragment.Bounds);
         var context = new EvaluationContext(effective, budget, annotations, cancellation);
-        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, SelectedSeries.Sorted(set, select.Hints.StatisticsOnly), context), cancellation).ConfigureAwait(false);
+        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added), context), cancellation).ConfigureAwait(false);
         return new FragmentResult
         {
             Series = result.Series,
@@ -42,7 +62,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
             States = result.States,
             Matrix = result.Matrix,
             Annotations = annotations.ToList(),
-            Statistics = new QueryStatistics { TotalQueryableSamples = budget.Looked, PeakSamples = budget.Peak },
+            Statistics = new QueryStatistics { TotalQueryableSamples = budget.Looked, PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes },
         };
     }
 

@@ -18,7 +18,9 @@ internal static class AlertRestoration
             return;
         }
 
-        var found = await group.Services.Query.LastSamplesAsync(MatchersOf(rule), new TimeRange(tickMs - options.OutageToleranceMs, tickMs), cancellation);
+        // Up to before this tick: what it wrote itself tells nothing of an earlier owner.
+        var range = new TimeRange(tickMs - options.OutageToleranceMs, tickMs - group.QueryOffsetMs - 1);
+        var found = await group.Services.Query.LastSamplesAsync(MatchersOf(rule), range, cancellation);
         var builder = new LabelsBuilder();
         var stored = new Dictionary<Labels, LastSample>(found.Count);
         foreach (var sample in found)

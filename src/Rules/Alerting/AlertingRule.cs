@@ -79,7 +79,7 @@ public sealed class AlertingRule : Rule
 
     internal override async ValueTask<List<RuleWrite>> EvaluateAsync(RuleGroup group, long tickMs, CancellationToken cancellation)
     {
-        var vector = await group.Services.Query.EvaluateAsync(QueryText, tickMs - group.QueryOffsetMs, cancellation);
+        var vector = await group.QueryAsync(QueryText, tickMs - group.QueryOffsetMs, cancellation);
         var seen = new Dictionary<Labels, Alert>(vector.Samples.Count);
         foreach (var sample in vector.Samples)
         {
@@ -135,7 +135,7 @@ public sealed class AlertingRule : Rule
         var data = new AlertData(
             TemplateMap.Of(sample.Labels), TemplateMap.Of(services.Options.ExternalLabels), services.Options.ExternalUrl, (object?)sample.Histogram ?? sample.Value);
         // As in Prometheus, a template's queries look at the tick itself.
-        var environment = new TemplateEnvironment((query, stop) => services.Query.EvaluateAsync(query, tickMs, stop), tickMs, services.Options.ExternalUrl);
+        var environment = new TemplateEnvironment((query, stop) => group.QueryAsync(query, tickMs, stop), tickMs, services.Options.ExternalUrl);
         var labels = new LabelsBuilder().Reset(sample.Labels).Remove(Labels.MetricName);
         foreach (var (name, text) in labelTemplates)
         {

@@ -93,7 +93,7 @@ public sealed class RecordingRule : Rule
     internal override async ValueTask<List<RuleWrite>> EvaluateAsync(RuleGroup group, long tickMs, CancellationToken cancellation)
     {
         var atMs = tickMs - group.QueryOffsetMs;
-        var vector = await group.Services.Query.EvaluateAsync(QueryText, atMs, cancellation);
+        var vector = await group.QueryAsync(QueryText, atMs, cancellation);
         var writes = new List<RuleWrite>(vector.Samples.Count);
         var seen = new HashSet<Labels>(vector.Samples.Count);
         var labels = new LabelsBuilder();

@@ -13,6 +13,7 @@ public sealed class RuleGroup
 {
     private readonly IReadOnlyList<IReadOnlyList<int>> steps;
     private readonly SemaphoreSlim? gate;
+    private readonly IRuleQuery query;
     private List<Labels> endedSeries = [];
     private int restoresLeft;
     private long lastEvaluationMs = long.MinValue;
@@ -29,6 +30,7 @@ public sealed class RuleGroup
         Spec = spec;
         Services = services;
         this.gate = gate;
+        query = services.Query.Of(spec);
         IntervalMs = spec.IntervalMs > 0 ? spec.IntervalMs : services.Options.DefaultIntervalMs;
         QueryOffsetMs = spec.QueryOffsetMs ?? services.Options.DefaultQueryOffsetMs;
         Schedule = new GroupSchedule(file, spec.Name, IntervalMs);
@@ -152,6 +154,19 @@ public sealed class RuleGroup
         }
 
         restoresLeft = Rules.OfType<AlertingRule>().All(static r => r.IsRestored) ? 0 : restoresLeft;
+    }
+
+    /// <summary>What the group's rules and templates read; counts answers with warnings.</summary>
+    internal async ValueTask<RuleVector> QueryAsync(string text, long timeMs, CancellationToken cancellation)
+    {
+        var answer = await query.EvaluateAsync(text, timeMs, cancellation);
+        if (answer.Warnings.Count > 0)
+        {
+            Counters.CountWarned();
+            Services.Observer?.OnWarned(Key, text, answer.Warnings);
+        }
+
+        return answer;
     }
 
     private async Task<long> EvaluateBesideOthersAsync(Rule rule, long tickMs, CancellationToken cancellation)
@@ -296,6 +311,7 @@ public sealed class GroupCounters
     private long missed;
     private long evaluations;
     private long failures;
+    private long warned;
 
     /// <summary>Ticks that were due, evaluated or missed (<c>rule_group_iterations_total</c>).</summary>
     public long Iterations => Interlocked.Read(ref iterations);
@@ -309,6 +325,9 @@ public sealed class GroupCounters
     /// <summary>Evaluations that failed (<c>rule_evaluation_failures_total</c>).</summary>
     public long Failures => Interlocked.Read(ref failures);
 
+    /// <summary>Queries of rules that were answered with warnings, such as that the answer is partial (<c>thanos_rule_evaluation_with_warnings_total</c>).</summary>
+    public long Warned => Interlocked.Read(ref warned);
+
     /// <summary>Samples that the last evaluation gave.</summary>
     public long LastSamples { get; internal set; }
 
@@ -321,6 +340,8 @@ public sealed class GroupCounters
     }
 
     internal void CountEvaluation() => Interlocked.Increment(ref evaluations);
+
+    internal void CountWarned() => Interlocked.Increment(ref warned);
 
     internal void CountFailure() => Interlocked.Increment(ref failures);
 }

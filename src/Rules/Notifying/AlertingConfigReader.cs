@@ -23,15 +23,21 @@ public sealed class AlertingConfigReader
     {
         try
         {
-            var reader = new AlertingConfigReader();
-            var options = new NotifierOptions { ExternalLabels = externalLabels };
-            options = YamlText.Load(text, out _) is { } root ? reader.ReadSection(root, options) : options;
-            return reader.yaml.Errors.Count == 0 ? options : throw new FormatException(string.Join('\n', reader.yaml.Errors.Select(static e => e.Message)));
+            return YamlText.Load(text, out _) is { } root ? Read(root, externalLabels) : new NotifierOptions { ExternalLabels = externalLabels };
         }
         catch (YamlException e)
         {
             throw new FormatException($"line {e.Start.Line}: {e.Message}", e);
         }
+    }
+
+    /// <summary>Reads the section where it stands in a larger file.</summary>
+    /// <exception cref="FormatException">It says something that is not allowed; the message has a line for each mistake.</exception>
+    public static NotifierOptions Read(YamlNode section, Labels externalLabels)
+    {
+        var reader = new AlertingConfigReader();
+        var options = reader.ReadSection(section, new NotifierOptions { ExternalLabels = externalLabels });
+        return reader.yaml.Errors.Count == 0 ? options : throw new FormatException(string.Join('\n', reader.yaml.Errors.Select(static e => e.Message)));
     }
 
     private NotifierOptions ReadSection(YamlNode node, NotifierOptions options)
@@ -60,8 +66,8 @@ public sealed class AlertingConfigReader
                 case "path_prefix": set = set with { PathPrefix = yaml.Text(value) }; break;
                 case "timeout": set = set with { Timeout = TimeSpan.FromMilliseconds(Math.Max(yaml.DurationMs(value), 1)) }; break;
                 case "api_version": CheckVersion(value); break;
-                case "static_configs": set = set with { Targets = [.. yaml.Items(value, "[]*targetgroup.Group").SelectMany(ReadTargets)] }; break;
-                case "dns_sd_configs": set = set with { DnsNames = [.. yaml.Items(value, "[]*dns.SDConfig").SelectMany(ReadDns)] }; break;
+                case "static_configs": set = WithTargets(set, [.. yaml.Items(value, "[]*targetgroup.Group").SelectMany(ReadTargets)], value); break;
+                case "dns_sd_configs": set = set with { DnsNames = [.. set.DnsNames, .. yaml.Items(value, "[]*dns.SDConfig").SelectMany(ReadDns)] }; break;
                 case "relabel_configs": set = set with { TargetRelabelling = RelabelReader.Read(yaml, value) }; break;
                 case "alert_relabel_configs": set = set with { AlertRelabelling = RelabelReader.Read(yaml, value) }; break;
                 case "tls_config": set = set with { Tls = ReadTls(value) }; break;
@@ -74,6 +80,23 @@ public sealed class AlertingConfigReader
             if (given)
             {
                 yaml.Fail(value, "at most one of basic_auth, authorization, bearer_token & bearer_token_file must be configured");
+            }
+        }
+
+        return set;
+    }
+
+    private AlertmanagerSetOptions WithTargets(AlertmanagerSetOptions set, IReadOnlyList<string> targets, YamlNode at)
+    {
+        foreach (var target in targets)
+        {
+            try
+            {
+                set = AlertmanagerUrl.AddTarget(set, target);
+            }
+            catch (FormatException e)
+            {
+                yaml.Fail(at, e.Message);
             }
         }
 

@@ -61,7 +61,11 @@ public sealed record AlertmanagerSetOptions
 /// <param name="Type">SRV (which gives ports), A or AAAA.</param>
 /// <param name="Port">The port for A and AAAA.</param>
 /// <param name="Refresh">How often.</param>
-public sealed record DnsName(string Name, DnsRecordType Type, int Port, TimeSpan Refresh);
+public sealed record DnsName(string Name, DnsRecordType Type, int Port, TimeSpan Refresh)
+{
+    /// <summary>True to go on from names to all their addresses, of both families, as Thanos and Mimir do for <c>dns+</c> and <c>dnssrv+</c>.</summary>
+    public bool ResolvesTargets { get; init; }
+}
 
 /// <summary>The kind of records.</summary>
 public enum DnsRecordType

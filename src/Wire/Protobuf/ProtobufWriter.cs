@@ -11,11 +11,16 @@ namespace Metrics.Wire;
 /// </remarks>
 public sealed class ProtobufWriter : IDisposable
 {
+    private const int MaxPooled = 1 << 20;
+
     private byte[] buffer = ArrayPool<byte>.Shared.Rent(4096);
     private int length;
 
     /// <summary>What was written so far; valid until the next write.</summary>
     public ReadOnlySpan<byte> Written => buffer.AsSpan(0, length);
+
+    /// <summary><see cref="Written"/>, for callers that must carry it over an await.</summary>
+    public ReadOnlyMemory<byte> WrittenMemory => buffer.AsMemory(0, length);
 
     /// <summary>Forgets what was written and keeps the buffer.</summary>
     public void Clear() => length = 0;
@@ -74,6 +79,15 @@ public sealed class ProtobufWriter : IDisposable
         RawDouble(value);
     }
 
+    /// <summary>Writes a fixed64 or sfixed64 field.</summary>
+    public void Fixed64(int field, ulong value)
+    {
+        Tag(field, WireType.Fixed64);
+        Room(8);
+        BinaryPrimitives.WriteUInt64LittleEndian(buffer.AsSpan(length), value);
+        length += 8;
+    }
+
     /// <summary>Writes a varint without a tag, as in a packed field.</summary>
     public void RawVarint(ulong value)
     {
@@ -98,10 +112,7 @@ public sealed class ProtobufWriter : IDisposable
         var owned = buffer;
         buffer = [];
         length = 0;
-        if (owned.Length > 0)
-        {
-            ArrayPool<byte>.Shared.Return(owned);
-        }
+        Return(owned);
     }
 
     private void Tag(int field, WireType type) => RawVarint(((ulong)field << 3) | (uint)type);
@@ -115,7 +126,16 @@ public sealed class ProtobufWriter : IDisposable
 
         var wider = ArrayPool<byte>.Shared.Rent(Math.Max(checked(length + bytes), buffer.Length * 2));
         buffer.AsSpan(0, length).CopyTo(wider);
-        ArrayPool<byte>.Shared.Return(buffer);
+        Return(buffer);
         buffer = wider;
+    }
+
+    // The shared pool keeps one buffer of each size for every thread that ever gave one back; the largest are better left to the collector.
+    private static void Return(byte[] owned)
+    {
+        if (owned.Length is > 0 and <= MaxPooled)
+        {
+            ArrayPool<byte>.Shared.Return(owned);
+        }
     }
 }

@@ -13,11 +13,15 @@ public static class GoFloat
     // With the shortest precision Go takes 6 for the decision between plain and exponent.
     private const int GeneralDigits = 6;
 
+    // Whole numbers of fewer digits than this has are all exact, and so are their thousandths as far as fifteen digits tell.
+    private const long ExactIntegers = 1_000_000_000_000_000;
+
     // A sign, 17 digits, a point, and an exponent.
     private const int MaxShortest = 32;
 
     /// <summary>Format <c>'f'</c>: never an exponent. Returns the number of bytes written; <paramref name="to"/> has room for <see cref="MaxBytes"/>.</summary>
-    public static int FormatF(double value, Span<byte> to) => TryPlain(value, to, out var written) ? written : FromDigits(value, to, Layout.Fixed);
+    public static int FormatF(double value, Span<byte> to) =>
+        TryWhole(value, to, out var written) || TryThousandths(value, to, out written) || TryAsWritten(value, to, out written) ? written : FromDigits(value, to, Layout.Fixed);
 
     /// <summary>Format <c>'g'</c>: an exponent below 1e-4 and from 1e+06, as in the text exposition format and in label values made of numbers.</summary>
     public static int FormatG(double value, Span<byte> to) => FromDigits(value, to, Layout.General);
@@ -35,10 +39,10 @@ public static class GoFloat
     }
 
     /// <summary>Fast path: whole numbers, as most counters are.</summary>
-    private static bool TryPlain(double value, Span<byte> to, out int written)
+    private static bool TryWhole(double value, Span<byte> to, out int written)
     {
         var whole = (long)value;
-        if (whole == value && whole is > -1_000_000_000_000_000 and < 1_000_000_000_000_000 && (whole != 0 || !double.IsNegative(value)))
+        if (whole == value && whole is > -ExactIntegers and < ExactIntegers && (whole != 0 || !double.IsNegative(value)))
         {
             return Utf8Formatter.TryFormat(whole, to, out written);
         }
@@ -46,6 +50,49 @@ public static class GoFloat
         written = 0;
         return false;
     }
+
+    /// <summary>
+    /// Fast path: up to three decimals, as measured values have. Decimals of 15 digits are different doubles, so when one of them reads back as the value, no shorter one does.
+    /// </summary>
+    private static bool TryThousandths(double value, Span<byte> to, out int written)
+    {
+        written = 0;
+        var magnitude = Math.Abs(value);
+        if (!(magnitude < ExactIntegers / 1000))
+        {
+            return false;
+        }
+
+        var thousandths = (long)Math.Round(magnitude * 1000);
+        if (thousandths / 1000.0 != magnitude || thousandths == 0)
+        {
+            return false;
+        }
+
+        if (double.IsNegative(value))
+        {
+            to[written++] = (byte)'-';
+        }
+
+        var (whole, rest) = Math.DivRem(thousandths, 1000);
+        Utf8Formatter.TryFormat(whole, to[written..], out var digits);
+        written += digits;
+        if (rest == 0)
+        {
+            return true;
+        }
+
+        to[written] = (byte)'.';
+        to[written + 1] = (byte)('0' + (rest / 100));
+        to[written + 2] = (byte)('0' + (rest / 10 % 10));
+        to[written + 3] = (byte)('0' + (rest % 10));
+        written += rest % 10 != 0 ? 4 : rest % 100 != 0 ? 3 : 2;
+        return true;
+    }
+
+    /// <summary>What .NET writes without an exponent, Go writes alike.</summary>
+    private static bool TryAsWritten(double value, Span<byte> to, out int written) =>
+        value.TryFormat(to, out written, default, CultureInfo.InvariantCulture) && double.IsFinite(value) && !to[..written].Contains((byte)'E');
 
     private static int FromDigits(double value, Span<byte> to, Layout layout)
     {

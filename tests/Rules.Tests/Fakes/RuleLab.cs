@@ -112,6 +112,17 @@ internal sealed class KeptEvents : IRuleObserver
 {
     public List<string> All { get; } = [];
 
+    public int Count
+    {
+        get
+        {
+            lock (All)
+            {
+                return All.Count;
+            }
+        }
+    }
+
     public void OnRuleFailed(string group, string rule, string error) => Add($"{rule}: {error}");
 
     public void OnTemplateFailed(string group, string rule, string error) => Add($"{rule} template: {error}");

@@ -2,6 +2,7 @@ using Metrics.PromQL.Parsing;
 using Metrics.Rules.Files;
 using Metrics.Rules.Groups;
 using Metrics.Rules.Tests.Fakes;
+using Metrics.Testing;
 using Xunit;
 
 namespace Metrics.Rules.Tests.Groups;

@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using Metrics.Rules.Notifying;
 using Metrics.Rules.Tests.Fakes;
@@ -15,31 +12,15 @@ public sealed class AlertmanagerTests
     [Fact]
     public async Task AnAlertmanagerReceivesGroupsAndResolves()
     {
-        var directory = Directory.CreateTempSubdirectory("rules-am-");
-        var port = FreePort();
-        var config = Path.Combine(directory.FullName, "am.yml");
-        await File.WriteAllTextAsync(config, "route: {receiver: none, group_by: [service]}\nreceivers: [{name: none}]\n");
-        using var process = Start(
-            "prometheus-alertmanager", $"--config.file={config}", $"--storage.path={directory.FullName}", $"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=");
-        try
-        {
-            using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
-            await WaitAsync(async () => (await http.GetAsync("/-/ready")).IsSuccessStatusCode);
-            await SendAndCheckAsync(http, port);
-        }
-        finally
-        {
-            process.Kill();
-            await process.WaitForExitAsync();
-            directory.Delete(recursive: true);
-        }
+        await using var alertmanager = await RealAlertmanager.StartAsync("route: {receiver: none, group_by: [service]}\nreceivers: [{name: none}]\n");
+        await SendAndCheckAsync(alertmanager.Http, alertmanager.Address);
     }
 
-    private static async Task SendAndCheckAsync(HttpClient http, int port)
+    private static async Task SendAndCheckAsync(HttpClient http, string address)
     {
         // Ticks are moments of real time, because the Alertmanager has a clock of its own.
         var start = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() - 120_000;
-        await using var notifier = new AlertmanagerNotifier(new NotifierOptions { Sets = [new() { Targets = [$"127.0.0.1:{port}"] }] }, TimeProvider.System);
+        await using var notifier = new AlertmanagerNotifier(new NotifierOptions { Sets = [new() { Targets = [address] }] }, TimeProvider.System);
         var lab = new RuleLab("load 30s\n  errors{service=\"a\",pod=\"1\"} 5 5 5 0\n  errors{service=\"a\",pod=\"2\"} 5 5 5 5\n  errors{service=\"b\",pod=\"3\"} 5 5 5 5", startMs: start);
         var group = new Metrics.Rules.Groups.RuleGroup("f", RuleLab.File("""
             groups:
@@ -55,7 +36,7 @@ public sealed class AlertmanagerTests
         await lab.RunAsync(group, start, start, 30_000);
         Assert.Equal("", await AlertsAsync(http));
         await lab.RunAsync(group, start + 30_000, start + 30_000, 30_000);
-        await WaitAsync(async () => await AlertsAsync(http) == "1 pod 1 has 5; 2 pod 2 has 5; 3 pod 3 has 5");
+        await RealAlertmanager.UntilAsync(async () => await AlertsAsync(http) == "1 pod 1 has 5; 2 pod 2 has 5; 3 pod 3 has 5");
         using (var groups = JsonDocument.Parse(await http.GetStringAsync("/api/v2/alerts/groups")))
         {
             Assert.Equal(
@@ -64,7 +45,7 @@ public sealed class AlertmanagerTests
         }
 
         await lab.RunAsync(group, start + 60_000, start + 90_000, 30_000);
-        await WaitAsync(async () => await AlertsAsync(http) == "2 pod 2 has 5; 3 pod 3 has 5");
+        await RealAlertmanager.UntilAsync(async () => await AlertsAsync(http) == "2 pod 2 has 5; 3 pod 3 has 5");
         Assert.All(notifier.Alertmanagers, a => Assert.Equal((0, 0), (a.Counters.Errors, a.Counters.Dropped)));
     }
 
@@ -73,50 +54,5 @@ public sealed class AlertmanagerTests
         using var alerts = JsonDocument.Parse(await http.GetStringAsync("/api/v2/alerts?active=true"));
         return string.Join("; ", alerts.RootElement.EnumerateArray()
             .Select(a => $"{a.GetProperty("labels").GetProperty("pod").GetString()} {a.GetProperty("annotations").GetProperty("summary").GetString()}").Order(StringComparer.Ordinal));
-    }
-
-    private static Process Start(string program, params string[] arguments)
-    {
-        try
-        {
-            var process = Process.Start(new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true })!;
-            process.BeginErrorReadLine();
-            process.BeginOutputReadLine();
-            return process;
-        }
-        catch (System.ComponentModel.Win32Exception e)
-        {
-            throw new InvalidOperationException($"{program} is not installed: run 'apt-get install prometheus-alertmanager' (Debian) first", e);
-        }
-    }
-
-    private static async Task WaitAsync(Func<Task<bool>> condition)
-    {
-        var patience = Stopwatch.StartNew();
-        while (patience.Elapsed < TimeSpan.FromSeconds(60))
-        {
-            try
-            {
-                if (await condition())
-                {
-                    return;
-                }
-            }
-            catch (HttpRequestException)
-            {
-                // Not listening yet.
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, CancellationToken.None);
-        }
-
-        throw new TimeoutException("the Alertmanager did not come to the expected state");
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

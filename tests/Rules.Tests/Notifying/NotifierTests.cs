@@ -4,6 +4,7 @@ using System.Text.Json;
 using Metrics.Model;
 using Metrics.Rules.Notifying;
 using Metrics.Rules.Tests.Fakes;
+using Metrics.Testing;
 using Xunit;
 
 namespace Metrics.Rules.Tests.Notifying;
@@ -185,30 +186,6 @@ public sealed class NotifierTests
         dns.Answer = [];
         time.Advance(TimeSpan.FromSeconds(30));
         await Expect("s");
-    }
-
-    [Fact]
-    public void ServiceRecordsAreReadFromAnAnswer()
-    {
-        // Header, the question, and two answers; names point back into the question.
-        var question = SrvMessage.Question(7, "_am._tcp.example.org", 33);
-        byte[] answer =
-        [
-            0, 7, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0, .. question[12..],
-            0xC0, 12, 0, 33, 0, 1, 0, 0, 0, 60, 0, 11, 0, 1, 0, 2, 0x23, 0x85, 2, (byte)'a', (byte)'1', 0xC0, 21,
-            0xC0, 12, 0, 33, 0, 1, 0, 0, 0, 60, 0, 8, 0, 1, 0, 2, 0x23, 0x86, 0xC0, 21,
-        ];
-        Assert.Equal(["a1.example.org:9093", "example.org:9094"], SrvMessage.Read(answer, 7, 33));
-        Assert.Equal([], SrvMessage.Read([0, 7, 0x81, 0x83, 0, 0, 0, 0, 0, 0, 0, 0], 7, 33));
-        for (var length = 0; length < answer.Length; length++)
-        {
-            Assert.Throws<InvalidDataException>(() => SrvMessage.Read(answer.AsSpan(0, length), 7, 33));
-        }
-
-        var loop = answer.ToArray();
-        (loop[^2], loop[^1]) = (0xC0, (byte)(loop.Length - 2));
-        Assert.Throws<InvalidDataException>(() => SrvMessage.Read(loop, 7, 33));
-        Assert.Throws<InvalidDataException>(() => SrvMessage.Question(1, "a..b", 33));
     }
 
     internal static AlertNotification Alert(string name, params ReadOnlySpan<(string, string)> labels) =>

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using Metrics.Model;
 using Metrics.Testing;
@@ -36,6 +37,21 @@ public class PrometheusJsonTests
         Assert.DoesNotContain('e', plain);
         Assert.Equal(json, Encoding.ASCII.GetString(to, 0, GoFloat.FormatJson(value, to)));
         Assert.Equal(general, Encoding.ASCII.GetString(to, 0, GoFloat.FormatG(value, to)));
+    }
+
+    [Fact]
+    public void Decimals_are_written_with_the_digits_they_have()
+    {
+        var random = new Random(12);
+        var to = new byte[GoFloat.MaxBytes];
+        for (var i = 0; i < 100_000; i++)
+        {
+            var digits = random.NextInt64((long)Math.Pow(10, random.Next(1, 16)));
+            var decimals = random.Next(7);
+            var exact = (random.Next(2) == 0 ? 1 : -1) * (decimal)digits / (decimal)Math.Pow(10, decimals);
+            var expected = exact == 0 ? "0" : exact.ToString("0.######", CultureInfo.InvariantCulture);
+            Assert.Equal(expected, Encoding.ASCII.GetString(to, 0, GoFloat.FormatF(exact == 0 ? 0 : (double)exact, to)));
+        }
     }
 
     [Fact]

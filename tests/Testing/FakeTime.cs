@@ -1,16 +1,19 @@
-namespace Metrics.Rules.Tests.Fakes;
+namespace Metrics.Testing;
 
 /// <summary>A clock that only the test moves. Timers fire on the thread that moves it, in order.</summary>
-internal sealed class FakeTime(long startMs) : TimeProvider
+public sealed class FakeTime(long startMs) : TimeProvider
 {
     private readonly Lock sync = new();
     private readonly List<FakeTimer> timers = [];
     private DateTimeOffset now = DateTimeOffset.FromUnixTimeMilliseconds(startMs);
 
+    /// <summary>Now, Unix milliseconds.</summary>
     public long NowMs => GetUtcNow().ToUnixTimeMilliseconds();
 
+    /// <inheritdoc/>
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
+    /// <inheritdoc/>
     public override DateTimeOffset GetUtcNow()
     {
         lock (sync)
@@ -19,8 +22,10 @@ internal sealed class FakeTime(long startMs) : TimeProvider
         }
     }
 
+    /// <inheritdoc/>
     public override long GetTimestamp() => GetUtcNow().UtcTicks;
 
+    /// <inheritdoc/>
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         var timer = new FakeTimer(this, callback, state);
@@ -28,25 +33,13 @@ internal sealed class FakeTime(long startMs) : TimeProvider
         return timer;
     }
 
-    /// <summary>Waits until somebody waits for a time to come: a timer is set.</summary>
-    public async Task UntilTimersAsync(int count)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (true)
-        {
-            lock (sync)
-            {
-                if (timers.Count(t => t.DueAt is not null) >= count)
-                {
-                    return;
-                }
-            }
+    /// <summary>Waits until somebody waits for a time to come: so many timers are set.</summary>
+    public Task UntilTimersAsync(int count) => UntilAsync(() => timers.Count(t => t.DueAt is not null) >= count);
 
-            await Task.Yield();
-            patience.Token.ThrowIfCancellationRequested();
-        }
-    }
+    /// <summary>Waits until somebody waits for this very instant.</summary>
+    public Task UntilDueAsync(long timeMs) => UntilAsync(() => timers.Exists(t => t.DueAt == DateTimeOffset.FromUnixTimeMilliseconds(timeMs)));
 
+    /// <summary>Moves the clock, and fires what is due on the way.</summary>
     public void AdvanceTo(long timeMs)
     {
         var target = DateTimeOffset.FromUnixTimeMilliseconds(timeMs);
@@ -70,7 +63,26 @@ internal sealed class FakeTime(long startMs) : TimeProvider
         }
     }
 
+    /// <summary>Moves the clock on.</summary>
     public void Advance(TimeSpan by) => AdvanceTo(NowMs + (long)by.TotalMilliseconds);
+
+    private async Task UntilAsync(Func<bool> condition)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (true)
+        {
+            lock (sync)
+            {
+                if (condition())
+                {
+                    return;
+                }
+            }
+
+            await Task.Yield();
+            patience.Token.ThrowIfCancellationRequested();
+        }
+    }
 
     private sealed class FakeTimer(FakeTime owner, TimerCallback callback, object? state) : ITimer
     {

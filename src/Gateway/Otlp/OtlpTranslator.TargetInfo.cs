@@ -1,0 +1,48 @@
+using Metrics.Cluster;
+using Metrics.Wire;
+
+namespace Metrics.Gateway.Otlp;
+
+/// <summary>The series target_info: what is known of a resource, beside what makes job and instance.</summary>
+internal sealed partial class OtlpTranslator
+{
+    /// <summary>Samples of target_info for one resource of one request; at the default interval 42 hours. Prometheus has no bound, and a point at time 0 costs it ten million.</summary>
+    private const int MaxTargetInfos = 1000;
+
+    private static readonly MetricMetadata targetMetadata = new("gauge", "Target metadata", "");
+
+    private void AddTargetInfo(OtlpResourceView view, IMetricMetadata metadata)
+    {
+        if (!resource.HasMore || (resource.Job.IsEmpty && resource.Instance.IsEmpty))
+        {
+            return;
+        }
+
+        labels.Clear();
+        labels.Add(OtlpLabelRank.Own, "job"u8, resource.Job);
+        labels.Add(OtlpLabelRank.Own, "instance"u8, resource.Instance);
+        foreach (var attribute in view.Attributes)
+        {
+            if (settings.KeepIdentifying || !OtlpResource.IsIdentifying(attribute.Key))
+            {
+                // A key that comes to no name is left out: target_info is worth having without it.
+                scratch.ResetWrittenCount();
+                labels.Add(OtlpLabelRank.Attribute, labelNames, attribute.Key, attribute.Value.ToText(scratch));
+            }
+        }
+
+        labels.Settle();
+        metadata.Put("target_info", targetMetadata);
+        Begin("target_info"u8, default, default);
+        var interval = settings.TargetInfoIntervalMs;
+        var timeMs = latestMs - earliestMs > interval * MaxTargetInfos || latestMs < earliestMs ? latestMs - (interval * MaxTargetInfos) : earliestMs;
+        for (; timeMs < latestMs; timeMs += interval)
+        {
+            load.AddSamples(1);
+            partitioner.Add(timeMs, 1);
+        }
+
+        load.AddSamples(1);
+        partitioner.Add(latestMs, 1);
+    }
+}
