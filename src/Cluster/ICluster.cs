@@ -23,6 +23,11 @@ public interface ICluster : IAsyncDisposable
     /// <summary>The hands on a cluster of silos; null for the single process, which has none to show or move.</summary>
     IClusterControl? Control => null;
 
+    /// <summary>From now on holds each tenant's new series against these bounds. They are asked for with every new series, so that a change holds at once; by any thread.</summary>
+    void LimitSeries(Func<TenantId, SeriesLimits> limits)
+    {
+    }
+
     /// <summary>The tenant, made when it does not exist yet; for writes.</summary>
     ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation);
 

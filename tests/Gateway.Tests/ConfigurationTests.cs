@@ -1,5 +1,6 @@
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Limits;
 using Metrics.Model;
 using Xunit;
 
@@ -38,8 +39,8 @@ public class ConfigurationTests
     }
 
     [Theory]
-    [InlineData("htp:\n  listen: x", "f.yml:1: unknown key \"htp\"; allowed are http, tenancy, remote_write, otlp, query, storage, archive, rules")]
-    [InlineData("http:\n  lisen: x", "f.yml:2: unknown key \"http.lisen\"; allowed are listen, route_prefix, max_connections, shutdown_timeout, http2, admin_api, cors_origin")]
+    [InlineData("htp:\n  listen: x", "f.yml:1: unknown key \"htp\"; allowed are http, tenancy, security, limits, remote_write, otlp, query, storage, archive, rules")]
+    [InlineData("http:\n  lisen: x", "f.yml:2: unknown key \"http.lisen\"; allowed are listen, route_prefix, max_connections, shutdown_timeout, http2, admin_api, enable_lifecycle, watch_every, cors_origin")]
     [InlineData("\nquery:\n  timeout: soon", "f.yml:3: query.timeout: \"soon\" is not allowed; allowed is a duration such as 30s or 1h30m, 1ms to 1d")]
     [InlineData("query:\n  timeout: 2d", "f.yml:2: query.timeout: \"2d\" is not allowed; allowed is a duration such as 30s or 1h30m, 1ms to 1d")]
     [InlineData("query:\n  max_concurrency: 0", "f.yml:2: query.max_concurrency: \"0\" is not allowed; allowed is a whole number, 1 to 10000")]
@@ -63,7 +64,7 @@ public class ConfigurationTests
         {
             DataDirectory = "d",
             Archive = new ArchiveOptions { Retention = general },
-            Tenants = TenantOverrides.Parse("o.yml", "overrides:\n  a:\n    out_of_order_window: 2h\n    retention: 30d\n    retention_one_hour: 1y\n    retention_size: 1KiB\n  b: {retention: 0}\n", general),
+            Tenants = TenantOverrides.Parse("o.yml", "overrides:\n  a:\n    out_of_order_window: 2h\n    retention: 30d\n    retention_one_hour: 1y\n    retention_size: 1KiB\n  b: {retention: 0}\n", general, new TenantLimits()).ToDictionary(t => t.Key, t => t.Value.Storage),
         };
         var a = storage.Of(TenantId.Parse("a"));
         Assert.Equal(TimeSpan.FromHours(2), a.OutOfOrderWindow);
@@ -72,20 +73,24 @@ public class ConfigurationTests
         Assert.Equal(storage.OutOfOrderWindow, b.OutOfOrderWindow);
         Assert.Equal(general with { Raw = null }, b.Archive.Retention);
         Assert.Same(storage, storage.Of(TenantId.Parse("c")));
-        Assert.Empty(TenantOverrides.Parse("o.yml", "", general));
+        Assert.Empty(TenantOverrides.Parse("o.yml", "", general, new TenantLimits()));
     }
 
     [Theory]
     [InlineData("limits: {}", "o.yml:1: unknown key \"limits\"; allowed is overrides")]
-    [InlineData("overrides:\n  a:\n    retntion: 1d", "o.yml:3: unknown key \"retntion\"; allowed are out_of_order_window, retention, retention_five_minutes, retention_one_hour, retention_size")]
+    [InlineData("overrides:\n  a:\n    retntion: 1d", "o.yml:3: unknown key \"retntion\"; allowed are out_of_order_window, retention, retention_five_minutes, retention_one_hour, retention_size, ingestion_rate, ")]
     [InlineData("overrides:\n  a:\n    retention: soon", "o.yml:3: retention: got \"soon\", want a duration such as 30s or 1h30m, 0 to 100y")]
     [InlineData("overrides:\n  a:\n    out_of_order_window: 2y", "o.yml:3: out_of_order_window: got \"2y\", want a duration such as 30s or 1h30m, 0 to 1y")]
     [InlineData("overrides:\n  a:\n    retention_size: big", "o.yml:3: retention_size: got \"big\", want a size such as 32MiB; 0 keeps all")]
+    [InlineData("overrides:\n  a:\n    ingestion_rate: -1", "o.yml:3: ingestion_rate: \"-1\" is not allowed; allowed is a whole number, 0 to 1000000000000")]
+    [InlineData("overrides:\n  a:\n    blocked_queries: [{patern: up}]", "o.yml:3: unknown key \"patern\"; allowed are pattern, regex, ")]
+    [InlineData("overrides:\n  a:\n    blocked_queries: [{pattern: '(', regex: true}]", "o.yml:3: pattern: \"(\" is no regular expression: ")]
+    [InlineData("overrides:\n  a:\n    blocked_queries: [{reason: no}]", "o.yml:3: a blocked query without any condition would block all")]
     [InlineData("overrides: [a]", "o.yml:1: overrides must hold keys and values")]
     public void MistakesInTheOverridesFileNameLineKeyAndWhatIsAllowed(string yaml, string message)
     {
-        var e = Assert.Throws<ConfigurationException>(() => TenantOverrides.Parse("o.yml", yaml, new RetentionOptions()));
-        Assert.Equal(message, e.Message);
+        var e = Assert.Throws<ConfigurationException>(() => TenantOverrides.Parse("o.yml", yaml, new RetentionOptions(), new TenantLimits()));
+        Assert.StartsWith(message, e.Message);
     }
 
     [Theory]

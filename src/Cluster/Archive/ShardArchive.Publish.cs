@@ -32,6 +32,21 @@ internal sealed partial class ShardArchive
         }
     }
 
+    /// <summary>Uploads finished blocks that the caller makes live, by the change that this gives; here they go live with the next work.</summary>
+    /// <exception cref="ObjectStoreException">The store failed; what is up is found again by its note.</exception>
+    public async Task<Func<ShardManifest, ShardManifest>> UploadAsideAsync(IReadOnlyList<BlockMeta> metas, CancellationToken cancellation)
+    {
+        var blocks = metas.Select(m => ManifestBlock.Of(Path.Combine(compactingFolder, m.Ulid.ToString()), m)).ToList();
+        foreach (var block in blocks)
+        {
+            var folder = Path.Combine(compactingFolder, block.Meta.Ulid.ToString());
+            await UploadAsync(block, folder, cancellation);
+            RemoveLocal(folder);
+        }
+
+        return now => now with { Blocks = Ordered(now.Blocks.Concat(blocks)) };
+    }
+
     /// <summary>Waits until the log has acknowledged all that blocks hold: the numbers of records that it may lose are given to others, which a block that covers them would hide.</summary>
     private async Task AcknowledgedAsync(IShardLog by, CancellationToken cancellation)
     {

@@ -113,6 +113,13 @@ internal sealed partial class ShardArchive : IDisposable
     /// <summary>Begins a block that <see cref="Add"/> takes in once it is finished.</summary>
     public BlockWriter Write(TimeRange range, LogCut? cut) => new(pendingFolder, NewUlid(), Description(range) with { FloatEncoding = options.FloatEncoding, Metrics = new MetricsMeta { HashRange = shard.Range.ToString(), Cut = cut } });
 
+    /// <summary>Begins a block beside those cut from the head, for <see cref="UploadAsideAsync"/>.</summary>
+    public BlockWriter WriteAside(TimeRange range)
+    {
+        Directory.CreateDirectory(compactingFolder);
+        return new BlockWriter(compactingFolder, NewUlid(), Description(range) with { FloatEncoding = options.FloatEncoding, Metrics = new MetricsMeta { HashRange = shard.Range.ToString() } });
+    }
+
     /// <summary>Makes a finished block live.</summary>
     /// <param name="meta">The block.</param>
     /// <param name="before">It holds samples of log records before this one.</param>

@@ -23,6 +23,7 @@ public sealed class InProcessCluster : ICluster
     private readonly DataDirectory data;
     private readonly ArchiveServices services;
     private readonly TenantShardMaps maps;
+    private readonly TenantSeriesBounds bounds;
     private readonly ConcurrentDictionary<TenantId, Tenant> tenants = new();
     private readonly SemaphoreSlim making = new(1, 1);
     private readonly SemaphoreSlim replaying;
@@ -33,8 +34,9 @@ public sealed class InProcessCluster : ICluster
     private Shard[] replayedShards = [];
     private int disposed;
 
-    private InProcessCluster(StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener opener, Action<string> report, DataDirectory data, ArchiveServices services)
+    private InProcessCluster(StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener opener, Action<string> report, DataDirectory data, ArchiveServices services, TenantSeriesBounds bounds)
     {
+        this.bounds = bounds;
         this.options = options;
         this.engine = engine;
         this.time = time;
@@ -77,6 +79,9 @@ public sealed class InProcessCluster : ICluster
 
     /// <inheritdoc/>
     public IReadOnlyList<ITenant> Tenants => [.. tenants.Values];
+
+    /// <inheritdoc/>
+    public void LimitSeries(Func<TenantId, SeriesLimits> limits) => bounds.Limit(limits);
 
     /// <inheritdoc/>
     public async ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation) =>
@@ -139,12 +144,13 @@ public sealed class InProcessCluster : ICluster
         {
             var bucket = store ?? FileSystemObjectStore.Open(taken.Bucket, time);
             var shared = ArchiveServices.Over(bucket, taken, options.Archive, time);
+            var active = new TenantSeriesBounds();
             opener ??= async (shard, folder, meter, cancellation) =>
             {
-                var own = options.Of(shard.Tenant);
+                var own = options.Of(shard.Tenant) with { ActiveSeries = active.Of(shard.Tenant) };
                 return await ShardStore.OpenAsync(shard, folder, own, shared with { Options = own.Archive }, meter, text => report($"shard {shard}: {text}"), cancellation);
             };
-            return new InProcessCluster(options, engine, time, opener, report, taken, shared);
+            return new InProcessCluster(options, engine, time, opener, report, taken, shared, active);
         }
         catch
         {

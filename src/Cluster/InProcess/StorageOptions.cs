@@ -47,6 +47,9 @@ public sealed record StorageOptions
     /// <summary>How heads share their work between memory and disk; for tests, which make everything small.</summary>
     internal HeadMemoryOptions HeadMemory { get; init; } = new();
 
+    /// <summary>The active series of the tenant, which its shards count together.</summary>
+    internal ActiveSeries ActiveSeries { get; init; } = new(static () => default);
+
     /// <summary>What single tenants have otherwise.</summary>
     public IReadOnlyDictionary<TenantId, TenantStorageOptions> Tenants { get; init; } = new Dictionary<TenantId, TenantStorageOptions>();
 

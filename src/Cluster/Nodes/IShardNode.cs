@@ -18,6 +18,9 @@ public interface IShardNode : IAsyncDisposable
     /// <summary>The shard maps of tenants.</summary>
     TenantShardMaps Maps { get; }
 
+    /// <summary>As <see cref="ICluster.LimitSeries"/>, for the shards of this node: each node counts its own.</summary>
+    void LimitSeries(Func<TenantId, SeriesLimits> limits);
+
     /// <summary>The shard when it is open here, or null.</summary>
     IShard? Find(ShardId shard);
 

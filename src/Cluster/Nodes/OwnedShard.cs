@@ -9,7 +9,8 @@ namespace Metrics.Cluster;
 /// <param name="Archive">Where their blocks go.</param>
 /// <param name="Replication">How their logs are replicated.</param>
 /// <param name="Engine">How they evaluate fragments.</param>
-internal sealed record NodeServices(DataDirectory Data, StorageOptions Storage, ArchiveServices Archive, ReplicationServices Replication, EngineOptions Engine);
+/// <param name="Series">The active series of each tenant here.</param>
+internal sealed record NodeServices(DataDirectory Data, StorageOptions Storage, ArchiveServices Archive, ReplicationServices Replication, EngineOptions Engine, TenantSeriesBounds Series);
 
 /// <summary>A shard that this node owns, from the decision to take it over until its files are let go.</summary>
 internal sealed class OwnedShard : IAsyncDisposable
@@ -133,7 +134,7 @@ internal sealed class OwnedShard : IAsyncDisposable
             throw new EpochLostException(shard, log?.Epoch ?? 0, now.Epoch);
         }
 
-        var own = services.Storage.Of(shard.Tenant);
+        var own = services.Storage.Of(shard.Tenant) with { ActiveSeries = services.Series.Of(shard.Tenant) };
         var manifest = ManifestFile.Open(store, shard);
         try
         {

@@ -76,7 +76,7 @@ public sealed class ShardNode : IShardNode
         {
             var replicas = LogReplicas.Open(data.Node(), data.Replicas, new Storage.LogOptions { Fsync = storage.Fsync, FsyncInterval = storage.FsyncInterval }, time, report);
             var archive = ArchiveServices.Over(store, data, storage.Archive, time);
-            return new ShardNode(new NodeServices(data, storage, archive, new ReplicationServices(replicas, transport, choice, replication, time, report), engine));
+            return new ShardNode(new NodeServices(data, storage, archive, new ReplicationServices(replicas, transport, choice, replication, time, report), engine, new TenantSeriesBounds()));
         }
         catch
         {
@@ -84,6 +84,9 @@ public sealed class ShardNode : IShardNode
             throw;
         }
     }
+
+    /// <inheritdoc/>
+    public void LimitSeries(Func<TenantId, SeriesLimits> limits) => services.Series.Limit(limits);
 
     /// <inheritdoc/>
     public IShard? Find(ShardId shard) => Held(shard) is { Opening.IsCompletedSuccessfully: true } owned ? owned.Shard : null;

@@ -5,7 +5,7 @@ namespace Metrics.Cluster;
 
 /// <summary>Brings a batch into a head: resolves its series, judges each sample, and collects what is new and so has to be logged.</summary>
 /// <remarks>One for each head, under the shard's writer lock.</remarks>
-internal sealed class HeadAppender(Head head, ExemplarRing exemplars)
+internal sealed class HeadAppender(Head head, ExemplarRing exemplars, ActiveSeriesPart active)
 {
     private readonly RejectionTally tally = new();
 
@@ -43,7 +43,13 @@ internal sealed class HeadAppender(Head head, ExemplarRing exemplars)
                 continue;
             }
 
-            var reference = (name & SampleBatch.NewSeriesFlag) == 0 ? name : Resolve(batch, (int)(name & ~SampleBatch.NewSeriesFlag), given);
+            var reference = name;
+            if ((name & SampleBatch.NewSeriesFlag) != 0 && Resolve(batch, (int)(name & ~SampleBatch.NewSeriesFlag), given, out reference) is var refused and not RejectReason.None)
+            {
+                Reject(refused, batch, i);
+                continue;
+            }
+
             var outcome = histograms.IsEmpty || histograms[i] is not { } histogram ? AppendFloat(reference, timeMs, batch.Values[i]) : AppendHistogram(reference, timeMs, histogram);
             if (outcome is not (AppendOutcome.Added or AppendOutcome.AlreadyThere))
             {
@@ -116,18 +122,29 @@ internal sealed class HeadAppender(Head head, ExemplarRing exemplars)
         return outcome;
     }
 
-    private uint Resolve(SampleBatch batch, int carried, uint[] given)
+    private RejectReason Resolve(SampleBatch batch, int carried, uint[] given, out uint reference)
     {
-        if (given[carried] == AppendResult.NoRef)
+        reference = given[carried];
+        if (reference != AppendResult.NoRef)
         {
-            given[carried] = head.GetOrCreate(batch.LabelsOf(carried), batch.HashOf(carried), out var created);
-            if (created)
-            {
-                Record.AddSeries(given[carried], batch.LabelsOf(carried));
-            }
+            return RejectReason.None;
         }
 
-        return given[carried];
+        var labels = batch.LabelsOf(carried);
+        var hash = batch.HashOf(carried);
+        if (!head.TryFind(labels, hash, out reference))
+        {
+            if (active.Take(head, labels) is var refused and not RejectReason.None)
+            {
+                return refused;
+            }
+
+            reference = head.Create(labels, hash);
+            Record.AddSeries(reference, labels);
+        }
+
+        given[carried] = reference;
+        return RejectReason.None;
     }
 
     private void Reject(RejectReason reason, SampleBatch batch, int sample) =>
@@ -140,6 +157,7 @@ internal sealed class HeadAppender(Head head, ExemplarRing exemplars)
             RejectReason.OutOfOrder => "out of order sample",
             RejectReason.TooOld => "too old sample",
             RejectReason.DuplicateTimestamp => "duplicate sample for timestamp",
+            RejectReason.TooManySeries or RejectReason.TooManySeriesOfMetric => "new series",
             _ => "timestamp too far in the future",
         };
         var name = batch.Series[sample];

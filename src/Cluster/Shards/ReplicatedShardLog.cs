@@ -9,7 +9,6 @@ namespace Metrics.Cluster;
 internal sealed class ReplicatedShardLog : IShardLog
 {
     private const string LocalName = "checkpoint";
-    private const int DownloadBytes = 1024 * 1024;
 
     private readonly ShardId shard;
     private readonly string folder;
@@ -75,7 +74,7 @@ internal sealed class ReplicatedShardLog : IShardLog
     {
         if (from == 0 && manifest.Current.Log?.Checkpoint is { } checkpoint)
         {
-            await ReadCheckpointAsync(checkpoint, visitor, report, cancellation);
+            await CheckpointObject.ShowAsync(store, checkpoint, LocalPath, visitor, report, cancellation);
         }
 
         await log.ReplayAsync(new Counting(visitor, from, this), cancellation);
@@ -140,30 +139,6 @@ internal sealed class ReplicatedShardLog : IShardLog
         foreach (var key in old)
         {
             await store.DeleteAsync(key, cancellation);
-        }
-    }
-
-    private async ValueTask ReadCheckpointAsync(string key, ILogVisitor visitor, Action<string> report, CancellationToken cancellation)
-    {
-        await DownloadAsync(key, cancellation);
-        LogCheckpoint.Read(LocalPath, visitor, text => report($"{key}: {text}"));
-        File.Delete(LocalPath);
-    }
-
-    private async ValueTask DownloadAsync(string key, CancellationToken cancellation)
-    {
-        File.Delete(LocalPath); // It may be another name of an object.
-        using var file = File.Create(LocalPath);
-        var buffer = new byte[DownloadBytes];
-        for (var offset = 0L; ;)
-        {
-            var read = await store.ReadAsync(key, offset, buffer, cancellation);
-            file.Write(buffer, 0, read);
-            offset += read;
-            if (read < buffer.Length)
-            {
-                return;
-            }
         }
     }
 

@@ -29,6 +29,11 @@ internal sealed partial class ShardStore
     public async Task ArchiveAsync(CancellationToken cancellation)
     {
         await archive.WorkAsync(cancellation);
+        if (salvage is not null)
+        {
+            await salvage.RunWhenDueAsync(cancellation);
+        }
+
         await TruncatePublishedAsync(cancellation);
     }
 
@@ -129,50 +134,32 @@ internal sealed partial class ShardStore
     /// <summary>Writes a block for each block range that has samples before the end, the newest last: it alone says what is covered, for then all are there.</summary>
     private void Publish(long endMs, long firstMs, IReadOnlyList<TimeRange> late, LogCut cut, CancellationToken cancellation)
     {
-        var starts = new SortedSet<long>();
-        if (firstMs < endMs)
-        {
-            starts.Add(AlignedStart(firstMs));
-        }
-
-        foreach (var span in late)
-        {
-            for (var start = AlignedStart(span.MinMs); start <= span.MaxMs; start += head.Options.BlockRangeMs)
-            {
-                starts.Add(start);
-            }
-        }
-
+        var ranges = CutRanges.Of(firstMs, endMs, late, head.Options.BlockRangeMs);
         using var view = OpenView();
-        foreach (var start in starts)
+        for (var i = 0; i < ranges.Count; i++)
         {
-            var range = new TimeRange(start, Math.Min(start + head.Options.BlockRangeMs, endMs) - 1);
-            using var writer = archive.Write(range, start == starts.Max ? cut : null);
-            if (HeadCut.Write(view, range, writer, cancellation) > 0)
+            using var writer = archive.Write(ranges[i], i == ranges.Count - 1 ? cut : null);
+            if (HeadCut.Write(view, ranges[i], writer, cancellation) > 0)
             {
                 archive.Add(writer.Finish(), cut.FirstRecord);
             }
         }
     }
 
-    private long AlignedStart(long timeMs)
-    {
-        var range = head.Options.BlockRangeMs;
-        return timeMs - (((timeMs % range) + range) % range);
-    }
-
-    private long AlignedEnd(long timeMs) => AlignedStart(timeMs) + head.Options.BlockRangeMs;
+    private long AlignedEnd(long timeMs) => CutRanges.AlignedStart(timeMs, head.Options.BlockRangeMs) + head.Options.BlockRangeMs;
 
     private void ShedIdleSeries()
     {
         lock (appending)
         {
-            if (head.IdleSeriesCount * IdleShare > head.SeriesCount)
+            // A tenant that may have no more series is not kept waiting for the place of those that ended.
+            if (head.IdleSeriesCount * IdleShare > head.SeriesCount || (head.IdleSeriesCount > 0 && active.IsFull))
             {
                 var rebuilt = head.Rebuilt();
                 var old = head;
                 Volatile.Write(ref head, rebuilt);
-                appender = new HeadAppender(rebuilt, exemplars);
+                appender = new HeadAppender(rebuilt, exemplars, active);
+                active.Settle(rebuilt);
                 old.Dispose();
             }
         }

@@ -19,16 +19,19 @@ internal sealed partial class ShardStore : IShardStore
     private readonly Action<string> step;
     private readonly LogCoverage coverage;
     private readonly IShardLog log;
+    private readonly ShardSalvage? salvage;
     private readonly Lock appending = new();
     private readonly ExemplarRing exemplars;
+    private readonly ActiveSeriesPart active;
     private Head head;
     private HeadAppender appender;
     private long samplesAppended;
     private long lastAppend;
     private long logBytes;
 
-    private ShardStore(ShardArchive archive, IShardLog log, RecoveredHead recovered, StorageOptions options, TimeProvider time, Action<string>? step)
+    private ShardStore(ShardArchive archive, IShardLog log, ShardSalvage? salvage, RecoveredHead recovered, StorageOptions options, TimeProvider time, Action<string>? step)
     {
+        this.salvage = salvage;
         this.options = options;
         this.time = time;
         this.archive = archive;
@@ -38,7 +41,9 @@ internal sealed partial class ShardStore : IShardStore
         Incarnation = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
         (head, coverage, exemplars, spill, snapshotPath, bytesSinceSnapshot, snapshotBytes) = recovered;
         ReplayedBytes = bytesSinceSnapshot;
-        appender = new HeadAppender(head, exemplars);
+        active = options.ActiveSeries.NewPart();
+        active.Settle(head);
+        appender = new HeadAppender(head, exemplars, active);
         logBytes = log.Bytes;
         lastAppend = time.GetTimestamp();
     }
@@ -89,7 +94,7 @@ internal sealed partial class ShardStore : IShardStore
         {
             await blocks.LearnAsync(cancellation);
             var records = new LocalShardLog(Path.Combine(folder, "log"), new LogOptions { Fsync = options.Fsync, FsyncInterval = options.FsyncInterval }, services.Time);
-            return await RecoverAsync(blocks, records, folder, options, services, meter, report, step, cancellation);
+            return await RecoverAsync(blocks, records, lostLogs: null, folder, options, services, meter, report, step, cancellation);
         }
         catch
         {
@@ -138,7 +143,10 @@ internal sealed partial class ShardStore : IShardStore
         try
         {
             blocks = new ShardArchive(shard, folder, services, manifest, records, report, step);
-            return await RecoverAsync(blocks, records, folder, options, services, meter, report, step, cancellation);
+            var into = blocks;
+            var lost = new LostLogSalvage(
+                shard, manifest, replication, (found, ended) => SalvagedRecords.BeginAsync(into, Path.Combine(folder, "salvage"), options, services, found, report, ended));
+            return await RecoverAsync(blocks, records, new ShardSalvage(manifest, lost, services.Time), folder, options, services, meter, report, step, cancellation);
         }
         catch
         {
@@ -149,11 +157,11 @@ internal sealed partial class ShardStore : IShardStore
     }
 
     private static async Task<ShardStore> RecoverAsync(
-        ShardArchive blocks, IShardLog records, string folder, StorageOptions options, ArchiveServices services, ReplayMeter meter, Action<string> report, Action<string>? step, CancellationToken cancellation)
+        ShardArchive blocks, IShardLog records, ShardSalvage? lostLogs, string folder, StorageOptions options, ArchiveServices services, ReplayMeter meter, Action<string> report, Action<string>? step, CancellationToken cancellation)
     {
         try
         {
-            return new ShardStore(blocks, records, await HeadRecovery.RunAsync(folder, records, options, blocks.Cuts, meter, report, cancellation), options, services.Time, step);
+            return new ShardStore(blocks, records, lostLogs, await HeadRecovery.RunAsync(folder, records, options, blocks.Cuts, meter, report, cancellation), options, services.Time, step);
         }
         catch
         {
@@ -254,6 +262,11 @@ internal sealed partial class ShardStore : IShardStore
         }
         finally
         {
+            lock (appending)
+            {
+                active.Clear();
+            }
+
             head.Dispose();
             spill.Dispose();
             archive.Dispose();

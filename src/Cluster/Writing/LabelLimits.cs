@@ -1,7 +1,7 @@
 namespace Metrics.Cluster;
 
 /// <summary>Bounds on the labels of a series that is written. A series beyond a bound is refused; its neighbours are not.</summary>
-public sealed class LabelLimits
+public sealed record LabelLimits
 {
     /// <summary>The most labels of a series, the metric name included; 1 to 1024. Default 64: Mimir allows 30, which Kubernetes targets with
     /// many meta labels exceed in practice; Prometheus has no bound.</summary>

@@ -46,7 +46,7 @@ internal static class LocalCluster
             MaxFuture = from.MaxFuture,
             ExemplarsPerTenant = from.MaxExemplars,
             Archive = ArchiveOf(options),
-            Tenants = options.Tenancy.OverridesFile.Length == 0 ? new Dictionary<TenantId, TenantStorageOptions>() : TenantOverrides.Read(options.Tenancy.OverridesFile, RetentionOf(options)),
+            Tenants = options.Tenancy.OverridesFile.Length == 0 ? new Dictionary<TenantId, TenantStorageOptions>() : TenantOverrides.Read(options.Tenancy.OverridesFile, RetentionOf(options), options.Limits).ToDictionary(t => t.Key, t => t.Value.Storage),
         };
     }
 

@@ -28,6 +28,11 @@ internal static class ServeProcess
         await using var cluster = await open(options, engineOptions, loggers, stopping.Token);
         await using var server = new GatewayServer(options, cluster, engineOptions, engine.ExecuteAsync, TimeProvider.System, ConfigureLogging);
         await server.StartAsync(stopping.Token);
+        using var onHangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true;
+            _ = ReloadAsync(server, stopping.Token);
+        });
         await SayHelloAsync(output, server.Address, options);
 
         await WaitAsync(stopping.Token);
@@ -41,6 +46,18 @@ internal static class ServeProcess
         {
             context.Cancel = true;
             stopping.Cancel();
+        }
+    }
+
+    private static async Task ReloadAsync(GatewayServer server, CancellationToken stop)
+    {
+        try
+        {
+            await server.ReloadAsync(stop);
+        }
+        catch (Exception e) when (e is ConfigurationException or OperationCanceledException or ObjectDisposedException)
+        {
+            // What is not in order is in the log already; the rest means that the process ends.
         }
     }
 

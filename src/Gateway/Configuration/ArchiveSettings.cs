@@ -18,7 +18,7 @@ public sealed class ArchiveSettings
     public string ObjstoreConfigFile { get; set; } = "";
 
     /// <summary>The same as text, as Thanos has it; one of the two.</summary>
-    [Setting("The same as YAML text instead of a file.", Flag = "objstore.config")]
+    [Setting("The same as YAML text instead of a file.", Flag = "objstore.config", IsSecret = true)]
     public string ObjstoreConfig { get; set; } = "";
 
     /// <summary>How soon after a cut a block is in object storage.</summary>

@@ -90,5 +90,17 @@ internal static class ConfigurationFile
     internal static string Scalar(string name, YamlNode node, string what) =>
         node is YamlScalarNode scalar ? scalar.Value ?? "" : throw Error(name, node, $"want {what}, got a {node.NodeType.ToString().ToLowerInvariant()}");
 
+    internal static TimeSpan Duration(string name, YamlNode node, string what, TimeSpan most) =>
+        Scalar(name, node, $"a value of {what}") is var text && DurationText.TryParse(text, out var ms) && ms >= 0 && ms <= most.TotalMilliseconds
+            ? TimeSpan.FromMilliseconds(ms)
+            : throw Error(name, node, $"{what}: got \"{text}\", want a duration such as 30s or 1h30m, 0 to {DurationText.Format(most)}");
+
+    internal static bool Flag(string name, YamlNode node, string what) => Scalar(name, node, $"a value of {what}") switch
+    {
+        "true" => true,
+        "false" => false,
+        var text => throw Error(name, node, $"{what}: got \"{text}\", want true or false"),
+    };
+
     internal static ConfigurationException Error(string name, YamlNode at, string message) => new($"{name}:{at.Start.Line}: {message}");
 }

@@ -1,3 +1,5 @@
+using Metrics.Gateway.Limits;
+
 namespace Metrics.Gateway.Configuration;
 
 /// <summary>All settings of the single process and of a silo. A property is a section of the configuration file.</summary>
@@ -8,6 +10,12 @@ public sealed class GatewayOptions
 
     /// <summary>Whose data a request is about.</summary>
     public TenancyOptions Tenancy { get; } = new();
+
+    /// <summary>Who may call, and how.</summary>
+    public SecurityOptions Security { get; } = new();
+
+    /// <summary>What each tenant may ask, unless the overrides file says otherwise.</summary>
+    public TenantLimits Limits { get; } = new();
 
     /// <summary>What a remote write may be.</summary>
     public RemoteWriteOptions RemoteWrite { get; } = new();

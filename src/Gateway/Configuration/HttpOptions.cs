@@ -27,6 +27,14 @@ public sealed class HttpOptions
     [Setting("Serve deletion and snapshots under /api/v1/admin/tsdb.")]
     public bool AdminApi { get; set; } = true;
 
+    /// <summary>Reading configuration again on request (<c>POST /-/reload</c>). On for the same reason; with authentication it takes an administrator.</summary>
+    [Setting("Serve POST /-/reload; SIGHUP and the watch of files work without it.")]
+    public bool EnableLifecycle { get; set; } = true;
+
+    /// <summary>How often the files that are read while the server runs are looked at: overrides, credentials, keys, certificates.</summary>
+    [Setting("How often overrides, credentials and certificates are looked at for changes; 0 for not at all.", Min = "0", Max = "1d")]
+    public TimeSpan WatchEvery { get; set; } = TimeSpan.FromSeconds(10);
+
     /// <summary>The origin that browsers may call from, <c>*</c> for any (Prometheus's default), empty for none.</summary>
     [Setting("Origin allowed to call from a browser: * for any, empty for none.")]
     public string CorsOrigin { get; set; } = "*";

@@ -36,6 +36,35 @@ internal static class OptionsValidator
             throw Refused("tenancy.header", options.Tenancy.Header, "a header name of letters, digits, - and _");
         }
 
+        foreach (var tenant in options.Tenancy.Admitted)
+        {
+            if (!TenantId.TryParse(tenant, out _, out error))
+            {
+                throw Refused("tenancy.admitted", tenant, $"tenant ids ({error})");
+            }
+        }
+
+        if (options.Tenancy.UnionLabel.Length == 0)
+        {
+            throw Refused("tenancy.union_label", "", "the name of a label");
+        }
+
+        var security = options.Security;
+        if (security.CertFile.Length > 0 != security.KeyFile.Length > 0)
+        {
+            throw Refused("security.key_file", security.KeyFile, "a file when security.cert_file is one, and only then");
+        }
+
+        if (security.ClientCaFile.Length > 0 && security.CertFile.Length == 0)
+        {
+            throw Refused("security.client_ca_file", security.ClientCaFile, "a file only when security.cert_file is one");
+        }
+
+        if (security.RequireClientCert && security.ClientCaFile.Length == 0)
+        {
+            throw Refused("security.require_client_cert", "true", "true only with security.client_ca_file");
+        }
+
         var write = options.RemoteWrite;
         if (write.MaxInflight.Bytes < write.MaxBody.Bytes + write.MaxDecompressed.Bytes)
         {

@@ -1,10 +1,11 @@
 using System.Globalization;
 using System.Reflection;
+using System.Text.RegularExpressions;
 
 namespace Metrics.Gateway.Configuration;
 
 /// <summary>One setting: its key, its flag, and how its text becomes a value.</summary>
-internal sealed class Setting
+internal sealed partial class Setting
 {
     private readonly PropertyInfo section;
     private readonly PropertyInfo property;
@@ -35,6 +36,9 @@ internal sealed class Setting
     /// <summary>What it does.</summary>
     public string Summary => about.Summary;
 
+    /// <summary>The value in an instance of the section's class.</summary>
+    public object? ValueIn(object instance) => property.GetValue(instance);
+
     /// <summary>True when the value is a list.</summary>
     public bool IsList => property.PropertyType == typeof(IReadOnlyList<string>);
 
@@ -61,7 +65,13 @@ internal sealed class Setting
     }
 
     /// <summary>The value in the notation of the file.</summary>
-    public string Show(GatewayOptions options) => property.GetValue(section.GetValue(options)) switch
+    public string Show(GatewayOptions options) => ShowIn(section.GetValue(options)!);
+
+    /// <summary>The value as others may see it: without secrets, also those in URLs.</summary>
+    public string ShowSafe(GatewayOptions options) => Show(options) is not { Length: > 0 } text ? "" : about.IsSecret ? "<secret>" : UrlPassword().Replace(text, "${user}<secret>@");
+
+    /// <summary>The value in an instance of the section's class, in the notation of the file.</summary>
+    public string ShowIn(object instance) => property.GetValue(instance) switch
     {
         TimeSpan duration => DurationText.Format(duration),
         bool flag => flag ? "true" : "false",
@@ -73,11 +83,15 @@ internal sealed class Setting
 
     /// <summary>Sets the value from its notation; a list from several.</summary>
     /// <exception cref="ConfigurationException">The text is not allowed here; the message starts with <paramref name="source"/>.</exception>
-    public void Set(GatewayOptions options, IReadOnlyList<string> texts, string source)
+    public void Set(GatewayOptions options, IReadOnlyList<string> texts, string source) => SetIn(section.GetValue(options)!, texts, source);
+
+    /// <summary>Sets the value in an instance of the section's class.</summary>
+    /// <exception cref="ConfigurationException">The text is not allowed here; the message starts with <paramref name="source"/>.</exception>
+    public void SetIn(object instance, IReadOnlyList<string> texts, string source)
     {
         if (IsList)
         {
-            property.SetValue(section.GetValue(options), texts.SelectMany(t => t.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).ToArray());
+            property.SetValue(instance, texts.SelectMany(t => t.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).ToArray());
             return;
         }
 
@@ -88,12 +102,15 @@ internal sealed class Setting
             throw new ConfigurationException($"{source}: \"{text}\" is not allowed; allowed is {Allowed}");
         }
 
-        property.SetValue(section.GetValue(options), value);
+        property.SetValue(instance, value);
     }
 
     /// <summary>MaxBody to max_body.</summary>
     public static string SnakeCase(string name) =>
         string.Concat(name.Select((c, i) => char.IsAsciiLetterUpper(c) ? (i == 0 ? "" : "_") + char.ToLowerInvariant(c) : c.ToString()));
+
+    [GeneratedRegex("(?<user>://[^/@:]*:)[^/@]*@", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static partial Regex UrlPassword();
 
     private static int Compare(object value, string bound) => ((IComparable)ToComparable(value)).CompareTo(ToComparable(Parse(value.GetType(), bound)!));
 

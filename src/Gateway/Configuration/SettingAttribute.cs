@@ -11,6 +11,9 @@ public sealed class SettingAttribute(string summary) : Attribute
     /// <summary>The flag without dashes, when it is not <c>section-key</c>.</summary>
     public string? Flag { get; init; }
 
+    /// <summary>True when the value itself may hold a secret and is not to be shown.</summary>
+    public bool IsSecret { get; init; }
+
     /// <summary>The smallest value allowed, in the notation of the setting; null for none.</summary>
     public string? Min { get; init; }
 

@@ -3,6 +3,7 @@ using System.Text;
 using Metrics.Cluster;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.RemoteRead;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Model;
 
@@ -14,7 +15,7 @@ namespace Metrics.Gateway.Federation;
 internal sealed class FederationEndpoint(ApiEndpoint endpoint, ICluster cluster, TimeSpan lookback, TimeProvider time)
 {
     /// <summary>The routes.</summary>
-    public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Get, "/federate", "federate", endpoint.Of(AnswerAsync))];
+    public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Get, "/federate", "federate", endpoint.Of(AnswerAsync)) { Access = RouteAccess.Read }];
 
     private async ValueTask<ApiAnswer> AnswerAsync(ApiRequest request)
     {

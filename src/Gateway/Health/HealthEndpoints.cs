@@ -1,4 +1,5 @@
 using Metrics.Cluster;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Gateway.Telemetry;
 
@@ -10,9 +11,9 @@ internal sealed class HealthEndpoints(ICluster cluster, MetricRegistry registry)
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
-        new(HttpRoute.GetHead, "/-/healthy", "healthy", context => PlainText.AnswerAsync(context, 200, "Metrics is Healthy.\n")),
-        new(HttpRoute.GetHead, "/-/ready", "ready", AnswerReadyAsync),
-        new(HttpRoute.GetHead, "/ready", "ready", AnswerReadyAsync),
+        new(HttpRoute.GetHead, "/-/healthy", "healthy", context => PlainText.AnswerAsync(context, 200, "Metrics is Healthy.\n")) { Access = RouteAccess.Open },
+        new(HttpRoute.GetHead, "/-/ready", "ready", AnswerReadyAsync) { Access = RouteAccess.Open },
+        new(HttpRoute.GetHead, "/ready", "ready", AnswerReadyAsync) { Access = RouteAccess.Open },
         new(HttpRoute.GetHead, "/metrics", "metrics", AnswerMetricsAsync),
     ];
 

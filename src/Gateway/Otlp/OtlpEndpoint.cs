@@ -2,7 +2,9 @@ using System.Globalization;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Health;
+using Metrics.Gateway.Limits;
 using Metrics.Gateway.RemoteWrite;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Gateway.Telemetry;
 using Metrics.Gateway.Tenancy;
@@ -18,17 +20,17 @@ namespace Metrics.Gateway.Otlp;
 /// Rules: opentelemetry.io/docs/specs/otlp, OTLP/HTTP Response.
 /// </remarks>
 internal sealed partial class OtlpEndpoint(
-    ICluster cluster, TenantResolver tenants, WriteAppender appender, OtlpTranslators translators, RemoteWriteOptions options, ByteBudget budget, GatewayInstruments instruments, ILogger<OtlpEndpoint> logger)
+    ICluster cluster, TenantResolver tenants, WriteAppender appender, OtlpTranslators translators, RemoteWriteOptions options, ByteBudget budget, IngestLimits limits, GatewayInstruments instruments, ILogger<OtlpEndpoint> logger)
 {
-    private readonly string retryAfter = ((long)Math.Ceiling(options.RetryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+    private readonly string retryAfter = Seconds(options.RetryAfter);
 
     /// <summary>The routes: Prometheus's, Mimir's, Thanos's, VictoriaMetrics's.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
-        new(HttpRoute.Post, "/api/v1/otlp/v1/metrics", "otlp", AnswerAsync),
-        new(HttpRoute.Post, "/otlp/v1/metrics", "otlp", AnswerAsync),
-        new(HttpRoute.Post, "/api/v1/otlp", "otlp", AnswerAsync),
-        new(HttpRoute.Post, "/opentelemetry/v1/metrics", "otlp", AnswerAsync),
+        new(HttpRoute.Post, "/api/v1/otlp/v1/metrics", "otlp", AnswerAsync) { Access = RouteAccess.Write },
+        new(HttpRoute.Post, "/otlp/v1/metrics", "otlp", AnswerAsync) { Access = RouteAccess.Write },
+        new(HttpRoute.Post, "/api/v1/otlp", "otlp", AnswerAsync) { Access = RouteAccess.Write },
+        new(HttpRoute.Post, "/opentelemetry/v1/metrics", "otlp", AnswerAsync) { Access = RouteAccess.Write },
     ];
 
     private async Task AnswerAsync(HttpContext context)
@@ -39,7 +41,7 @@ internal sealed partial class OtlpEndpoint(
         }
         catch (WriteRefusal e)
         {
-            await RefuseAsync(context, e.Status, e.Message);
+            await RefuseAsync(context, e.Status, e.Message, e.RetryAfter);
         }
         catch (ShardUnavailableException e)
         {
@@ -56,7 +58,7 @@ internal sealed partial class OtlpEndpoint(
             throw WriteRefusal.Busy(HealthEndpoints.Describe(progress));
         }
 
-        if (!tenants.TryResolve(context.Request.Headers, out var tenant, out var status, out var error))
+        if (!tenants.TryResolve(context, out var tenant, out var status, out var error))
         {
             throw new WriteRefusal(status, error);
         }
@@ -64,7 +66,9 @@ internal sealed partial class OtlpEndpoint(
         var isJson = OtlpMediaType.IsJson(context.Request.Headers);
         var isGzip = OtlpMediaType.IsGzip(context.Request.Headers);
         using var body = new WriteBody(budget, options);
+        limits.AdmitRequest(tenant, context.Request.ContentLength);
         await body.ReadAsync(context.Request, context.RequestAborted);
+        limits.AdmitSize(tenant, body.SentBytes);
         if (isGzip)
         {
             body.Inflate();
@@ -82,6 +86,7 @@ internal sealed partial class OtlpEndpoint(
         var points = translator.Points;
         translators.Return(translator);
         instruments.OnWritten(tenant, series, outcome.Accepted, body.SentBytes);
+        limits.UsageOf(tenant).OnWritten(outcome.Accepted, outcome.Rejected, body.SentBytes);
         await AnswerAsync(context, tenant, isJson, outcome, points);
     }
 
@@ -111,15 +116,15 @@ internal sealed partial class OtlpEndpoint(
         }
 
         // A histogram is one data point and many samples.
-        var message = outcome.Rejections.Count == 0 ? "" : RejectionText.Of(outcome.Rejections, outcome.Accepted).TrimEnd();
+        var message = outcome.Rejections.Count == 0 ? "" : RejectionText.Of(outcome.Rejections, outcome.Accepted, tenant, limits.Limits.Of(tenant)).TrimEnd();
         return AnswerAsync(context, StatusCodes.Status200OK, isJson, OtlpResponse.Success(isJson, Math.Min(points, outcome.Rejected), message));
     }
 
-    private Task RefuseAsync(HttpContext context, int status, string message)
+    private Task RefuseAsync(HttpContext context, int status, string message, TimeSpan? wait = null)
     {
         if (status is StatusCodes.Status503ServiceUnavailable or StatusCodes.Status429TooManyRequests)
         {
-            context.Response.Headers.RetryAfter = retryAfter;
+            context.Response.Headers.RetryAfter = wait is { } known ? Seconds(known) : retryAfter;
         }
 
         var isJson = context.Request.ContentType?.StartsWith(OtlpMediaType.Json, StringComparison.OrdinalIgnoreCase) == true;
@@ -133,6 +138,8 @@ internal sealed partial class OtlpEndpoint(
         context.Response.ContentLength = body.Length;
         return context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
     }
+
+    private static string Seconds(TimeSpan wait) => ((long)Math.Max(1, Math.Ceiling(wait.TotalSeconds))).ToString(CultureInfo.InvariantCulture);
 
     /// <summary>gRPC's code that says what the status says.</summary>
     private static int CodeOf(int status) => status switch

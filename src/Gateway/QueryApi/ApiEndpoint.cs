@@ -85,9 +85,9 @@ internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
             throw new ApiException(ApiErrorType.Unavailable, HealthEndpoints.Describe(progress));
         }
 
-        if (!tenants.TryResolve(context.Request.Headers, out var tenant, out var status, out var error))
+        if (!tenants.TryResolve(context, out var tenant, out var status, out var error))
         {
-            throw new ApiException(status == StatusCodes.Status401Unauthorized ? ApiErrorType.Unauthorized : ApiErrorType.BadData, error);
+            throw new ApiException(status switch { StatusCodes.Status401Unauthorized => ApiErrorType.Unauthorized, StatusCodes.Status403Forbidden => ApiErrorType.Forbidden, _ => ApiErrorType.BadData }, error);
         }
 
         return new ApiRequest(context, await RequestParameters.ReadAsync(context.Request, context.RequestAborted), tenant);

@@ -26,6 +26,12 @@ internal enum ApiErrorType
     /// <summary>The request names no tenant, and one is required.</summary>
     Unauthorized,
 
+    /// <summary>The caller may not.</summary>
+    Forbidden,
+
+    /// <summary>The tenant asks too much at once.</summary>
+    TooManyRequests,
+
     /// <summary>Our fault.</summary>
     Internal,
 }
@@ -46,6 +52,8 @@ internal sealed class ApiException(ApiErrorType type, string message, Exception?
         ApiErrorType.Unavailable => "unavailable",
         ApiErrorType.NotFound => "not_found",
         ApiErrorType.Unauthorized => "unauthorized",
+        ApiErrorType.Forbidden => "forbidden",
+        ApiErrorType.TooManyRequests => "too_many_requests",
         _ => "internal",
     };
 
@@ -58,6 +66,8 @@ internal sealed class ApiException(ApiErrorType type, string message, Exception?
         ApiErrorType.Canceled => 499,
         ApiErrorType.NotFound => 404,
         ApiErrorType.Unauthorized => 401,
+        ApiErrorType.Forbidden => 403,
+        ApiErrorType.TooManyRequests => 429,
         _ => 500,
     };
 

@@ -1,44 +1,176 @@
+using Metrics.Model;
+
 namespace Metrics.Gateway.QueryApi;
 
-/// <summary>Lets so many queries run and so many wait; more are turned away. Thread-safe.</summary>
-internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting) : IDisposable
+/// <summary>Lets so many queries run and so many wait, of all tenants and of each; when a place is free, the tenants that wait are served in turn, so that one with a thousand queries delays another's by no more than one. Thread-safe.</summary>
+/// <param name="maxRunning">Queries that run at once.</param>
+/// <param name="maxWaiting">Queries that may wait.</param>
+/// <param name="limits">The same for a tenant; 0 for no bound of its own.</param>
+internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<TenantId, (int Running, int Waiting)> limits)
 {
-    private readonly SemaphoreSlim places = new(maxRunning, maxRunning);
+    private readonly Lock sync = new();
+    private readonly Dictionary<TenantId, Queue> tenants = [];
+
+    // Tenants with queries that wait, the next in turn first.
+    private readonly LinkedList<Queue> turns = new();
+    private int running;
     private int waiting;
 
     /// <summary>Queries running and waiting now.</summary>
-    public (int Running, int Waiting) Load => (maxRunning - places.CurrentCount, Volatile.Read(ref waiting));
+    public (int Running, int Waiting) Load
+    {
+        get
+        {
+            lock (sync)
+            {
+                return (running, waiting);
+            }
+        }
+    }
 
     /// <summary>Waits for a place; follow with <see cref="Leave"/>.</summary>
     /// <exception cref="ApiException">Too many wait already.</exception>
     /// <exception cref="OperationCanceledException">The query was cancelled, or its time was up, before it got a place.</exception>
-    public async ValueTask EnterAsync(CancellationToken cancellation)
+    public async ValueTask EnterAsync(TenantId tenant, CancellationToken cancellation)
     {
-        // Fast path: nobody waits.
-        if (places.Wait(0, CancellationToken.None))
+        cancellation.ThrowIfCancellationRequested();
+        Waiter waiter;
+        lock (sync)
         {
-            return;
+            var own = limits(tenant);
+            if (!tenants.TryGetValue(tenant, out var queue))
+            {
+                tenants.Add(tenant, queue = new Queue(tenant));
+            }
+
+            // Whoever waits of this tenant waits for a place in the tenant or in all; either way nobody overtakes.
+            if (running < maxRunning && queue.Waiters.Count == 0 && (own.Running == 0 || queue.Running < own.Running))
+            {
+                running++;
+                queue.Running++;
+                return;
+            }
+
+            CheckWaiting(tenant, queue, own.Waiting);
+            waiter = new Waiter(queue);
+            waiter.Place = queue.Waiters.AddLast(waiter);
+            waiting++;
+            if (queue.Waiters.Count == 1)
+            {
+                queue.Turn = turns.AddLast(queue);
+            }
         }
 
-        if (Interlocked.Increment(ref waiting) > maxWaiting)
-        {
-            Interlocked.Decrement(ref waiting);
-            throw new ApiException(ApiErrorType.Unavailable, $"too many queries: {maxRunning} are running and {maxWaiting} waiting");
-        }
-
-        try
-        {
-            await places.WaitAsync(cancellation);
-        }
-        finally
-        {
-            Interlocked.Decrement(ref waiting);
-        }
+        await using var registration = cancellation.Register(() => Abandon(waiter, cancellation));
+        await waiter.Entered.Task;
     }
 
     /// <summary>Gives the place back.</summary>
-    public void Leave() => places.Release();
+    public void Leave(TenantId tenant)
+    {
+        lock (sync)
+        {
+            var queue = tenants[tenant];
+            queue.Running--;
+            running--;
+            Forget(queue);
+            for (var next = turns.First; next is not null && running < maxRunning;)
+            {
+                var candidate = next.Value;
+                next = next.Next;
+                if (limits(candidate.Tenant).Running is var most && (most == 0 || candidate.Running < most))
+                {
+                    Admit(candidate);
+                    next = turns.First;
+                }
+            }
+        }
+    }
 
-    /// <inheritdoc/>
-    public void Dispose() => places.Dispose();
+    private void CheckWaiting(TenantId tenant, Queue queue, int own)
+    {
+        if (own > 0 && queue.Waiters.Count >= own)
+        {
+            throw new ApiException(
+                ApiErrorType.TooManyRequests, $"too many outstanding requests: {queue.Running} queries of tenant {tenant} are running, and as many wait as its limit max_outstanding_requests_per_tenant of {own} allows");
+        }
+
+        if (waiting >= maxWaiting)
+        {
+            throw new ApiException(ApiErrorType.Unavailable, $"too many queries: {running} are running and {waiting} waiting");
+        }
+    }
+
+    private void Admit(Queue queue)
+    {
+        var waiter = queue.Waiters.First!.Value;
+        Remove(waiter);
+        if (queue.Waiters.Count > 0)
+        {
+            // Behind all others that wait.
+            turns.Remove(queue.Turn!);
+            turns.AddLast(queue.Turn!);
+        }
+
+        running++;
+        queue.Running++;
+        waiter.Entered.SetResult();
+    }
+
+    private void Remove(Waiter waiter)
+    {
+        waiter.Queue.Waiters.Remove(waiter.Place!);
+        waiter.Place = null;
+        waiting--;
+        if (waiter.Queue.Waiters.Count == 0)
+        {
+            turns.Remove(waiter.Queue.Turn!);
+            waiter.Queue.Turn = null;
+        }
+    }
+
+    private void Abandon(Waiter waiter, CancellationToken cancellation)
+    {
+        lock (sync)
+        {
+            if (waiter.Place is null)
+            {
+                return;
+            }
+
+            Remove(waiter);
+            Forget(waiter.Queue);
+            waiter.Entered.SetCanceled(cancellation);
+        }
+    }
+
+    private void Forget(Queue queue)
+    {
+        if (queue.Running == 0 && queue.Waiters.Count == 0)
+        {
+            tenants.Remove(queue.Tenant);
+        }
+    }
+
+    /// <summary>A tenant's queries.</summary>
+    private sealed class Queue(TenantId tenant)
+    {
+        public TenantId Tenant => tenant;
+
+        public LinkedList<Waiter> Waiters { get; } = new();
+
+        public LinkedListNode<Queue>? Turn { get; set; }
+
+        public int Running { get; set; }
+    }
+
+    /// <summary>A query that waits; it has a place in its queue until it enters or goes.</summary>
+    private sealed class Waiter(Queue queue)
+    {
+        public Queue Queue => queue;
+
+        public LinkedListNode<Waiter>? Place { get; set; }
+
+        public TaskCompletionSource Entered { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
 }

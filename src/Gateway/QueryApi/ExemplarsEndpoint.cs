@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using Metrics.Cluster;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Model;
 using Metrics.PromQL.Parsing;
@@ -13,7 +14,7 @@ namespace Metrics.Gateway.QueryApi;
 internal sealed class ExemplarsEndpoint(ApiEndpoint endpoint, ICluster cluster, ParseOptions parsing)
 {
     /// <summary>The routes.</summary>
-    public IEnumerable<HttpRoute> Routes => [new(HttpRoute.GetPost, "/api/v1/query_exemplars", "query_exemplars", endpoint.Of(AnswerAsync))];
+    public IEnumerable<HttpRoute> Routes => [new(HttpRoute.GetPost, "/api/v1/query_exemplars", "query_exemplars", endpoint.Of(AnswerAsync)) { Access = RouteAccess.Read }];
 
     private async ValueTask<ApiAnswer> AnswerAsync(ApiRequest request)
     {

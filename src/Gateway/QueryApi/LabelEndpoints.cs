@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Metrics.Cluster;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Model;
 using Metrics.PromQL.Parsing;
@@ -15,9 +16,9 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster)
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
-        new(HttpRoute.GetPost, "/api/v1/series", "series", endpoint.Of(SeriesAsync)),
-        new(HttpRoute.GetPost, "/api/v1/labels", "labels", endpoint.Of(LabelsAsync)),
-        new(HttpRoute.Get, "/api/v1/label/{name}/values", "label_values", endpoint.Of(ValuesAsync)),
+        new(HttpRoute.GetPost, "/api/v1/series", "series", endpoint.Of(SeriesAsync)) { Access = RouteAccess.Read },
+        new(HttpRoute.GetPost, "/api/v1/labels", "labels", endpoint.Of(LabelsAsync)) { Access = RouteAccess.Read },
+        new(HttpRoute.Get, "/api/v1/label/{name}/values", "label_values", endpoint.Of(ValuesAsync)) { Access = RouteAccess.Read },
     ];
 
     private async ValueTask<ApiAnswer> SeriesAsync(ApiRequest request)

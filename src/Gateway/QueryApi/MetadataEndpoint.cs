@@ -1,5 +1,6 @@
 using System.Buffers;
 using Metrics.Cluster;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 
 namespace Metrics.Gateway.QueryApi;
@@ -8,7 +9,7 @@ namespace Metrics.Gateway.QueryApi;
 internal sealed class MetadataEndpoint(ApiEndpoint endpoint, ICluster cluster)
 {
     /// <summary>The routes.</summary>
-    public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Get, "/api/v1/metadata", "metadata", endpoint.Of(AnswerAsync))];
+    public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Get, "/api/v1/metadata", "metadata", endpoint.Of(AnswerAsync)) { Access = RouteAccess.Read }];
 
     private async ValueTask<ApiAnswer> AnswerAsync(ApiRequest request)
     {

@@ -1,3 +1,4 @@
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.PromQL.Parsing;
 
@@ -9,8 +10,8 @@ internal sealed class ParseEndpoints(ApiEndpoint endpoint, ParseOptions parsing)
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
-        new(HttpRoute.GetPost, "/api/v1/format_query", "format_query", endpoint.Of(FormatAsync, needsData: false)),
-        new(HttpRoute.GetPost, "/api/v1/parse_query", "parse_query", endpoint.Of(ParseAsync, needsData: false)),
+        new(HttpRoute.GetPost, "/api/v1/format_query", "format_query", endpoint.Of(FormatAsync, needsData: false)) { Access = RouteAccess.Read },
+        new(HttpRoute.GetPost, "/api/v1/parse_query", "parse_query", endpoint.Of(ParseAsync, needsData: false)) { Access = RouteAccess.Read },
     ];
 
     private ValueTask<ApiAnswer> FormatAsync(ApiRequest request)

@@ -1,5 +1,7 @@
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Limits;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Gateway.Telemetry;
 using Metrics.Model;
@@ -12,7 +14,7 @@ internal delegate ValueTask<QueryResult> QueryExecution(QueryRequest request, IR
 
 /// <summary><c>query</c> and <c>query_range</c>. Parameters, their order of checking and the messages are Prometheus's (web/api/v1/api.go).</summary>
 internal sealed class QueryEndpoints(
-    ApiEndpoint endpoint, ICluster cluster, QueryExecution execute, QueryOptions options, ConcurrencyGate gate, GatewayInstruments instruments, TimeProvider time)
+    ApiEndpoint endpoint, ICluster cluster, QueryExecution execute, QueryOptions options, ConcurrencyGate gate, QueryLimits limits, GatewayInstruments instruments, TimeProvider time)
 {
     /// <summary>Steps of a range query: enough for a week by minutes or a year by hours.</summary>
     private const int MaxSteps = 11_000;
@@ -20,8 +22,8 @@ internal sealed class QueryEndpoints(
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
-        new(HttpRoute.GetPost, "/api/v1/query", "query", endpoint.Of(QueryAsync)),
-        new(HttpRoute.GetPost, "/api/v1/query_range", "query_range", endpoint.Of(QueryRangeAsync)),
+        new(HttpRoute.GetPost, "/api/v1/query", "query", endpoint.Of(QueryAsync)) { Access = RouteAccess.Read },
+        new(HttpRoute.GetPost, "/api/v1/query_range", "query_range", endpoint.Of(QueryRangeAsync)) { Access = RouteAccess.Read },
     ];
 
     private ValueTask<ApiAnswer> QueryAsync(ApiRequest request)
@@ -83,13 +85,14 @@ internal sealed class QueryEndpoints(
 
     private async ValueTask<ApiAnswer> EvaluateAsync(ApiRequest request, QueryRequest query, TimeSpan timeout, string kind)
     {
+        query = limits.Admit(request.Tenant, query);
         using var deadline = new CancellationTokenSource(timeout, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, request.Aborted);
         var isRunning = false;
         var arrived = time.GetTimestamp();
         try
         {
-            await gate.EnterAsync(stop.Token);
+            await gate.EnterAsync(request.Tenant, stop.Token);
             isRunning = true;
             var started = time.GetTimestamp();
             var leaves = await LeavesAsync(request.Tenant, stop.Token);
@@ -110,7 +113,7 @@ internal sealed class QueryEndpoints(
         {
             if (isRunning)
             {
-                gate.Leave();
+                gate.Leave(request.Tenant);
             }
         }
     }

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 
 namespace Metrics.Gateway.QueryApi;
@@ -13,15 +14,15 @@ internal sealed class StatusEndpoints(ApiEndpoint endpoint, ICluster cluster, Ga
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
-        Status("buildinfo", _ => WriteBuild),
-        Status("runtimeinfo", _ => WriteRuntime),
-        Status("flags", _ => to => JsonFields.Object(to, SettingCatalog.All.Select(s => (s.Flag[2..], s.Show(options))).OrderBy(f => f.Item1, StringComparer.Ordinal))),
-        Status("config", _ => to => JsonFields.Object(to, [("yaml", ShowConfig())])),
-        Status("walreplay", _ => WriteReplay),
+        Status("buildinfo", RouteAccess.Read, _ => WriteBuild),
+        Status("runtimeinfo", RouteAccess.Read, _ => WriteRuntime),
+        Status("flags", RouteAccess.Admin, _ => to => JsonFields.Object(to, SettingCatalog.All.Select(s => (s.Flag[2..], s.ShowSafe(options))).OrderBy(f => f.Item1, StringComparer.Ordinal))),
+        Status("config", RouteAccess.Admin, _ => to => JsonFields.Object(to, [("yaml", ShowConfig())])),
+        Status("walreplay", RouteAccess.Read, _ => WriteReplay),
     ];
 
-    private HttpRoute Status(string name, Func<ApiRequest, Action<IBufferWriter<byte>>> answer) =>
-        new(HttpRoute.Get, "/api/v1/status/" + name, "status_" + name, endpoint.Of(request => ValueTask.FromResult(ApiAnswer.Small(answer(request))), needsData: false));
+    private HttpRoute Status(string name, RouteAccess access, Func<ApiRequest, Action<IBufferWriter<byte>>> answer) =>
+        new(HttpRoute.Get, "/api/v1/status/" + name, "status_" + name, endpoint.Of(request => ValueTask.FromResult(ApiAnswer.Small(answer(request))), needsData: false)) { Access = access };
 
     /// <summary>Grafana chooses features by this version, so it names the Prometheus whose API and language are spoken here.</summary>
     private static void WriteBuild(IBufferWriter<byte> to) => JsonFields.Object(
@@ -65,7 +66,7 @@ internal sealed class StatusEndpoints(ApiEndpoint endpoint, ICluster cluster, Ga
             yaml.Append(section).Append(":\n");
             foreach (var setting in SettingCatalog.In(section))
             {
-                var value = setting.Show(options);
+                var value = setting.ShowSafe(options);
                 yaml.Append("  ").Append(setting.Name).Append(": ").Append(value.Length == 0 || value[0] is '*' ? $"\"{value}\"" : value).Append('\n');
             }
         }

@@ -2,8 +2,10 @@ using System.Buffers.Binary;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Health;
+using Metrics.Gateway.Limits;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.RemoteWrite;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Gateway.Tenancy;
 using Metrics.Model;
@@ -13,7 +15,7 @@ using Metrics.Wire;
 namespace Metrics.Gateway.RemoteRead;
 
 /// <summary><c>/api/v1/read</c>: raw samples for another Prometheus, in one message or as a stream of chunks.</summary>
-internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenants, RemoteWriteOptions bodies, QueryOptions options, ByteBudget budget, ConcurrencyGate gate)
+internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenants, RemoteWriteOptions bodies, QueryOptions options, ByteBudget budget, ConcurrencyGate gate, QueryLimits limits)
 {
     /// <summary>Prometheus's bound for the bytes of one message of a stream.</summary>
     private const int FrameBytes = 1024 * 1024;
@@ -21,7 +23,7 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
     private const int ChunkSamples = 120;
 
     /// <summary>The routes.</summary>
-    public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Post, "/api/v1/read", "read", AnswerAsync)];
+    public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Post, "/api/v1/read", "read", AnswerAsync) { Access = RouteAccess.Read }];
 
     private async Task AnswerAsync(HttpContext context)
     {
@@ -32,20 +34,25 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
                 throw WriteRefusal.Busy(HealthEndpoints.Describe(cluster.Progress));
             }
 
-            if (!tenants.TryResolve(context.Request.Headers, out var id, out var status, out var error))
+            if (!tenants.TryResolve(context, out var id, out var status, out var error))
             {
                 throw new WriteRefusal(status, error);
             }
 
             var request = await ReadAsync(context);
-            await gate.EnterAsync(context.RequestAborted);
+            foreach (var query in request.Queries)
+            {
+                limits.Admit(id, query.Matchers, query.Range);
+            }
+
+            await gate.EnterAsync(id, context.RequestAborted);
             try
             {
                 await AnswerAsync(context, await cluster.FindTenantAsync(id, context.RequestAborted), request);
             }
             finally
             {
-                gate.Leave();
+                gate.Leave(id);
             }
         }
         catch (WriteRefusal e)

@@ -1,5 +1,6 @@
 using System.Text;
 using Metrics.Cluster;
+using Metrics.Gateway.Limits;
 using Metrics.Model;
 
 namespace Metrics.Gateway.RemoteWrite;
@@ -11,7 +12,7 @@ internal static class RejectionText
     private const int MaxExample = 500;
 
     /// <summary>One line for all refusals of a request.</summary>
-    public static string Of(IReadOnlyList<Rejection> rejections, long accepted)
+    public static string Of(IReadOnlyList<Rejection> rejections, long accepted, TenantId tenant, TenantLimits limits)
     {
         var text = new StringBuilder();
         var refused = 0L;
@@ -24,13 +25,27 @@ internal static class RejectionText
         foreach (var rejection in rejections)
         {
             var example = rejection.Example.Length <= MaxExample ? rejection.Example : rejection.Example[..MaxExample] + "...";
-            text.Append($"; {Words(rejection.Reason)}: {rejection.Count}, first {example}");
+            text.Append($"; {Words(rejection.Reason, tenant, limits)}: {rejection.Count}, first {example}");
         }
 
         return text.Append('\n').ToString();
     }
 
-    private static string Words(RejectReason reason) => reason switch
+    /// <summary>True when series were refused because the tenant has too many: later it may have fewer.</summary>
+    public static bool IsFull(IReadOnlyList<Rejection> rejections)
+    {
+        foreach (var rejection in rejections)
+        {
+            if (rejection.Reason is RejectReason.TooManySeries or RejectReason.TooManySeriesOfMetric)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static string Words(RejectReason reason, TenantId tenant, TenantLimits limits) => reason switch
     {
         RejectReason.OutOfOrder => "out of order sample",
         RejectReason.TooOld => "too old sample",
@@ -43,6 +58,8 @@ internal static class RejectionText
         RejectReason.LabelNameTooLong => "label name too long",
         RejectReason.LabelValueTooLong => "label value too long",
         RejectReason.TooManyLabels => "too many labels",
+        RejectReason.TooManySeries => $"tenant {tenant} exceeds its limit max_global_series_per_user of {limits.MaxGlobalSeriesPerUser} active series (err-mimir-max-series-per-user)",
+        RejectReason.TooManySeriesOfMetric => $"tenant {tenant} exceeds its limit max_global_series_per_metric of {limits.MaxGlobalSeriesPerMetric} active series of a metric (err-mimir-max-series-per-metric)",
         RejectReason.InvalidHistogram => "invalid native histogram",
         RejectReason.InvalidTemporality => "invalid temporality",
         RejectReason.InvalidName => "invalid name",

@@ -2,6 +2,8 @@ using System.Globalization;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Health;
+using Metrics.Gateway.Limits;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Gateway.Telemetry;
 using Metrics.Gateway.Tenancy;
@@ -11,20 +13,21 @@ namespace Metrics.Gateway.RemoteWrite;
 
 /// <summary>Takes remote writes (1.0 and 2.0). What is cheapest to refuse is refused first: readiness, tenant, media type, size, memory; only then the body is read.</summary>
 /// <remarks>
-/// 204 when every sample is durable; 400 when some were refused for good (the rest is stored) or the body is no message; 413 and 415 as named;
+/// 204 when every sample is durable; 400 when some were refused for good (the rest is stored) or the body is no message; 413 and 415 as named; 429 with Retry-After when a rate of the tenant is
+/// exceeded (nothing is stored) or series are refused because it has too many (the rest is stored);
 /// 503 with Retry-After when the sender should come back, which is safe since appending a known sample is a no-op. 500 is a bug.
 /// </remarks>
 internal sealed partial class RemoteWriteEndpoint(
-    ICluster cluster, TenantResolver tenants, WriteAppender appender, RemoteWriteOptions options, ByteBudget budget, GatewayInstruments instruments, ILogger<RemoteWriteEndpoint> logger)
+    ICluster cluster, TenantResolver tenants, WriteAppender appender, RemoteWriteOptions options, ByteBudget budget, IngestLimits limits, GatewayInstruments instruments, ILogger<RemoteWriteEndpoint> logger)
 {
-    private readonly string retryAfter = ((long)Math.Ceiling(options.RetryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+    private readonly string retryAfter = Seconds(options.RetryAfter);
 
     /// <summary>The routes: Prometheus's, Thanos's, Mimir's.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
-        new(HttpRoute.Post, "/api/v1/write", "write", AnswerAsync),
-        new(HttpRoute.Post, "/api/v1/receive", "write", AnswerAsync),
-        new(HttpRoute.Post, "/api/v1/push", "write", AnswerAsync),
+        new(HttpRoute.Post, "/api/v1/write", "write", AnswerAsync) { Access = RouteAccess.Write },
+        new(HttpRoute.Post, "/api/v1/receive", "write", AnswerAsync) { Access = RouteAccess.Write },
+        new(HttpRoute.Post, "/api/v1/push", "write", AnswerAsync) { Access = RouteAccess.Write },
     ];
 
     private async Task AnswerAsync(HttpContext context)
@@ -35,7 +38,7 @@ internal sealed partial class RemoteWriteEndpoint(
         }
         catch (WriteRefusal e)
         {
-            await RefuseAsync(context, e.Status, e.Message);
+            await RefuseAsync(context, e.Status, e.Message, e.RetryAfter);
         }
         catch (ShardUnavailableException e)
         {
@@ -52,19 +55,22 @@ internal sealed partial class RemoteWriteEndpoint(
             throw WriteRefusal.Busy(HealthEndpoints.Describe(progress));
         }
 
-        if (!tenants.TryResolve(context.Request.Headers, out var tenant, out var status, out var error))
+        if (!tenants.TryResolve(context, out var tenant, out var status, out var error))
         {
             throw new WriteRefusal(status, error);
         }
 
         var protocol = WriteMediaType.Of(context.Request.Headers);
         using var body = new WriteBody(budget, options);
+        limits.AdmitRequest(tenant, context.Request.ContentLength);
         await body.ReadAsync(context.Request, context.RequestAborted);
+        limits.AdmitSize(tenant, body.SentBytes);
         body.Decompress();
 
         // Not tied to the client's presence: a half-appended request is what retries are for, but finishing it is cheaper.
         var (outcome, series) = await appender.AppendAsync(tenant, protocol, body.Message, CancellationToken.None);
         instruments.OnWritten(tenant, series, outcome.Accepted, body.SentBytes);
+        limits.UsageOf(tenant).OnWritten(outcome.Accepted, outcome.Rejected, body.SentBytes);
         await AnswerAsync(context, tenant, outcome);
     }
 
@@ -82,8 +88,17 @@ internal sealed partial class RemoteWriteEndpoint(
             instruments.OnRejected(tenant, rejection.Reason, rejection.Count);
         }
 
-        return PlainText.AnswerAsync(context, StatusCodes.Status400BadRequest, RejectionText.Of(outcome.Rejections, outcome.Accepted));
+        var bounds = limits.Limits.Of(tenant);
+        var isFull = RejectionText.IsFull(outcome.Rejections);
+        if (isFull)
+        {
+            context.Response.Headers.RetryAfter = retryAfter;
+        }
+
+        return PlainText.AnswerAsync(context, isFull ? StatusCodes.Status429TooManyRequests : StatusCodes.Status400BadRequest, RejectionText.Of(outcome.Rejections, outcome.Accepted, tenant, bounds));
     }
+
+    private static string Seconds(TimeSpan wait) => ((long)Math.Max(1, Math.Ceiling(wait.TotalSeconds))).ToString(CultureInfo.InvariantCulture);
 
     private static void SetWritten(IHeaderDictionary headers, int samples, int histograms, int exemplars)
     {
@@ -92,13 +107,13 @@ internal sealed partial class RemoteWriteEndpoint(
         headers["X-Prometheus-Remote-Write-Exemplars-Written"] = exemplars.ToString(CultureInfo.InvariantCulture);
     }
 
-    private Task RefuseAsync(HttpContext context, int status, string message)
+    private Task RefuseAsync(HttpContext context, int status, string message, TimeSpan? wait = null)
     {
         // Remote write 2.0 wants them with every answer: without them a sender takes us for a receiver of 1.0 that ignored what it did not know.
         SetWritten(context.Response.Headers, 0, 0, 0);
-        if (status == StatusCodes.Status503ServiceUnavailable)
+        if (status is StatusCodes.Status503ServiceUnavailable or StatusCodes.Status429TooManyRequests)
         {
-            context.Response.Headers.RetryAfter = retryAfter;
+            context.Response.Headers.RetryAfter = wait is { } known ? Seconds(known) : retryAfter;
         }
 
         return PlainText.AnswerAsync(context, status, message + "\n");

@@ -18,6 +18,9 @@ internal sealed class RequestLoad(RemoteWriteOptions options)
     private long bucketBytes;
     private long labelBytes;
 
+    /// <summary>Samples, histograms and exemplars so far.</summary>
+    public long Samples => samples;
+
     /// <summary>Counts samples.</summary>
     /// <exception cref="WriteRefusal">Too many.</exception>
     public void AddSamples(int count)

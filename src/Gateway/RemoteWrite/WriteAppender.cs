@@ -1,21 +1,16 @@
 using System.Collections.Concurrent;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Limits;
 using Metrics.Model;
 
 namespace Metrics.Gateway.RemoteWrite;
 
 /// <summary>Walks a decompressed request once, straight into the batches of the tenant's shards, and sends them. Thread-safe.</summary>
 /// <remarks>A known series costs no object and no decoding of its labels. Nothing is appended before the whole message was found sound.</remarks>
-internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options)
+internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options, IngestLimits limits)
 {
     private readonly ConcurrentDictionary<TenantId, TenantWriter> writers = new();
-    private readonly LabelLimits limits = new()
-    {
-        MaxLabels = options.MaxLabels,
-        MaxNameBytes = (int)options.MaxLabelName.Bytes,
-        MaxValueBytes = (int)options.MaxLabelValue.Bytes,
-    };
 
     /// <summary>Appends all samples of a message; returns when those accepted are durable. Also the number of its series.</summary>
     /// <exception cref="WriteRefusal">The message is malformed or holds too many samples; nothing was appended.</exception>
@@ -29,29 +24,45 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
         var writer = WriterOf(await cluster.OpenTenantAsync(id, cancellation));
         using var partitioner = writer.Begin<RemoteWriteLabels>(message);
         int series;
+        long samples;
         try
         {
-            series = reader(message.Span, partitioner, writer.Tenant.Metadata, new RequestLoad(options));
+            var load = new RequestLoad(options);
+            series = reader(message.Span, partitioner, writer.Tenant.Metadata, load);
+            samples = load.Samples;
         }
         catch (FormatException e)
         {
             throw WriteRefusal.Malformed(e.Message);
         }
 
+        limits.AdmitSamples(id, samples, series);
         var outcome = await partitioner.WriteAsync(cancellation);
         return outcome.Unavailable is null ? (outcome, series) : throw outcome.Unavailable;
     }
 
     private TenantWriter WriterOf(ITenant tenant)
     {
-        if (writers.TryGetValue(tenant.Id, out var known) && ReferenceEquals(known.Tenant, tenant))
+        var bounds = BoundsOf(tenant.Id);
+        if (writers.TryGetValue(tenant.Id, out var known) && ReferenceEquals(known.Tenant, tenant) && known.Limits == bounds)
         {
             return known;
         }
 
-        // Opened again since: its references are of another incarnation, and so is the writer.
-        var writer = new TenantWriter(tenant, limits);
-        return writers.AddOrUpdate(tenant.Id, static (_, made) => made, static (_, old, made) => ReferenceEquals(old.Tenant, made.Tenant) ? old : made, writer);
+        // Opened again since, and then its references are of another incarnation; or its limits have changed.
+        var writer = new TenantWriter(tenant, bounds);
+        return writers.AddOrUpdate(tenant.Id, static (_, made) => made, static (_, old, made) => ReferenceEquals(old.Tenant, made.Tenant) && old.Limits == made.Limits ? old : made, writer);
+    }
+
+    private LabelLimits BoundsOf(TenantId tenant)
+    {
+        var own = limits.Limits.Of(tenant);
+        return new LabelLimits
+        {
+            MaxLabels = (int)TenantLimits.Least(options.MaxLabels, own.MaxLabelNamesPerSeries),
+            MaxNameBytes = (int)TenantLimits.Least(options.MaxLabelName.Bytes, own.MaxLabelNameLength),
+            MaxValueBytes = (int)TenantLimits.Least(options.MaxLabelValue.Bytes, own.MaxLabelValueLength),
+        };
     }
 }
 

@@ -6,6 +6,15 @@ internal sealed class WriteRefusal(int status, string message) : Exception(messa
     /// <summary>The HTTP status.</summary>
     public int Status { get; } = status;
 
+    /// <summary>When to come back; null for when the configuration says.</summary>
+    public TimeSpan? RetryAfter { get; private init; }
+
+    /// <summary>A limit of the tenant on one request is exceeded; the sender must not repeat it.</summary>
+    public static WriteRefusal OverLimit(string message) => new(StatusCodes.Status413PayloadTooLarge, message);
+
+    /// <summary>A rate of the tenant is exceeded; the sender may come back.</summary>
+    public static WriteRefusal TooFast(string message, TimeSpan wait) => new(StatusCodes.Status429TooManyRequests, message) { RetryAfter = wait };
+
     /// <summary>The body is no valid message; the sender must not repeat it.</summary>
     public static WriteRefusal Malformed(string message) => new(StatusCodes.Status400BadRequest, message);
 

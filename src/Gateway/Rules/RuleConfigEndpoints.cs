@@ -1,5 +1,6 @@
 using System.Text;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Gateway.Tenancy;
 using Metrics.Model;
@@ -20,13 +21,13 @@ internal sealed class RuleConfigEndpoints(TenantResolver tenants, RulesHost rule
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
-        .. from path in new[] { "/prometheus/config/v1/rules", "/config/v1/rules" } select new HttpRoute(HttpRoute.Get, path, "rule_config", AnswerAsync),
-        .. from path in new[] { "/prometheus/config/v1/rules", "/config/v1/rules", "/api/v1/rules" } select new HttpRoute(methods, path + "/{*rest}", "rule_config", AnswerAsync),
+        .. from path in new[] { "/prometheus/config/v1/rules", "/config/v1/rules" } select new HttpRoute(HttpRoute.Get, path, "rule_config", AnswerAsync) { Access = RouteAccess.ReadOrWrite },
+        .. from path in new[] { "/prometheus/config/v1/rules", "/config/v1/rules", "/api/v1/rules" } select new HttpRoute(methods, path + "/{*rest}", "rule_config", AnswerAsync) { Access = RouteAccess.ReadOrWrite },
     ];
 
     private async Task AnswerAsync(HttpContext context)
     {
-        if (!tenants.TryResolve(context.Request.Headers, out var tenant, out var status, out var error))
+        if (!tenants.TryResolve(context, out var tenant, out var status, out var error))
         {
             await PlainText.AnswerAsync(context, status, error + "\n");
             return;

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Metrics.Gateway.QueryApi;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Model;
 using Metrics.Rules.Alerting;
@@ -19,10 +20,9 @@ internal sealed class RuleEndpoints(ApiEndpoint endpoint, RulesHost rules)
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
-        new(HttpRoute.Get, "/api/v1/rules", "rules", endpoint.Of(RulesAsync, needsData: false)),
-        new(HttpRoute.Get, "/api/v1/alerts", "alerts", endpoint.Of(AlertsAsync, needsData: false)),
-        new(HttpRoute.Get, "/api/v1/alertmanagers", "alertmanagers", endpoint.Of(AlertmanagersAsync, needsData: false)),
-        new(HttpRoute.Post, "/-/reload", "reload", ReloadAsync),
+        new(HttpRoute.Get, "/api/v1/rules", "rules", endpoint.Of(RulesAsync, needsData: false)) { Access = RouteAccess.Read },
+        new(HttpRoute.Get, "/api/v1/alerts", "alerts", endpoint.Of(AlertsAsync, needsData: false)) { Access = RouteAccess.Read },
+        new(HttpRoute.Get, "/api/v1/alertmanagers", "alertmanagers", endpoint.Of(AlertmanagersAsync, needsData: false)) { Access = RouteAccess.Read },
     ];
 
     private ValueTask<ApiAnswer> RulesAsync(ApiRequest request)
@@ -99,19 +99,6 @@ internal sealed class RuleEndpoints(ApiEndpoint endpoint, RulesHost rules)
         json.WriteEndArray();
         json.WriteEndObject();
     });
-
-    private async Task ReloadAsync(HttpContext context)
-    {
-        try
-        {
-            await rules.ReloadAsync(context.RequestAborted);
-            await PlainText.AnswerAsync(context, StatusCodes.Status200OK, "");
-        }
-        catch (Exception e) when (e is Configuration.ConfigurationException or ObjectStore.ObjectStoreException or InvalidDataException)
-        {
-            await PlainText.AnswerAsync(context, StatusCodes.Status500InternalServerError, $"failed to reload config: {e.Message}\n");
-        }
-    }
 
     private static ValueTask<ApiAnswer> Json(Action<Utf8JsonWriter> write) => new(ApiAnswer.Small((PipeWriter to) =>
     {

@@ -1,14 +1,17 @@
+using System.Net;
 using Metrics.Cluster;
 using Metrics.Gateway.Admin;
 using Metrics.Gateway.ClusterStatus;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Federation;
 using Metrics.Gateway.Health;
+using Metrics.Gateway.Limits;
 using Metrics.Gateway.Otlp;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.RemoteRead;
 using Metrics.Gateway.RemoteWrite;
 using Metrics.Gateway.Rules;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Telemetry;
 using Metrics.Gateway.Tenancy;
 using Metrics.PromQL;
@@ -16,42 +19,75 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Metrics.Gateway.Server;
 
 /// <summary>The HTTP server over a cluster. It listens from <see cref="StartAsync"/> on, also while logs are still being replayed.</summary>
 /// <remarks>The cluster is the caller's: it is neither started nor disposed here.</remarks>
-internal sealed class GatewayServer : IAsyncDisposable
+internal sealed partial class GatewayServer : IAsyncDisposable
 {
     private readonly WebApplication app;
     private readonly ConcurrencyGate gate;
     private readonly RulesHost rules;
+    private readonly ConfigurationReload reload;
+    private readonly TimeSpan watchEvery;
+    private readonly Authenticator authenticator;
 
     /// <summary>Builds the server from validated options.</summary>
     public GatewayServer(GatewayOptions options, ICluster cluster, EngineOptions engine, QueryExecution execute, TimeProvider time, Action<ILoggingBuilder> logging)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         logging(builder.Logging);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, options));
+        var tls = options.Security.CertFile.Length > 0 ? new ServerTls(options.Security, options.Http.Http2) : null;
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Configure(kestrel, options, tls));
         builder.Services.AddSingleton<IHostLifetime, CallerLifetime>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Http.ShutdownTimeout);
         builder.Services.Configure<FormOptions>(Configure);
         app = builder.Build();
 
         Registry = new MetricRegistry();
-        gate = new ConcurrencyGate(options.Query.MaxConcurrency, options.Query.MaxQueued);
+        var limits = new LimitsTable(options);
+        var ingest = new IngestLimits(limits, time);
+        cluster.LimitSeries(limits.SeriesOf);
+        var readable = new ReadableCluster(cluster, limits, options.Tenancy.UnionLabel, time);
         var budget = new ByteBudget(options.RemoteWrite.MaxInflight.Bytes);
-        Instruments = new GatewayInstruments(Registry, () => budget.Taken, () => gate.Load);
+        Instruments = new GatewayInstruments(Registry, () => budget.Taken, () => gate!.Load);
+        var queryLimits = new QueryLimits(ingest, engine.Parsing, Instruments);
+        gate = new ConcurrencyGate(options.Query.MaxConcurrency, options.Query.MaxQueued, queryLimits.Concurrency);
         var startTime = time.GetUtcNow();
         ProcessInstruments.Register(Registry, startTime);
         ClusterInstruments.Register(Registry, cluster);
 
-        var tenants = new TenantResolver(options.Tenancy);
+        var tenants = new TenantResolver(options.Tenancy, cluster);
         var endpoint = new ApiEndpoint(cluster, tenants);
         rules = new RulesHost(options, cluster, engine, time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
-        var appender = new WriteAppender(cluster, options.RemoteWrite);
+        var appender = new WriteAppender(cluster, options.RemoteWrite, ingest);
         var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
+        authenticator = new Authenticator(options.Security, time, app.Services.GetRequiredService<ILogger<Authenticator>>());
+        WarnOfStrangers(options);
+        reload = new ConfigurationReload(
+            [
+                new ReloadPart("security.auth_file", () => authenticator.Files, _ =>
+                {
+                    authenticator.Reload();
+                    return Task.CompletedTask;
+                }),
+                new ReloadPart("security.cert_file", () => tls?.Files ?? [], _ =>
+                {
+                    tls?.Reload();
+                    return Task.CompletedTask;
+                }),
+                new ReloadPart("tenancy.overrides_file", () => options.Tenancy.OverridesFile is { Length: > 0 } path ? [path] : [], _ =>
+                {
+                    limits.Reload();
+                    return Task.CompletedTask;
+                }),
+                new ReloadPart("rules", () => [], rules.ReloadAsync),
+            ],
+            time, Registry, app.Services.GetRequiredService<ILogger<ConfigurationReload>>());
+        watchEvery = options.Http.WatchEvery;
         HttpRoute[] about =
         [
             .. new HealthEndpoints(cluster, Registry).Routes,
@@ -62,20 +98,21 @@ internal sealed class GatewayServer : IAsyncDisposable
         [
             HelpPage.Route,
             .. about,
-            .. new RemoteWriteEndpoint(cluster, tenants, appender, options.RemoteWrite, budget, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
-            .. new OtlpEndpoint(cluster, tenants, appender, new OtlpTranslators(translation), options.RemoteWrite, budget, Instruments, app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
-            .. new QueryEndpoints(endpoint, cluster, execute, options.Query, gate, Instruments, time).Routes,
-            .. new LabelEndpoints(endpoint, cluster).Routes,
-            .. new MetadataEndpoint(endpoint, cluster).Routes,
-            .. new ExemplarsEndpoint(endpoint, cluster, engine.Parsing).Routes,
-            .. new RemoteReadEndpoint(cluster, tenants, options.RemoteWrite, options.Query, budget, gate).Routes,
-            .. new FederationEndpoint(endpoint, cluster, options.Query.LookbackDelta, time).Routes,
+            .. new RemoteWriteEndpoint(cluster, tenants, appender, options.RemoteWrite, budget, ingest, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
+            .. new OtlpEndpoint(cluster, tenants, appender, new OtlpTranslators(translation), options.RemoteWrite, budget, ingest, Instruments, app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
+            .. new QueryEndpoints(endpoint, readable, execute, options.Query, gate, queryLimits, Instruments, time).Routes,
+            .. new LabelEndpoints(endpoint, readable).Routes,
+            .. new MetadataEndpoint(endpoint, readable).Routes,
+            .. new ExemplarsEndpoint(endpoint, readable, engine.Parsing).Routes,
+            .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, gate, queryLimits).Routes,
+            .. new FederationEndpoint(endpoint, readable, options.Query.LookbackDelta, time).Routes,
             .. new AdminEndpoints(endpoint, cluster, options.Http.AdminApi, app.Services.GetRequiredService<ILogger<AdminEndpoints>>()).Routes,
+            .. new LifecycleEndpoints(reload, options.Http.EnableLifecycle).Routes,
             .. new RuleEndpoints(endpoint, rules).Routes,
             .. new RuleConfigEndpoints(tenants, rules, options.Rules, engine.Parsing).Routes,
             .. new ParseEndpoints(endpoint, engine.Parsing).Routes,
         ];
-        var pipeline = new RequestPipeline(new RouteTable(routes, options.Http.RoutePrefix), options.Http, Instruments, time, app.Services.GetRequiredService<ILogger<RequestPipeline>>());
+        var pipeline = new RequestPipeline(new RouteTable(routes, options.Http.RoutePrefix), options.Http, options.Tenancy.FromPath, authenticator, Instruments, time, app.Services.GetRequiredService<ILogger<RequestPipeline>>());
         app.Run(pipeline.AnswerAsync);
     }
 
@@ -94,11 +131,17 @@ internal sealed class GatewayServer : IAsyncDisposable
     {
         await app.StartAsync(cancellation);
         rules.Start();
+        reload.Watch(watchEvery);
     }
+
+    /// <summary>Reads again what can be read again while the server runs.</summary>
+    /// <exception cref="ConfigurationException">Some of it is not in order; what was in force of it stays.</exception>
+    public Task ReloadAsync(CancellationToken cancellation) => reload.ReloadAsync(cancellation);
 
     /// <summary>Stops the rules, stops listening and lets requests in flight end, as long as the options grant.</summary>
     public async Task StopAsync(CancellationToken cancellation)
     {
+        await reload.DisposeAsync();
         await rules.DisposeAsync();
         await app.StopAsync(cancellation);
     }
@@ -106,12 +149,31 @@ internal sealed class GatewayServer : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await reload.DisposeAsync();
         await rules.DisposeAsync();
         await app.DisposeAsync();
-        gate.Dispose();
+        authenticator.Dispose();
     }
 
-    private static void Configure(KestrelServerOptions kestrel, GatewayOptions options)
+    private void WarnOfStrangers(GatewayOptions options)
+    {
+        var logger = app.Services.GetRequiredService<ILogger<GatewayServer>>();
+        if (IPAddress.IsLoopback(OptionsValidator.ParseListen(options.Http.Listen).Address))
+        {
+            return;
+        }
+
+        if (!authenticator.IsEnabled)
+        {
+            LogOpenToAll(logger, options.Http.Listen);
+        }
+        else if (options.Security.CertFile.Length == 0)
+        {
+            LogInTheClear(logger, options.Http.Listen);
+        }
+    }
+
+    private static void Configure(KestrelServerOptions kestrel, GatewayOptions options, ServerTls? tls)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxConcurrentConnections = options.Http.MaxConnections;
@@ -127,7 +189,14 @@ internal sealed class GatewayServer : IAsyncDisposable
         // A client that connects and says nothing goes after this; Prometheus's own read timeout is 5 min.
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(30);
         kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(5);
-        kestrel.Listen(OptionsValidator.ParseListen(options.Http.Listen), listen => listen.Protocols = options.Http.Http2 ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1);
+        kestrel.Listen(OptionsValidator.ParseListen(options.Http.Listen), listen =>
+        {
+            listen.Protocols = options.Http.Http2 ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
+            if (tls is not null)
+            {
+                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls.InForce), HandshakeTimeout = TimeSpan.FromSeconds(10) });
+            }
+        });
     }
 
     private static void Configure(FormOptions forms)

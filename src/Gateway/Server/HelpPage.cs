@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Metrics.Gateway.Security;
 
 namespace Metrics.Gateway.Server;
 
@@ -18,7 +19,7 @@ internal static class HelpPage
     ];
 
     /// <summary>The route.</summary>
-    public static HttpRoute Route { get; } = new(HttpRoute.GetHead, "/", "help", AnswerAsync);
+    public static HttpRoute Route { get; } = new(HttpRoute.GetHead, "/", "help", AnswerAsync) { Access = RouteAccess.Open };
 
     private static Task AnswerAsync(HttpContext context)
     {

@@ -1,3 +1,5 @@
+using Metrics.Gateway.Security;
+
 namespace Metrics.Gateway.Server;
 
 /// <summary>One path and who answers there.</summary>
@@ -7,6 +9,13 @@ namespace Metrics.Gateway.Server;
 /// <param name="AnswerAsync">Answers the request.</param>
 internal sealed record HttpRoute(string[] Methods, string Path, string Handler, Func<HttpContext, Task> AnswerAsync)
 {
+    /// <summary>Who may call it.</summary>
+    public RouteAccess Access { get; init; } = RouteAccess.Admin;
+
+    /// <summary>Who may call it with a method.</summary>
+    public RouteAccess AccessBy(string method) =>
+        Access != RouteAccess.ReadOrWrite ? Access : HttpMethods.IsGet(method) || HttpMethods.IsHead(method) ? RouteAccess.Read : RouteAccess.Write;
+
     /// <summary>GET.</summary>
     public static readonly string[] Get = ["GET"];
 

@@ -1,10 +1,12 @@
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Security;
 using Metrics.Gateway.Telemetry;
 
 namespace Metrics.Gateway.Server;
 
 /// <summary>What every request passes: the route, CORS, the count and the time, and the last line against exceptions.</summary>
-internal sealed partial class RequestPipeline(RouteTable routes, HttpOptions options, GatewayInstruments instruments, TimeProvider time, ILogger<RequestPipeline> logger)
+internal sealed partial class RequestPipeline(
+    RouteTable routes, HttpOptions options, bool tenantFromPath, Authenticator authenticator, GatewayInstruments instruments, TimeProvider time, ILogger<RequestPipeline> logger)
 {
     /// <summary>The item under which the variable segment of the path is kept.</summary>
     public static readonly object PathSegment = new();
@@ -13,7 +15,7 @@ internal sealed partial class RequestPipeline(RouteTable routes, HttpOptions opt
     public async Task AnswerAsync(HttpContext context)
     {
         var started = time.GetTimestamp();
-        var route = routes.Find(context.Request.Path.Value ?? "/", out var segment);
+        var route = Find(context.Request.Path.Value ?? "/", out var segment, out var pathTenant);
         if (segment.Length > 0)
         {
             context.Items[PathSegment] = segment;
@@ -22,7 +24,7 @@ internal sealed partial class RequestPipeline(RouteTable routes, HttpOptions opt
         AllowOrigin(context);
         try
         {
-            await AnswerAsync(context, route);
+            await AnswerAsync(context, route, pathTenant);
         }
         catch (BadHttpRequestException e)
         {
@@ -42,28 +44,76 @@ internal sealed partial class RequestPipeline(RouteTable routes, HttpOptions opt
         instruments.OnAnswered(route?.Handler ?? "none", context.Response.StatusCode, time.GetElapsedTime(started));
     }
 
-    private static Task AnswerAsync(HttpContext context, HttpRoute? route)
+    private HttpRoute? Find(string path, out string segment, out string? tenant)
+    {
+        tenant = null;
+        var route = routes.Find(path, out segment);
+        if (route is not null || !tenantFromPath)
+        {
+            return route;
+        }
+
+        // /TENANT/api/v1/...: only where the rest is of the API, so that nothing else is ever taken for a tenant.
+        var end = path.IndexOf('/', 1);
+        if (end <= 1 || !path.AsSpan(end).StartsWith("/api/v1/", StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        tenant = path[1..end];
+        return routes.Find(path[end..], out segment);
+    }
+
+    private async Task AnswerAsync(HttpContext context, HttpRoute? route, string? pathTenant)
     {
         var method = context.Request.Method;
         if (route is null)
         {
-            return HttpMethods.IsOptions(method) && context.Request.Path.StartsWithSegments("/api/v1")
+            await (HttpMethods.IsOptions(method) && context.Request.Path.StartsWithSegments("/api/v1")
                 ? NoContent(context)
-                : PlainText.AnswerAsync(context, StatusCodes.Status404NotFound, "404 page not found\n");
+                : PlainText.AnswerAsync(context, StatusCodes.Status404NotFound, "404 page not found\n"));
+            return;
         }
 
         if (Array.IndexOf(route.Methods, method) >= 0)
         {
-            return route.AnswerAsync(context);
+            if (await AdmitAsync(context, route.AccessBy(method), pathTenant))
+            {
+                await route.AnswerAsync(context);
+            }
+
+            return;
         }
 
         if (HttpMethods.IsOptions(method))
         {
-            return NoContent(context);
+            await NoContent(context);
+            return;
         }
 
         context.Response.Headers.Allow = string.Join(", ", route.Methods) + ", OPTIONS";
-        return PlainText.AnswerAsync(context, StatusCodes.Status405MethodNotAllowed, "Method Not Allowed\n");
+        await PlainText.AnswerAsync(context, StatusCodes.Status405MethodNotAllowed, "Method Not Allowed\n");
+    }
+
+    /// <summary>Finds out who calls and whether they may call such a route at all; which tenant it is about, and whether they may that, the endpoint asks.</summary>
+    private async ValueTask<bool> AdmitAsync(HttpContext context, RouteAccess access, string? pathTenant)
+    {
+        var identity = access == RouteAccess.Open ? Identity.Anyone : await authenticator.AuthenticateAsync(context);
+        if (identity is null)
+        {
+            context.Response.Headers.WWWAuthenticate = authenticator.Challenge;
+            await PlainText.AnswerAsync(context, StatusCodes.Status401Unauthorized, "Unauthorized\n");
+            return false;
+        }
+
+        if (!identity.May(access))
+        {
+            await PlainText.AnswerAsync(context, StatusCodes.Status403Forbidden, "Forbidden\n");
+            return false;
+        }
+
+        context.Features.Set(new Caller(identity, access, pathTenant));
+        return true;
     }
 
     private static Task NoContent(HttpContext context)

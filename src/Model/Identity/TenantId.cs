@@ -19,6 +19,15 @@ public readonly record struct TenantId : IComparable<TenantId>
     /// <summary>The name. Empty only for <c>default(TenantId)</c>, which no parsed id equals.</summary>
     public string Value => value ?? "";
 
+    /// <summary>True when it stands for several tenants in a cross-tenant read; no parsed id does.</summary>
+    public bool IsJoined => Value.Contains('|');
+
+    /// <summary>The tenants that it stands for: itself, or those it was joined of.</summary>
+    public IEnumerable<TenantId> Members => IsJoined ? Value.Split('|').Select(static m => new TenantId(m)) : [this];
+
+    /// <summary>One id for several tenants, for a read that crosses them: their names, each once and ascending, with <c>|</c> between.</summary>
+    public static TenantId Join(IEnumerable<TenantId> tenants) => new(string.Join('|', tenants.Select(static t => t.Value).Order(StringComparer.Ordinal).Distinct(StringComparer.Ordinal)));
+
     /// <summary>Parses a name.</summary>
     /// <exception cref="FormatException">The name breaks the rules; the message says which.</exception>
     public static TenantId Parse(string text) => TryParse(text, out var id, out var error) ? id : throw new FormatException(error);

@@ -50,4 +50,10 @@ public enum RejectReason : byte
 
     /// <summary>The series is left out on purpose, by relabelling or because another replica's samples are taken. No error: it is not reported to the sender.</summary>
     LeftOut,
+
+    /// <summary>The series is new, and the tenant has as many active ones as it may.</summary>
+    TooManySeries,
+
+    /// <summary>The series is new, and the tenant has as many active ones of its metric as it may.</summary>
+    TooManySeriesOfMetric,
 }

@@ -3,7 +3,7 @@ using Metrics.Model;
 namespace Metrics.PromQL;
 
 /// <summary>A fragment as bytes, for leaves in other processes.</summary>
-/// <remarks>The plan stays behind: the leaf makes it again from the query's text (<see cref="Fragment"/>). Fields in the order of the record, grid and numbers as zigzag varints.</remarks>
+/// <remarks>The plan stays behind: the leaf makes it again from the query's text (<see cref="Fragment"/>). Fields in the order of the record, grid and numbers as zigzag varints; then resolution, first instant, bounds, and the added label, after 1 when there is one.</remarks>
 public static class FragmentBytes
 {
     /// <summary>The longest query text that is read, in bytes.</summary>
@@ -28,6 +28,17 @@ public static class FragmentBytes
         to.SVarint(fragment.MaxSamples);
         to.UVarint((ulong)fragment.Index);
         to.SVarint(fragment.MaxResolutionMs);
+        to.SVarint(fragment.MinTimeMs);
+        to.SVarint(fragment.Bounds.MaxSeries);
+        to.SVarint(fragment.Bounds.MaxBytes);
+        to.SVarint(fragment.Bounds.MaxSamples);
+        to.Text(fragment.Bounds.Whose);
+        to.Bool(fragment.Added is not null);
+        if (fragment.Added is { } added)
+        {
+            to.Text(added.Name);
+            to.Text(added.Value);
+        }
     }
 
     /// <summary>Reads a fragment.</summary>
@@ -41,7 +52,19 @@ public static class FragmentBytes
         }
 
         return new Fragment(
-            query, Grid(ref from), from.Bool(), from.SVarint(), from.Bool(), from.SVarint(), from.Bool(), from.Bool(), from.SVarint(), from.UpTo(int.MaxValue)) { MaxResolutionMs = from.SVarint() };
+            query, Grid(ref from), from.Bool(), from.SVarint(), from.Bool(), from.SVarint(), from.Bool(), from.Bool(), from.SVarint(), from.UpTo(int.MaxValue))
+        {
+            MaxResolutionMs = from.SVarint(),
+            MinTimeMs = from.SVarint(),
+            Bounds = new QueryBounds(from.SVarint(), from.SVarint(), from.SVarint(), from.Text()),
+            Added = from.Bool() ? Added(ref from) : null,
+        };
+    }
+
+    private static AddedLabel Added(ref ByteReader from)
+    {
+        var (name, value) = (from.Text(), from.Text());
+        return name.Length > 0 && value.Length > 0 ? new AddedLabel(name, value) : throw new InvalidDataException("a label without name or value");
     }
 
     private static TimeGrid Grid(ref ByteReader from)

@@ -10,7 +10,7 @@ namespace Metrics.PromQL;
 /// <code>
 ///   series        count, then labels (block) and drop-name u8 each
 ///   annotations   count, then warning u8, message, position (start, end) each
-///   statistics    samples looked at, peak
+///   statistics    samples looked at, peak, series and bytes fetched
 ///   kind u8       0 nothing | 1 batches | 2 states | 3 matrix
 ///   batches       count, then each: rows, steps, histograms u8; per row presence words, then the results there are, in order of steps: 8 bytes each,
 ///                 and with histograms a byte before each that says which it is
@@ -52,6 +52,8 @@ public static class FragmentResultBytes
 
         to.SVarint(result.Statistics.TotalQueryableSamples);
         to.SVarint(result.Statistics.PeakSamples);
+        to.SVarint(result.Statistics.FetchedSeries);
+        to.SVarint(result.Statistics.FetchedBytes);
         if (result.States is { } states)
         {
             to.Byte((byte)Kind.States);
@@ -88,7 +90,7 @@ public static class FragmentResultBytes
             annotations[i] = new Annotation(from.Bool(), from.Text(), new PositionRange(from.Int32(), from.Int32()));
         }
 
-        var statistics = new QueryStatistics { TotalQueryableSamples = from.SVarint(), PeakSamples = from.SVarint() };
+        var statistics = new QueryStatistics { TotalQueryableSamples = from.SVarint(), PeakSamples = from.SVarint(), FetchedSeries = from.SVarint(), FetchedBytes = from.SVarint() };
         var kind = (Kind)from.Byte();
         return new FragmentResult
         {

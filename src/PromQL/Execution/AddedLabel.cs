@@ -48,6 +48,9 @@ public sealed class AddedLabel(string name, string value)
     }
 
     /// <summary>The labels of a series with the added one.</summary>
+    public Labels AddTo(Labels labels) => AddTo(labels, new LabelsBuilder());
+
+    /// <summary>The labels of a series with the added one.</summary>
     internal Labels AddTo(Labels labels, LabelsBuilder builder)
     {
         builder.Reset(labels);

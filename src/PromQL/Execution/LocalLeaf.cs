@@ -25,6 +25,12 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
         };
         var plan = fragment.Plan ?? plans.Of(fragment, effective);
         var (select, reach) = SelectorOf(plan);
+        reach = new TimeRange(Math.Max(reach.MinMs, fragment.MinTimeMs), reach.MaxMs);
+        if (reach.IsEmpty)
+        {
+            return new FragmentResult();
+        }
+
         var hints = select.Hints with { MaxResolutionMs = fragment.MaxResolutionMs, LookbackMs = select.LookbackMs };
         var matchers = select.Matchers;
         if (fragment.Added is { } added)
@@ -45,9 +51,10 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
             annotations.Warn(warning, select.Position);
         }
 
-        var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples));
+        fragment.Bounds.CheckSeries(set.Count);
+        var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples), fragment.Bounds);
         var context = new EvaluationContext(effective, budget, annotations, cancellation);
-        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, SelectedSeries.Sorted(set, select.Hints.StatisticsOnly, fragment.Added), context), cancellation).ConfigureAwait(false);
+        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added), context), cancellation).ConfigureAwait(false);
         return new FragmentResult
         {
             Series = result.Series,
@@ -55,7 +62,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
             States = result.States,
             Matrix = result.Matrix,
             Annotations = annotations.ToList(),
-            Statistics = new QueryStatistics { TotalQueryableSamples = budget.Looked, PeakSamples = budget.Peak },
+            Statistics = new QueryStatistics { TotalQueryableSamples = budget.Looked, PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes },
         };
     }
 

@@ -1,9 +1,10 @@
 namespace Metrics.PromQL.Execution;
 
 /// <summary>Counts the samples that a query holds and stops it where it holds too many. Thread-safe.</summary>
-internal sealed class QueryBudget(long maxSamples)
+internal sealed class QueryBudget(long maxSamples, QueryBounds bounds)
 {
     private long held;
+    private long fetchedBytes;
     private long peak;
     private long looked;
 
@@ -12,6 +13,13 @@ internal sealed class QueryBudget(long maxSamples)
 
     /// <summary>Samples looked at so far, per step.</summary>
     public long Looked => Interlocked.Read(ref looked);
+
+    /// <summary>Bytes of samples read so far.</summary>
+    public long FetchedBytes => Interlocked.Read(ref fetchedBytes);
+
+    /// <summary>Notes bytes of samples read.</summary>
+    /// <exception cref="QueryException">There are too many by now.</exception>
+    public void Fetch(long bytes) => bounds.CheckBytes(Interlocked.Add(ref fetchedBytes, bytes));
 
     /// <summary>Takes room for samples.</summary>
     /// <exception cref="QueryException">There is none left.</exception>

@@ -69,9 +69,10 @@ public sealed class QueryEngine(EngineOptions options)
                 Options.DefaultSubqueryStepMs,
                 Options.TypeAndUnitLabels,
                 Options.UseStartTimestamps,
-                Options.MaxSamples,
+                request.Bounds.SamplesUnder(Options.MaxSamples),
                 i)
             {
+                Bounds = request.Bounds,
                 MaxResolutionMs = request.MaxResolutionMs,
                 Plan = plan.Fragments[i].Body,
             };

@@ -12,6 +12,9 @@ public sealed record QueryRequest(string Query, TimeGrid Grid, bool IsRange)
     /// <summary>The coarsest downsampled data that may stand for the samples, milliseconds a sample; 0 for none.</summary>
     public long MaxResolutionMs { get; init; }
 
+    /// <summary>What it may read.</summary>
+    public QueryBounds Bounds { get; init; } = QueryBounds.None;
+
     /// <summary>The most series in the result, 0 for all; more are cut off with a warning.</summary>
     public int Limit { get; init; }
 }

@@ -49,4 +49,10 @@ public sealed class QueryStatistics
 
     /// <summary>The most samples held at once.</summary>
     public long PeakSamples { get; set; }
+
+    /// <summary>Series that selectors found, each selector's counted.</summary>
+    public long FetchedSeries { get; set; }
+
+    /// <summary>Bytes of samples read, 16 for a float.</summary>
+    public long FetchedBytes { get; set; }
 }

@@ -22,13 +22,15 @@ internal sealed class QueryRun
         this.request = request;
         this.options = options;
         this.plan = plan;
-        budget = new QueryBudget(options.MaxSamples);
+        budget = new QueryBudget(request.Bounds.SamplesUnder(options.MaxSamples), request.Bounds);
         context = new EvaluationContext(options, budget, annotations, cancellation);
         operators = new GatewayOperators(answers, context);
         foreach (var answer in answers.SelectMany(static a => a))
         {
             statistics.TotalQueryableSamples += answer.Statistics.TotalQueryableSamples;
             statistics.PeakSamples += answer.Statistics.PeakSamples;
+            statistics.FetchedSeries += answer.Statistics.FetchedSeries;
+            statistics.FetchedBytes += answer.Statistics.FetchedBytes;
             foreach (var annotation in answer.Annotations)
             {
                 annotations.Add(annotation);
@@ -37,8 +39,11 @@ internal sealed class QueryRun
     }
 
     /// <summary>Computes the result.</summary>
+    /// <exception cref="QueryException">It can't be, or meets a bound.</exception>
     public QueryResult Finish()
     {
+        request.Bounds.CheckSeries(statistics.FetchedSeries);
+        request.Bounds.CheckBytes(statistics.FetchedBytes);
         var root = plan.Root;
         switch (root.Type)
         {

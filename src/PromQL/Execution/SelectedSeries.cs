@@ -5,17 +5,22 @@ namespace Metrics.PromQL.Execution;
 /// <summary>A run of the series that a selection found, in an order of our own.</summary>
 internal sealed class SelectedSeries
 {
+    /// <summary>A time and a value.</summary>
+    private const int FloatBytes = 16;
+
     private readonly ISeriesSet set;
     private readonly int[] order;
     private readonly int first;
     private readonly bool statisticsOnly;
+    private readonly QueryBudget budget;
 
-    private SelectedSeries(ISeriesSet set, int[] order, int first, SeriesHeader[] headers, bool statisticsOnly)
+    private SelectedSeries(ISeriesSet set, int[] order, int first, SeriesHeader[] headers, bool statisticsOnly, QueryBudget budget)
     {
         this.set = set;
         this.order = order;
         this.first = first;
         this.statisticsOnly = statisticsOnly;
+        this.budget = budget;
         Headers = headers;
     }
 
@@ -28,15 +33,21 @@ internal sealed class SelectedSeries
     /// <summary>Appends the samples of a series.</summary>
     public void Read(int index, SampleBuffer into)
     {
+        var before = into.Count;
         set.Read(order[first + index], into);
+        budget.Fetch(BytesOf(into, before));
         if (statisticsOnly && into.HasHistograms)
         {
             HistogramStatistics.Reduce(into);
         }
     }
 
-    /// <summary>All series, with a label added when one is given, sorted by labels so that results do not depend on how a source happens to order them.</summary>
-    public static SelectedSeries Sorted(ISeriesSet set, bool statisticsOnly = false, AddedLabel? added = null)
+    /// <summary>All series, sorted by labels so that results do not depend on how a source happens to order them.</summary>
+    /// <param name="set">What was found.</param>
+    /// <param name="budget">Is told what is read.</param>
+    /// <param name="statisticsOnly">True when of native histograms only count and sum matter.</param>
+    /// <param name="added">A label that every series bears besides its own, or null.</param>
+    public static SelectedSeries Sorted(ISeriesSet set, QueryBudget budget, bool statisticsOnly, AddedLabel? added)
     {
         var builder = added is null ? null : new LabelsBuilder();
         var labels = new Labels[set.Count];
@@ -54,7 +65,21 @@ internal sealed class SelectedSeries
             headers[i] = new SeriesHeader(labels[i], false);
         }
 
-        return new SelectedSeries(set, indexes, 0, headers, statisticsOnly);
+        return new SelectedSeries(set, indexes, 0, headers, statisticsOnly, budget);
+    }
+
+    private static long BytesOf(SampleBuffer samples, int from)
+    {
+        var floats = (long)(samples.Count - from);
+        if (samples.HasHistograms)
+        {
+            foreach (var histogram in samples.Histograms[from..])
+            {
+                floats += histogram is null ? 0 : SampleSize.Of(histogram);
+            }
+        }
+
+        return FloatBytes * floats;
     }
 
     /// <summary>Cuts the series into runs of nearly equal length.</summary>
@@ -65,7 +90,7 @@ internal sealed class SelectedSeries
         {
             var from = (int)((long)Count * i / parts);
             var to = (int)((long)Count * (i + 1) / parts);
-            runs[i] = new SelectedSeries(set, order, first + from, [.. Headers.Skip(from).Take(to - from)], statisticsOnly);
+            runs[i] = new SelectedSeries(set, order, first + from, [.. Headers.Skip(from).Take(to - from)], statisticsOnly, budget);
         }
 
         return runs;

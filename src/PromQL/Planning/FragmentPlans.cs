@@ -15,7 +15,7 @@ internal sealed class FragmentPlans
     public PlanNode Of(Fragment fragment, EngineOptions effective)
     {
         // All that a plan is made from; the rest tells fragments of one plan apart, or bounds them.
-        var key = fragment with { Index = 0, MaxSamples = 0, MaxResolutionMs = 0 };
+        var key = fragment with { Index = 0, MaxSamples = 0, MaxResolutionMs = 0, MinTimeMs = 0, Bounds = QueryBounds.None, Added = null };
         var plan = Find(key) ?? Remember(key, Make(fragment, effective));
         return fragment.Index < plan.Fragments.Count
             ? plan.Fragments[fragment.Index].Body

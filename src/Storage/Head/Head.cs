@@ -104,16 +104,21 @@ public sealed unsafe partial class Head : IDisposable
         }
     }
 
+    /// <summary>How many series carry a label with a value. Writer only.</summary>
+    public int CountWith(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) => Postings.TryFindList(name, value, out var list) ? Postings.CountOf(list) : 0;
+
     /// <summary>Finds a series or makes it. Writer only.</summary>
     public uint GetOrCreate(ReadOnlySpan<byte> canonicalLabels, ulong hash, out bool created)
     {
         created = !TryFind(canonicalLabels, hash, out var reference);
-        if (created)
-        {
-            reference = nextReference;
-            Create(reference, canonicalLabels, hash);
-        }
+        return created ? Create(canonicalLabels, hash) : reference;
+    }
 
+    /// <summary>Makes a series that the head does not have. Writer only.</summary>
+    public uint Create(ReadOnlySpan<byte> canonicalLabels, ulong hash)
+    {
+        var reference = nextReference;
+        Create(reference, canonicalLabels, hash);
         return reference;
     }
 

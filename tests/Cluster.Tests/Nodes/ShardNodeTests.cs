@@ -146,6 +146,26 @@ public sealed class ShardNodeTests
     }
 
     [Fact]
+    public async Task ALogThatWasGivenUpForLostComesBackAsABlock()
+    {
+        await using var world = new NodeWorld();
+        var nodes = new[] { world.Start("a", 1), world.Start("b", 1, grace: TimeSpan.FromMilliseconds(1)) };
+        await nodes[0].OpenShardAsync(NodeWorld.Shard, default);
+        await NodeWorld.WriteAsync(world.At(nodes[0]), 1000, 1, "x");
+        world.CutOff(nodes[0]);
+        await nodes[1].OpenShardAsync(NodeWorld.Shard, default);
+        var shard = world.At(nodes[1]);
+        Assert.Empty(await NodeWorld.ReadAsync(shard));
+        await NodeWorld.WriteAsync(shard, 2000, 2, "x");
+        Assert.Single((await world.ManifestAsync()).LostLogs);
+        world.Rejoin(nodes[0]);
+        await shard.FlushAsync(default);
+        await shard.FlushAsync(default);
+        Assert.Empty((await world.ManifestAsync()).LostLogs);
+        Assert.Equal(["x@1000=1", "x@2000=2"], await NodeWorld.ReadAsync(shard));
+    }
+
+    [Fact]
     public async Task WhatIsPublishedLeavesTheLogAndTheNextOwnerHasIt()
     {
         await using var world = new NodeWorld();

@@ -10,7 +10,7 @@ public sealed class HeadAppenderTests : IDisposable
 
     public HeadAppenderTests()
     {
-        appender = new HeadAppender(head, new ExemplarRing(10));
+        appender = new HeadAppender(head, new ExemplarRing(10), new ActiveSeries(() => default).NewPart());
         Assert.Equal(1, Append((100, 1)).Accepted);
     }
 

@@ -61,7 +61,7 @@ public sealed class FragmentBytesTests
         const int Seed = 4712;
         var random = new Random(Seed);
         var asked = new ByteWriter();
-        FragmentBytes.Write(asked, new Fragment("sum(rate(m[5m]))", Grid, true, 300_000, true, 60_000, false, true, 1000, 0) { MaxResolutionMs = 5 });
+        FragmentBytes.Write(asked, new Fragment("sum(rate(m[5m]))", Grid, true, 300_000, true, 60_000, false, true, 1000, 0) { MaxResolutionMs = 5, MinTimeMs = -7, Bounds = new QueryBounds(1, 2, 3, "tenant t"), Added = new AddedLabel("__tenant_id__", "t") });
         for (var round = 0; round < 20_000; round++)
         {
             var garbled = asked.Written.ToArray();
@@ -76,6 +76,20 @@ public sealed class FragmentBytesTests
                 continue;
             }
         }
+    }
+
+    [Fact]
+    public async Task BoundsAndAnAddedLabelHoldElsewhereToo()
+    {
+        var data = new MemorySeries().Add(Labels.Of(("__name__", "m")), [0], [1]).Add(Labels.Of(("__name__", "m"), ("i", "1")), [0], [2]);
+        var leaf = new WiredLeaf(new LocalLeaf(data, Options));
+        var fragment = new Fragment("m", Grid, true, 300_000, false, 60_000, false, false, 1000, 0);
+        using var answer = await leaf.RunAsync(fragment with { Added = new AddedLabel("__tenant_id__", "t") }, default);
+        Assert.All(answer.Series, s => Assert.Equal("t", s.Labels["__tenant_id__"]));
+        Assert.Equal(2, answer.Statistics.FetchedSeries);
+        await Assert.ThrowsAsync<QueryException>(async () => await leaf.RunAsync(fragment with { Bounds = new QueryBounds(MaxSeries: 1) }, default));
+        using var later = await leaf.RunAsync(fragment with { MinTimeMs = 1 }, default);
+        Assert.Empty(later.Series);
     }
 
     [Theory]

@@ -61,6 +61,9 @@ internal sealed unsafe class HeadPostings(NativeArena arena, ViewEpochs epochs, 
         return list >= 0;
     }
 
+    /// <summary>The length of a list.</summary>
+    public int CountOf(long list) => Snapshot((int)list).Length;
+
     public void AddList(long list, PostingsBuffer into)
     {
         var items = Snapshot((int)list);

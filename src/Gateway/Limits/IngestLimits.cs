@@ -1,0 +1,67 @@
+using System.Collections.Concurrent;
+using Metrics.Gateway.RemoteWrite;
+using Metrics.Model;
+
+namespace Metrics.Gateway.Limits;
+
+/// <summary>Holds writes against their tenant's limits before anything is stored. Thread-safe.</summary>
+/// <remarks>Texts carry Mimir's ids (pkg/util/globalerror), which its runbooks and people's searches go by.</remarks>
+internal sealed class IngestLimits(LimitsTable limits, TimeProvider time)
+{
+    private readonly ConcurrentDictionary<TenantId, TenantUsage> usage = new();
+
+    /// <summary>The limits.</summary>
+    public LimitsTable Limits => limits;
+
+    /// <summary>What tenants have used since the start.</summary>
+    public IEnumerable<KeyValuePair<TenantId, TenantUsage>> All => usage;
+
+    /// <summary>What a tenant has used since the start.</summary>
+    public TenantUsage UsageOf(TenantId tenant) => usage.TryGetValue(tenant, out var known) ? known : usage.GetOrAdd(tenant, new TenantUsage(time));
+
+    /// <summary>Counts a write request, before its body is read.</summary>
+    /// <exception cref="WriteRefusal">Too many a second (429), or too large (413).</exception>
+    public void AdmitRequest(TenantId tenant, long? bytes)
+    {
+        var own = limits.Of(tenant);
+        AdmitSize(tenant, bytes ?? 0);
+        if (own.RequestRate > 0 && !UsageOf(tenant).Requests.TryTake(1, own.RequestRate, own.RequestBurstSize, out var wait))
+        {
+            throw WriteRefusal.TooFast(
+                $"write request refused: tenant {tenant} exceeds its limit request_rate of {own.RequestRate} requests/s with a burst of {own.RequestBurstSize} (err-mimir-tenant-max-request-rate)", wait);
+        }
+    }
+
+    /// <summary>Checks the size of a request.</summary>
+    /// <exception cref="WriteRefusal">It is too large (413).</exception>
+    public void AdmitSize(TenantId tenant, long bytes)
+    {
+        var own = limits.Of(tenant);
+        if (own.RequestSize.Bytes > 0 && bytes > own.RequestSize.Bytes)
+        {
+            throw WriteRefusal.OverLimit($"write request refused: {bytes} bytes exceed the limit request_size of {own.RequestSize} of tenant {tenant}");
+        }
+    }
+
+    /// <summary>Counts the samples of a request, once it was found sound and before any of it is stored: all of it is taken, or none.</summary>
+    /// <exception cref="WriteRefusal">Too many samples or series for one request (413), or too many samples a second (429).</exception>
+    public void AdmitSamples(TenantId tenant, long samples, long series)
+    {
+        var own = limits.Of(tenant);
+        if (own.RequestSeries > 0 && series > own.RequestSeries)
+        {
+            throw WriteRefusal.OverLimit($"write request refused: {series} series exceed the limit request_series of {own.RequestSeries} of tenant {tenant}");
+        }
+
+        if (own.RequestSamples > 0 && samples > own.RequestSamples)
+        {
+            throw WriteRefusal.OverLimit($"write request refused: {samples} samples exceed the limit request_samples of {own.RequestSamples} of tenant {tenant}");
+        }
+
+        if (own.IngestionRate > 0 && !UsageOf(tenant).Samples.TryTake(samples, own.IngestionRate, own.IngestionBurstSize, out var wait))
+        {
+            throw WriteRefusal.TooFast(
+                $"write request with {samples} samples refused: tenant {tenant} exceeds its limit ingestion_rate of {own.IngestionRate} samples/s with a burst of {own.IngestionBurstSize} (err-mimir-tenant-max-ingestion-rate)", wait);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+using System.Text;
+using Metrics.Gateway.Configuration;
+using Metrics.Gateway.QueryApi;
+using Metrics.Gateway.Telemetry;
+using Metrics.Model;
+using Metrics.PromQL;
+using Metrics.PromQL.Parsing;
+
+namespace Metrics.Gateway.Limits;
+
+/// <summary>Holds queries against their tenant's limits before they wait for their turn. Thread-safe.</summary>
+/// <remarks>Texts carry Mimir's ids (pkg/util/globalerror), which its runbooks and people's searches go by.</remarks>
+internal sealed class QueryLimits(IngestLimits usage, ParseOptions parsing, GatewayInstruments instruments)
+{
+    private readonly LimitsTable limits = usage.Limits;
+
+    /// <summary>Queries of a tenant that may run and wait at once.</summary>
+    public (int Running, int Waiting) Concurrency(TenantId tenant)
+    {
+        var own = limits.Of(tenant);
+        return (own.MaxQueryConcurrency, own.MaxOutstandingRequestsPerTenant);
+    }
+
+    /// <summary>Checks a query; gives it with the bounds that hold while it runs.</summary>
+    /// <exception cref="ApiException">It exceeds a limit (422).</exception>
+    public QueryRequest Admit(TenantId tenant, QueryRequest query)
+    {
+        var own = limits.Of(tenant);
+        usage.UsageOf(tenant).OnQueried();
+        AdmitText(tenant, own, query.Query);
+        AdmitLength(tenant, own, query.Grid.StartMs, query.Grid.EndMs);
+        if (own.BlockedQueries.Count > 0 && Formatted(query.Query) is { } formatted)
+        {
+            AdmitUnblocked(tenant, own, formatted, query.Grid.StartMs, query.Grid.EndMs, query.IsRange ? query.Grid.StepMs : 0);
+        }
+
+        return own is { MaxFetchedSeriesPerQuery: 0, MaxFetchedChunkBytesPerQuery.Bytes: 0, MaxSamplesPerQuery: 0 }
+            ? query
+            : query with { Bounds = new QueryBounds(own.MaxFetchedSeriesPerQuery, own.MaxFetchedChunkBytesPerQuery.Bytes, own.MaxSamplesPerQuery, $"tenant {tenant}") };
+    }
+
+    /// <summary>Checks a remote read.</summary>
+    /// <exception cref="ApiException">It exceeds a limit (422).</exception>
+    public void Admit(TenantId tenant, IReadOnlyList<Matcher> matchers, TimeRange range)
+    {
+        var own = limits.Of(tenant);
+        usage.UsageOf(tenant).OnQueried();
+        AdmitLength(tenant, own, range.MinMs, range.MaxMs);
+        if (own.BlockedQueries.Count > 0 && Formatted($"{{{string.Join(",", matchers)}}}") is { } formatted)
+        {
+            AdmitUnblocked(tenant, own, formatted, range.MinMs, range.MaxMs, 0);
+        }
+    }
+
+    private static void AdmitText(TenantId tenant, TenantLimits own, string query)
+    {
+        if (own.MaxQueryExpressionSizeBytes is { Bytes: > 0 } most && query.Length > most.Bytes / 4 && Encoding.UTF8.GetByteCount(query) is var bytes && bytes > most.Bytes)
+        {
+            throw Refused($"the query's text of {bytes} bytes exceeds the limit max_query_expression_size_bytes of {most} of tenant {tenant} (err-mimir-max-query-expression-size-bytes)");
+        }
+    }
+
+    private static void AdmitLength(TenantId tenant, TenantLimits own, long startMs, long endMs)
+    {
+        if (own.MaxTotalQueryLength > TimeSpan.Zero && (double)endMs - startMs > own.MaxTotalQueryLength.TotalMilliseconds)
+        {
+            throw Refused(
+                $"the query's time range of {(((double)endMs - startMs) / 1000).ToString("0.###", System.Globalization.CultureInfo.InvariantCulture)}s exceeds the limit max_total_query_length of {DurationText.Format(own.MaxTotalQueryLength)} of tenant {tenant} (err-mimir-max-total-query-length)");
+        }
+    }
+
+    private void AdmitUnblocked(TenantId tenant, TenantLimits own, string formatted, long startMs, long endMs, long stepMs)
+    {
+        foreach (var blocked in own.BlockedQueries)
+        {
+            if (blocked.Blocks(formatted, startMs, endMs, stepMs))
+            {
+                instruments.OnQueryBlocked(tenant);
+                var reason = blocked.Reason.Length == 0 ? "" : $", reason: {blocked.Reason}";
+                throw Refused($"the query is blocked for tenant {tenant} by blocked_queries (err-mimir-query-blocked){reason}");
+            }
+        }
+    }
+
+    /// <summary>The query as <c>format_query</c> writes it; null when it does not parse, which whoever evaluates it says better.</summary>
+    private string? Formatted(string query)
+    {
+        try
+        {
+            return PrettyPrinter.Print(PromQLParser.Parse(query, parsing));
+        }
+        catch (PromQLParseException)
+        {
+            return null;
+        }
+    }
+
+    private static ApiException Refused(string message) => new(ApiErrorType.Execution, message);
+}

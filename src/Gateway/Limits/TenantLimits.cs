@@ -1,0 +1,104 @@
+using Metrics.Cluster;
+using Metrics.Gateway.Configuration;
+
+namespace Metrics.Gateway.Limits;
+
+/// <summary>What one tenant may ask of the server: the section <c>limits</c> for all, and what the overrides file says for one. Names are Mimir's, so that its overrides files can be brought along.</summary>
+/// <remarks>
+/// 0 is no limit everywhere. Rates and series have no limit by default: one process and its first Prometheus need none, and where tenants do not know each other, whoever runs it knows their sizes. What bounds
+/// memory whatever a tenant does is on by default: <c>remote_write</c> (sizes of a request) and <c>query</c> (samples of a query, queries at once). Not changed once it is in use.
+/// </remarks>
+public sealed class TenantLimits
+{
+    /// <summary>Samples, histograms and exemplars a second.</summary>
+    [Setting("Samples a tenant may write a second, on average; 0 for no limit.", Min = "0", Max = "1000000000000")]
+    public long IngestionRate { get; set; }
+
+    /// <summary>Samples that may come at once. Twenty seconds at Mimir's rate: a sender that was cut off has more than one request to catch up with.</summary>
+    [Setting("Samples a tenant may write at once above the rate.", Min = "1", Max = "1000000000000")]
+    public long IngestionBurstSize { get; set; } = 200_000;
+
+    /// <summary>Write requests a second.</summary>
+    [Setting("Write requests of a tenant a second, on average; 0 for no limit.", Min = "0", Max = "1000000000")]
+    public long RequestRate { get; set; }
+
+    /// <summary>Write requests that may come at once.</summary>
+    [Setting("Write requests of a tenant at once above the rate.", Min = "1", Max = "1000000000")]
+    public long RequestBurstSize { get; set; } = 1000;
+
+    /// <summary>Bytes of one write request as sent; smaller than <c>remote_write.max_body</c> to mean anything.</summary>
+    [Setting("The largest write request of a tenant as sent; 0 for remote_write.max_body alone.", Min = "0", Max = "1GiB")]
+    public ByteSize RequestSize { get; set; }
+
+    /// <summary>Series of one write request.</summary>
+    [Setting("Series in one write request; 0 for no limit.", Min = "0", Max = "100000000")]
+    public long RequestSeries { get; set; }
+
+    /// <summary>Samples of one write request.</summary>
+    [Setting("Samples in one write request of a tenant; 0 for remote_write.max_samples alone.", Min = "0", Max = "100000000")]
+    public long RequestSamples { get; set; }
+
+    /// <summary>Series in the heads of all of a tenant's shards: those written to in the last hours.</summary>
+    [Setting("Active series of a tenant: those in memory; known ones go on, new ones are refused. 0 for no limit.", Min = "0", Max = "1000000000000")]
+    public long MaxGlobalSeriesPerUser { get; set; }
+
+    /// <summary>Of those, the series of one metric.</summary>
+    [Setting("Active series of one metric of a tenant; 0 for no limit.", Min = "0", Max = "1000000000000")]
+    public long MaxGlobalSeriesPerMetric { get; set; }
+
+    /// <summary>Labels of a series; smaller than <c>remote_write.max_labels</c> to mean anything.</summary>
+    [Setting("Labels of a series of a tenant, the metric name included; 0 for remote_write.max_labels alone.", Min = "0", Max = "1024")]
+    public int MaxLabelNamesPerSeries { get; set; }
+
+    /// <summary>Bytes of a label name.</summary>
+    [Setting("Bytes of a label name of a tenant; 0 for remote_write.max_label_name alone.", Min = "0", Max = "65536")]
+    public int MaxLabelNameLength { get; set; }
+
+    /// <summary>Bytes of a label value.</summary>
+    [Setting("Bytes of a label value of a tenant; 0 for remote_write.max_label_value alone.", Min = "0", Max = "1048576")]
+    public int MaxLabelValueLength { get; set; }
+
+    /// <summary>Series that the selectors of one query may find.</summary>
+    [Setting("Series that one query may read; 0 for no limit.", Min = "0", Max = "1000000000000")]
+    public long MaxFetchedSeriesPerQuery { get; set; }
+
+    /// <summary>Bytes of samples that one query may read, as they are in memory: 16 for a float. A sample that two windows share counts once.</summary>
+    [Setting("Bytes of samples that one query may read, 16 for a float; 0 for no limit.", Min = "0", Max = "100000GiB")]
+    public ByteSize MaxFetchedChunkBytesPerQuery { get; set; }
+
+    /// <summary>Samples that one query may hold at once; smaller than <c>query.max_samples</c> to mean anything.</summary>
+    [Setting("Samples a query of a tenant may hold in memory at once; 0 for query.max_samples alone.", Min = "0", Max = "100000000000")]
+    public long MaxSamplesPerQuery { get; set; }
+
+    /// <summary>From start to end of a range query, and of what other endpoints are asked for.</summary>
+    [Setting("The longest range of a range query; 0 for no limit.", Min = "0", Max = "100y")]
+    public TimeSpan MaxTotalQueryLength { get; set; }
+
+    /// <summary>Nothing older than this is read; what a query asks for before it is as if it were not there.</summary>
+    [Setting("How far back from now queries may read; what is older is left out. 0 for no limit.", Min = "0", Max = "100y")]
+    public TimeSpan MaxQueryLookback { get; set; }
+
+    /// <summary>Bytes of the text of a query; the URL or form has limits of its own.</summary>
+    [Setting("Bytes of a query's text; 0 for no limit.", Min = "0", Max = "10MiB")]
+    public ByteSize MaxQueryExpressionSizeBytes { get; set; }
+
+    /// <summary>Queries of a tenant evaluated at once; more wait.</summary>
+    [Setting("Queries of a tenant evaluated at once, others wait; 0 for query.max_concurrency alone.", Min = "0", Max = "10000")]
+    public int MaxQueryConcurrency { get; set; }
+
+    /// <summary>Queries of a tenant that may wait for their turn (<c>max_outstanding_requests_per_tenant</c>).</summary>
+    [Setting("Queries of a tenant that may wait for their turn, beyond it 429; 0 for query.max_queued alone.", Min = "0", Max = "1000000")]
+    public int MaxOutstandingRequestsPerTenant { get; set; } = 100;
+
+    /// <summary>Queries that are refused unseen.</summary>
+    public IReadOnlyList<BlockedQuery> BlockedQueries { get; set; } = [];
+
+    /// <summary>A copy to be changed.</summary>
+    public TenantLimits Copy() => (TenantLimits)MemberwiseClone();
+
+    /// <summary>The bounds on series as the shards know them.</summary>
+    public SeriesLimits Series => new(MaxGlobalSeriesPerUser, MaxGlobalSeriesPerMetric);
+
+    /// <summary>The smaller of two limits of which 0 is none.</summary>
+    public static long Least(long one, long other) => one == 0 ? other : other == 0 ? one : Math.Min(one, other);
+}

@@ -1,0 +1,59 @@
+namespace Metrics.Gateway.Limits;
+
+/// <summary>What a tenant has asked of this process lately, and may ask now. Thread-safe.</summary>
+internal sealed class TenantUsage(TimeProvider time)
+{
+    private long samples;
+    private long ruleSamples;
+    private long refusedSamples;
+    private long receivedBytes;
+    private long writes;
+    private long queries;
+
+    /// <summary>The samples it may write.</summary>
+    public TokenBucket Samples { get; } = new(time);
+
+    /// <summary>The write requests it may send.</summary>
+    public TokenBucket Requests { get; } = new(time);
+
+    /// <summary>Samples a second that came in through the API.</summary>
+    public RateEstimate ApiRate { get; } = new(time);
+
+    /// <summary>Samples a second that its rules wrote.</summary>
+    public RateEstimate RuleRate { get; } = new(time);
+
+    /// <summary>Samples stored since the start, those of rules apart.</summary>
+    public (long Api, long Rules) StoredSamples => (Volatile.Read(ref samples), Volatile.Read(ref ruleSamples));
+
+    /// <summary>Samples refused since the start.</summary>
+    public long RefusedSamples => Volatile.Read(ref refusedSamples);
+
+    /// <summary>Bytes of write requests since the start, as sent.</summary>
+    public long ReceivedBytes => Volatile.Read(ref receivedBytes);
+
+    /// <summary>Write requests answered since the start.</summary>
+    public long Writes => Volatile.Read(ref writes);
+
+    /// <summary>Queries since the start.</summary>
+    public long Queries => Volatile.Read(ref queries);
+
+    /// <summary>A write was stored, save what was refused.</summary>
+    public void OnWritten(long stored, long refused, long bytes)
+    {
+        Interlocked.Add(ref samples, stored);
+        Interlocked.Add(ref refusedSamples, refused);
+        Interlocked.Add(ref receivedBytes, bytes);
+        Interlocked.Increment(ref writes);
+        ApiRate.Add(stored);
+    }
+
+    /// <summary>Rules wrote samples.</summary>
+    public void OnRuleWritten(long stored)
+    {
+        Interlocked.Add(ref ruleSamples, stored);
+        RuleRate.Add(stored);
+    }
+
+    /// <summary>A query was asked.</summary>
+    public void OnQueried() => Interlocked.Increment(ref queries);
+}

@@ -1,0 +1,37 @@
+namespace Metrics.PromQL;
+
+/// <summary>What one query may read, beside what the engine's options bound for all. 0 is no bound.</summary>
+/// <param name="MaxSeries">Series that its selectors may find, each selector's counted.</param>
+/// <param name="MaxBytes">Bytes of samples that may be read for it, 16 for a float.</param>
+/// <param name="MaxSamples">Samples that it may hold at once; only when smaller than the engine's bound.</param>
+/// <param name="Whose">Whose bounds these are, for messages; e.g. <c>tenant a</c>.</param>
+public sealed record QueryBounds(long MaxSeries = 0, long MaxBytes = 0, long MaxSamples = 0, string Whose = "")
+{
+    /// <summary>No bounds.</summary>
+    public static QueryBounds None { get; } = new();
+
+    /// <summary>The samples that may be held at once, under an engine's bound.</summary>
+    internal long SamplesUnder(long engineMax) => MaxSamples > 0 ? Math.Min(MaxSamples, engineMax) : engineMax;
+
+    /// <summary>Checks the series found.</summary>
+    /// <exception cref="QueryException">There are too many.</exception>
+    internal void CheckSeries(long found)
+    {
+        if (MaxSeries > 0 && found > MaxSeries)
+        {
+            throw new QueryException(
+                QueryErrorKind.Execution, $"the query reads more series than the limit max_fetched_series_per_query of {MaxSeries} of {Whose} (err-mimir-max-series-per-query): narrow its selectors or its time");
+        }
+    }
+
+    /// <summary>Checks the bytes read.</summary>
+    /// <exception cref="QueryException">There are too many.</exception>
+    internal void CheckBytes(long read)
+    {
+        if (MaxBytes > 0 && read > MaxBytes)
+        {
+            throw new QueryException(
+                QueryErrorKind.Execution, $"the query reads more bytes than the limit max_fetched_chunk_bytes_per_query of {MaxBytes} of {Whose} (err-mimir-max-chunks-bytes-per-query): narrow its selectors or its time");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+using System.Net;
+using Metrics.Gateway.Configuration;
+using Xunit;
+
+namespace Metrics.Gateway.Tests;
+
+public class IngestLimitsTests
+{
+    private static readonly string[] hundred = [.. Enumerable.Range(0, 100).Select(i => $"__name__=m,i={i}")];
+
+    [Fact]
+    public async Task AWriteAboveTheRateIsRefusedWholeAndTakenWhenItsTimeHasCome()
+    {
+        var time = new ManualTime();
+        await using var app = await RealGateway.StartAsync((o, _) => (o.Limits.IngestionRate, o.Limits.IngestionBurstSize) = (10, 150), time);
+        Assert.Equal(HttpStatusCode.NoContent, (await app.WriteAsync("a", hundred)).Status);
+        var refused = await app.WriteAsync("a", [.. hundred.Select(s => s + ",other=1")]);
+        Assert.Equal(429, refused.Code);
+        Assert.Equal(TimeSpan.FromSeconds(5), refused.RetryAfter);
+        Assert.Equal("write request with 100 samples refused: tenant a exceeds its limit ingestion_rate of 10 samples/s with a burst of 150 (err-mimir-tenant-max-ingestion-rate)\n", refused.Body);
+        Assert.Equal(100, await SeriesAsync(app, "a"));
+        Assert.Equal(HttpStatusCode.NoContent, (await app.WriteAsync("b", hundred)).Status);
+        time.Move(TimeSpan.FromSeconds(5));
+        Assert.Equal(HttpStatusCode.NoContent, (await app.WriteAsync("a", [.. hundred.Select(s => s + ",other=1")])).Status);
+        Assert.Equal(200, await SeriesAsync(app, "a"));
+    }
+
+    [Fact]
+    public async Task RequestsAboveTheRateAreRefusedBeforeTheirBodyIsRead()
+    {
+        var time = new ManualTime();
+        await using var app = await RealGateway.StartAsync((o, _) => (o.Limits.RequestRate, o.Limits.RequestBurstSize) = (1, 2), time);
+        Assert.Equal(204, (await app.WriteAsync("a", "__name__=m")).Code);
+        Assert.Equal(204, (await app.WriteAsync("a", "__name__=m")).Code);
+        var refused = await app.WriteAsync("a", "__name__=m");
+        Assert.Equal((429, TimeSpan.FromSeconds(1)), (refused.Code, refused.RetryAfter));
+        Assert.Contains("limit request_rate of 1 requests/s", refused.Body);
+        Assert.Equal(204, (await app.WriteAsync("b", "__name__=m")).Code);
+        time.Move(TimeSpan.FromSeconds(1));
+        Assert.Equal(204, (await app.WriteAsync("a", "__name__=m")).Code);
+    }
+
+    [Theory]
+    [InlineData("request_series: 99", "100 series exceed the limit request_series of 99 of tenant a")]
+    [InlineData("request_samples: 99", "100 samples exceed the limit request_samples of 99 of tenant a")]
+    [InlineData("request_size: 100", "exceed the limit request_size of 100")]
+    public async Task ARequestThatIsTooLargeForItsTenantIsRefusedWhole(string limit, string text)
+    {
+        await using var app = await RealGateway.StartAsync((o, folder) => Overrides(o, folder, $"overrides:\n  a:\n    {limit}\n"));
+        var refused = await app.WriteAsync("a", hundred);
+        Assert.Equal(413, refused.Code);
+        Assert.Contains(text, refused.Body);
+        Assert.Equal(0, await SeriesAsync(app, "a"));
+        Assert.Equal(204, (await app.WriteAsync("b", hundred)).Code);
+    }
+
+    [Fact]
+    public async Task AtTheLimitOfActiveSeriesNewOnesAreRefusedAndKnownOnesGoOn()
+    {
+        await using var app = await RealGateway.StartAsync((o, _) => o.Limits.MaxGlobalSeriesPerUser = 100);
+        Assert.Equal(204, (await app.WriteAsync("a", hundred)).Code);
+        var mixed = await app.WriteAsync("a", [.. hundred, "__name__=m,i=new", "__name__=m,i=newer"]);
+        Assert.Equal(429, mixed.Code);
+        Assert.NotNull(mixed.RetryAfter);
+        Assert.StartsWith("2 samples refused, 100 stored; tenant a exceeds its limit max_global_series_per_user of 100 active series (err-mimir-max-series-per-user): 2, first new series; timestamp: ", mixed.Body);
+        Assert.Equal(100, await SeriesAsync(app, "a"));
+        Assert.Equal(204, (await app.WriteAsync("a", hundred)).Code);
+        Assert.Equal(204, (await app.WriteAsync("b", hundred)).Code);
+        Assert.Contains("metrics_write_rejected_samples_total{tenant=\"a\",reason=\"too_many_series\"} 2", (await app.GetAsync("/metrics")).Body);
+    }
+
+    [Fact]
+    public async Task WritersAtOnceNeverMakeMoreSeriesThanTheTenantMayHave()
+    {
+        await using var app = await RealGateway.StartAsync((o, _) => o.Limits.MaxGlobalSeriesPerUser = 1000);
+        var answers = await Task.WhenAll(Enumerable.Range(0, 16).Select(w => app.WriteAsync("a", [.. Enumerable.Range(0, 200).Select(i => $"__name__=m,w={w},i={i}")])));
+        Assert.Contains(answers, a => a.Code == 429);
+        Assert.Equal(1000, await SeriesAsync(app, "a"));
+    }
+
+    [Fact]
+    public async Task SeriesOfOneMetricAreLimitedOverAllShards()
+    {
+        await using var app = await RealGateway.StartAsync((o, _) => o.Limits.MaxGlobalSeriesPerMetric = 60);
+        var refused = await app.WriteAsync("a", [.. hundred, "__name__=n"]);
+        Assert.Equal(429, refused.Code);
+        Assert.StartsWith("40 samples refused, 61 stored; tenant a exceeds its limit max_global_series_per_metric of 60 active series of a metric", refused.Body);
+        Assert.Equal(61, await SeriesAsync(app, "a"));
+    }
+
+    [Theory]
+    [InlineData("max_label_names_per_series: 2", "too many labels")]
+    [InlineData("max_label_name_length: 8", "label name too long")]
+    [InlineData("max_label_value_length: 3", "label value too long")]
+    public async Task LabelsAreLimitedByTenantAndNeighboursAreStored(string limit, string words)
+    {
+        await using var app = await RealGateway.StartAsync((o, folder) => Overrides(o, folder, $"overrides:\n  a:\n    {limit}\n"));
+        var refused = await app.WriteAsync("a", "__name__=m", "__name__=m,longname1=v,b=1234");
+        Assert.Equal(400, refused.Code);
+        Assert.StartsWith($"1 samples refused, 1 stored; {words}: 1, first ", refused.Body);
+        Assert.Equal(204, (await app.WriteAsync("b", "__name__=m", "__name__=m,longname1=v,b=1234")).Code);
+    }
+
+    [Fact]
+    public async Task ChangedOverridesHoldAfterAReloadAndMistakesLeaveWhatWas()
+    {
+        string? file = null;
+        await using var app = await RealGateway.StartAsync((o, folder) => file = Overrides(o, folder, "overrides:\n  a:\n    max_global_series_per_user: 1\n"));
+        Assert.Equal(204, (await app.WriteAsync("a", "__name__=m,i=1")).Code);
+        Assert.Equal(429, (await app.WriteAsync("a", "__name__=m,i=2")).Code);
+        File.WriteAllText(file!, "overrides:\n  a:\n    max_global_series_per_user: 2\n    max_label_value_length: 1\n");
+        Assert.Equal(200, (await app.SendAsync(HttpMethod.Post, "/-/reload", null)).Code);
+        Assert.Equal(204, (await app.WriteAsync("a", "__name__=m,i=2")).Code);
+        Assert.Equal(400, (await app.WriteAsync("a", "__name__=m,i=22")).Code);
+
+        File.WriteAllText(file!, "overrides:\n  a:\n    max_series: 9\n");
+        var wrong = await app.SendAsync(HttpMethod.Post, "/-/reload", null);
+        Assert.Equal(500, wrong.Code);
+        Assert.StartsWith($"failed to reload config: {file}:3: unknown key \"max_series\"; allowed are out_of_order_window, ", wrong.Body);
+        Assert.Contains("metrics_config_last_reload_successful 0", (await app.GetAsync("/metrics")).Body);
+        Assert.Contains("is not in order, what was in force stays", app.Log);
+        Assert.Equal(429, (await app.WriteAsync("a", "__name__=m,i=3")).Code);
+
+        File.WriteAllText(file!, "overrides:\n");
+        Assert.Equal(200, (await app.SendAsync(HttpMethod.Post, "/-/reload", null)).Code);
+        Assert.Contains("metrics_config_last_reload_successful 1", (await app.GetAsync("/metrics")).Body);
+        Assert.Equal(204, (await app.WriteAsync("a", "__name__=m,i=33")).Code);
+    }
+
+    [Fact]
+    public async Task AFileThatChangesIsNoticedWithoutBeingTold()
+    {
+        string? file = null;
+        await using var app = await RealGateway.StartAsync((o, folder) =>
+        {
+            file = Overrides(o, folder, "overrides:\n  a:\n    max_global_series_per_user: 1\n");
+            o.Http.WatchEvery = TimeSpan.FromMilliseconds(20);
+        });
+        Assert.Equal(429, (await app.WriteAsync("a", "__name__=m,i=1", "__name__=m,i=2")).Code);
+        File.WriteAllText(file!, "overrides:\n");
+        while ((await app.WriteAsync("a", "__name__=m,i=1", "__name__=m,i=2")).Code != 204)
+        {
+            await Task.Yield();
+        }
+    }
+
+    [Fact]
+    public async Task ReloadingCanBeSwitchedOff()
+    {
+        await using var app = await RealGateway.StartAsync((o, _) => o.Http.EnableLifecycle = false);
+        Assert.Equal(403, (await app.SendAsync(HttpMethod.Post, "/-/reload", null)).Code);
+        Assert.Equal(405, (await app.GetAsync("/-/reload")).Code);
+    }
+
+    internal static string Overrides(GatewayOptions options, string folder, string text)
+    {
+        options.Tenancy.OverridesFile = Path.Combine(folder, "overrides.yml");
+        File.WriteAllText(options.Tenancy.OverridesFile, text);
+        return options.Tenancy.OverridesFile;
+    }
+
+    private static async Task<long> SeriesAsync(RealGateway app, string tenant) =>
+        await app.Cluster.FindTenantAsync(Model.TenantId.Parse(tenant), default) is { } found ? found.Shards.Sum(s => s.Statistics.HeadSeries) : 0;
+}

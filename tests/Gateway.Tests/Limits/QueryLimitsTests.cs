@@ -1,0 +1,61 @@
+using Xunit;
+
+namespace Metrics.Gateway.Tests;
+
+public class QueryLimitsTests
+{
+    private const string Limit3 = "max_fetched_series_per_query: 3";
+
+    [Theory]
+    [InlineData(Limit3, "query?query=count(m)", "the query reads more series than the limit max_fetched_series_per_query of 3 of tenant a (err-mimir-max-series-per-query): narrow its selectors or its time")]
+    [InlineData("max_fetched_chunk_bytes_per_query: 100", "query?query=count(m)", "the query reads more bytes than the limit max_fetched_chunk_bytes_per_query of 100 of tenant a (err-mimir-max-chunks-bytes-per-query): narrow its selectors or its time")]
+    [InlineData("max_samples_per_query: 5", "query?query=m", "query processing would load too many samples into memory in query execution")]
+    [InlineData("max_total_query_length: 1h", "query_range?query=m&start=0&end=3601&step=60", "the query's time range of 3601s exceeds the limit max_total_query_length of 1h of tenant a (err-mimir-max-total-query-length)")]
+    [InlineData("max_query_expression_size_bytes: 8", "query?query=count(m%2Bm)", "the query's text of 10 bytes exceeds the limit max_query_expression_size_bytes of 8B of tenant a (err-mimir-max-query-expression-size-bytes)")]
+    [InlineData("blocked_queries: [{pattern: 'count(m)', reason: 'too dear'}]", "query?query=count(  m)", "the query is blocked for tenant a by blocked_queries (err-mimir-query-blocked), reason: too dear")]
+    [InlineData("blocked_queries: [{pattern: '.*m.*', regex: true}]", "query?query=sum(rate(m[5m]))", "the query is blocked for tenant a by blocked_queries (err-mimir-query-blocked)")]
+    [InlineData("blocked_queries: [{time_range_longer_than: 1h}]", "query_range?query=m&start=0&end=3601&step=60", "the query is blocked for tenant a by blocked_queries (err-mimir-query-blocked)")]
+    [InlineData("blocked_queries: [{step_size_shorter_than: 1m}]", "query_range?query=m&start=0&end=3600&step=59", "the query is blocked for tenant a by blocked_queries (err-mimir-query-blocked)")]
+    [InlineData("blocked_queries: [{unaligned_range_queries: true}]", "query_range?query=m&start=1&end=3600&step=60", "the query is blocked for tenant a by blocked_queries (err-mimir-query-blocked)")]
+    public async Task AQueryOverALimitIsRefusedWithItsNameAndValueAndOthersAreNot(string limit, string query, string error)
+    {
+        await using var app = await RealGateway.StartAsync((o, folder) => IngestLimitsTests.Overrides(o, folder, $"overrides:\n  a:\n    {limit}\n"));
+        string[] series = [.. Enumerable.Range(0, 20).Select(i => $"__name__=m,i={i}"), "__name__=n"];
+        Assert.Equal(204, (await app.WriteAsync("a", series)).Code);
+        Assert.Equal(204, (await app.WriteAsync("b", series)).Code);
+        var refused = await app.GetAsync("/api/v1/" + query, ("X-Scope-OrgID", "a"));
+        Assert.Equal((422, $$"""{"status":"error","errorType":"execution","error":"{{error}}"}"""), (refused.Code, refused.Body));
+        Assert.Equal(200, (await app.GetAsync("/api/v1/" + query, ("X-Scope-OrgID", "b"))).Code);
+        Assert.Equal(200, (await app.GetAsync("/api/v1/query?query=n", ("X-Scope-OrgID", "a"))).Code);
+
+        // Who reads both has the limits of both.
+        Assert.Equal(422, (await app.GetAsync("/api/v1/" + query, ("X-Scope-OrgID", "a|b"))).Code);
+    }
+
+    [Fact]
+    public async Task WhatIsOlderThanTheLookbackIsNotThere()
+    {
+        await using var app = await RealGateway.StartAsync((o, folder) => IngestLimitsTests.Overrides(o, folder, "overrides:\n  a:\n    max_query_lookback: 1h\n"));
+        var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
+        foreach (var tenant in new[] { "a", "b" })
+        {
+            Assert.Equal(204, (await app.WriteAsync([("X-Scope-OrgID", tenant)], now - (7200 * 1000), "__name__=old")).Code);
+            Assert.Equal(204, (await app.WriteAsync([("X-Scope-OrgID", tenant)], now - (1800 * 1000), "__name__=old")).Code);
+            Assert.Equal(204, (await app.WriteAsync([("X-Scope-OrgID", tenant)], now - (7200 * 1000), "__name__=gone,x=y")).Code);
+        }
+
+        async Task<string> Ask(string tenant, string path) => (await app.GetAsync("/api/v1/" + path, ("X-Scope-OrgID", tenant))).Body;
+        Assert.Contains("\"1\"]", await Ask("a", "query?query=count_over_time(old[3h])"));
+        Assert.Contains("\"2\"]", await Ask("b", "query?query=count_over_time(old[3h])"));
+        Assert.DoesNotContain("gone", await Ask("a", "query?query=last_over_time({__name__=\"gone\"}[3h])"));
+        Assert.Contains("gone", await Ask("b", "query?query=last_over_time({__name__=\"gone\"}[3h])"));
+    }
+
+    [Fact]
+    public async Task BlockedQueriesAreCounted()
+    {
+        await using var app = await RealGateway.StartAsync((o, folder) => IngestLimitsTests.Overrides(o, folder, "overrides:\n  a:\n    blocked_queries: [{pattern: m}]\n"));
+        await app.GetAsync("/api/v1/query?query=m", ("X-Scope-OrgID", "a"));
+        Assert.Contains("metrics_queries_blocked_total{tenant=\"a\"} 1", (await app.GetAsync("/metrics")).Body);
+    }
+}
