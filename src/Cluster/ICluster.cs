@@ -28,6 +28,19 @@ public interface ICluster : IAsyncDisposable
     {
     }
 
+    /// <summary>Makes it certain that a tenant will be deleted, with all its data: what was begun is finished, if need be by the next start. Nothing is deleted yet.</summary>
+    /// <exception cref="ShardUnavailableException">It could not be written down.</exception>
+    /// <exception cref="NotSupportedException">Not in this kind of cluster.</exception>
+    ValueTask MarkForDeletionAsync(TenantId tenant, CancellationToken cancellation) => throw new NotSupportedException("tenants can't be deleted in this kind of cluster");
+
+    /// <summary>True from the mark on until the deletion is done.</summary>
+    ValueTask<bool> IsMarkedForDeletionAsync(TenantId tenant, CancellationToken cancellation) => ValueTask.FromResult(false);
+
+    /// <summary>Deletes a tenant that is marked; completes when nothing of it is left. A tenant of the same name may be made afterwards.</summary>
+    /// <exception cref="ObjectStoreException">Object storage failed; the mark stays.</exception>
+    /// <exception cref="IOException">The disk failed; the mark stays.</exception>
+    ValueTask DeleteMarkedAsync(TenantId tenant, CancellationToken cancellation) => throw new NotSupportedException("tenants can't be deleted in this kind of cluster");
+
     /// <summary>The tenant, made when it does not exist yet; for writes.</summary>
     ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation);
 

@@ -27,6 +27,9 @@ internal sealed class HostedCluster(IHost host, ShardNode? node, IObjectStore st
     public IClusterControl? Control => cluster.Control;
 
     /// <inheritdoc/>
+    public void LimitSeries(Func<TenantId, SeriesLimits> limits) => node?.LimitSeries(limits);
+
+    /// <inheritdoc/>
     public ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation) => cluster.OpenTenantAsync(tenant, cancellation);
 
     /// <inheritdoc/>

@@ -33,6 +33,8 @@ internal sealed class RealGateway : IAsyncDisposable
 
     public Uri Address => server.Address;
 
+    public IReadOnlyList<HttpRoute> Routes => server.Routes;
+
     public InProcessCluster Cluster => cluster;
 
     /// <summary>What was logged so far.</summary>

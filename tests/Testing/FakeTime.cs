@@ -33,8 +33,8 @@ public sealed class FakeTime(long startMs) : TimeProvider
         return timer;
     }
 
-    /// <summary>Waits until somebody waits for a time to come: so many timers are set.</summary>
-    public Task UntilTimersAsync(int count) => UntilAsync(() => timers.Count(t => t.DueAt is not null) >= count);
+    /// <summary>Waits until somebody waits for a time to come: so many timers are set, those that tick again and again not counted.</summary>
+    public Task UntilTimersAsync(int count) => UntilAsync(() => timers.Count(t => t.DueAt is not null && t.Period is null) >= count);
 
     /// <summary>Waits until somebody waits for this very instant.</summary>
     public Task UntilDueAsync(long timeMs) => UntilAsync(() => timers.Exists(t => t.DueAt == DateTimeOffset.FromUnixTimeMilliseconds(timeMs)));
@@ -56,7 +56,7 @@ public sealed class FakeTime(long startMs) : TimeProvider
                 }
 
                 now = due.DueAt!.Value > now ? due.DueAt.Value : now;
-                due.DueAt = null;
+                due.DueAt = due.Period is { } period ? due.DueAt + period : null;
             }
 
             due.Fire();
@@ -88,20 +88,18 @@ public sealed class FakeTime(long startMs) : TimeProvider
     {
         public DateTimeOffset? DueAt { get; set; }
 
+        public TimeSpan? Period { get; private set; }
+
         public void Fire() => callback(state);
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            if (period != Timeout.InfiniteTimeSpan && period != TimeSpan.Zero)
-            {
-                throw new NotSupportedException("periodic timers");
-            }
-
             var isOff = dueTime == Timeout.InfiniteTimeSpan;
             var isNow = dueTime == TimeSpan.Zero;
             lock (owner.sync)
             {
-                DueAt = isOff || isNow ? null : owner.now + dueTime;
+                Period = period == Timeout.InfiniteTimeSpan || period == TimeSpan.Zero ? null : period;
+                DueAt = isOff ? null : !isNow ? owner.now + dueTime : owner.now + Period;
                 if (!owner.timers.Contains(this))
                 {
                     owner.timers.Add(this);

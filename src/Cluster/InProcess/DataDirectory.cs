@@ -84,6 +84,18 @@ internal sealed class DataDirectory : IDisposable
     /// <summary>True when the tenant was made.</summary>
     public bool Exists(TenantId tenant) => File.Exists(System.IO.Path.Combine(FolderOf(tenant), ShardMap.FileName));
 
+    /// <summary>Removes all of a tenant; after a crash half way it is no tenant any more, and what is left goes with the next call.</summary>
+    public void Delete(TenantId tenant)
+    {
+        var folder = FolderOf(tenant);
+        if (Directory.Exists(folder))
+        {
+            File.Delete(System.IO.Path.Combine(folder, ShardMap.FileName));
+            DurableFile.FlushFolder(folder);
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     /// <summary>Lets the folder go.</summary>
     public void Dispose() => held.Dispose();
 }

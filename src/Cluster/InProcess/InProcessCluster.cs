@@ -10,7 +10,7 @@ namespace Metrics.Cluster;
 /// Tenants found in the folder are opened when the cluster starts, their logs replayed side by side; those that only object storage knows, when they are first asked for; new ones when first
 /// written to. One loop cuts heads, another works on the blocks, each one shard at a time, so that neither takes more than a processor and a slow store holds up no cut. Thread-safe.
 /// </remarks>
-public sealed class InProcessCluster : ICluster
+public sealed partial class InProcessCluster : ICluster
 {
     /// <summary>How often each shard is looked after.</summary>
     public static readonly TimeSpan UpkeepEvery = TimeSpan.FromSeconds(5);
@@ -31,6 +31,7 @@ public sealed class InProcessCluster : ICluster
     private readonly Task starting;
     private readonly Task upkeep;
     private readonly Task archiving;
+    private readonly Task resumed;
     private Shard[] replayedShards = [];
     private int disposed;
 
@@ -50,6 +51,7 @@ public sealed class InProcessCluster : ICluster
         starting = Task.WhenAll(Array.ConvertAll(replayedShards, OpenShardAsync));
         upkeep = Task.Run(() => LookAfterAsync(UpkeepEvery, shard => shard.MaintainAsync(stopping.Token)));
         archiving = Task.Run(() => LookAfterAsync(options.Archive.WorkEvery, shard => shard.ArchiveAsync(stopping.Token)));
+        resumed = Task.Run(DeleteMarkedAsync);
     }
 
     /// <summary>Completes when the logs found at the start are replayed.</summary>
@@ -90,6 +92,7 @@ public sealed class InProcessCluster : ICluster
     /// <inheritdoc/>
     public async ValueTask<ITenant?> FindTenantAsync(TenantId tenant, CancellationToken cancellation) =>
         tenants.TryGetValue(tenant, out var open) ? open
+        : deleting.ContainsKey(tenant) ? null
         : data.Exists(tenant) || await maps.FindAsync(tenant, cancellation) is not null ? await MakeAsync(tenant, cancellation)
         : null;
 
@@ -105,6 +108,7 @@ public sealed class InProcessCluster : ICluster
         await starting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await upkeep;
         await archiving;
+        await resumed;
         await making.WaitAsync();
         foreach (var tenant in tenants.Values)
         {
@@ -191,6 +195,11 @@ public sealed class InProcessCluster : ICluster
             }
 
             ObjectDisposedException.ThrowIf(Volatile.Read(ref disposed) != 0, this);
+            if (deleting.ContainsKey(id))
+            {
+                throw new ShardUnavailableException(new ShardId(id, HashRange.Everything), "the tenant is being deleted");
+            }
+
             var folder = data.FolderOf(id);
             if (!data.Exists(id))
             {

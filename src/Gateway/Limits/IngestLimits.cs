@@ -13,9 +13,6 @@ internal sealed class IngestLimits(LimitsTable limits, TimeProvider time)
     /// <summary>The limits.</summary>
     public LimitsTable Limits => limits;
 
-    /// <summary>What tenants have used since the start.</summary>
-    public IEnumerable<KeyValuePair<TenantId, TenantUsage>> All => usage;
-
     /// <summary>What a tenant has used since the start.</summary>
     public TenantUsage UsageOf(TenantId tenant) => usage.TryGetValue(tenant, out var known) ? known : usage.GetOrAdd(tenant, new TenantUsage(time));
 

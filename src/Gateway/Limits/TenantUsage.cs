@@ -4,7 +4,6 @@ namespace Metrics.Gateway.Limits;
 internal sealed class TenantUsage(TimeProvider time)
 {
     private long samples;
-    private long ruleSamples;
     private long refusedSamples;
     private long receivedBytes;
     private long writes;
@@ -17,13 +16,10 @@ internal sealed class TenantUsage(TimeProvider time)
     public TokenBucket Requests { get; } = new(time);
 
     /// <summary>Samples a second that came in through the API.</summary>
-    public RateEstimate ApiRate { get; } = new(time);
+    public RateEstimate WriteRate { get; } = new(time);
 
-    /// <summary>Samples a second that its rules wrote.</summary>
-    public RateEstimate RuleRate { get; } = new(time);
-
-    /// <summary>Samples stored since the start, those of rules apart.</summary>
-    public (long Api, long Rules) StoredSamples => (Volatile.Read(ref samples), Volatile.Read(ref ruleSamples));
+    /// <summary>Samples stored since the start, those of rules not counted.</summary>
+    public long StoredSamples => Volatile.Read(ref samples);
 
     /// <summary>Samples refused since the start.</summary>
     public long RefusedSamples => Volatile.Read(ref refusedSamples);
@@ -44,14 +40,7 @@ internal sealed class TenantUsage(TimeProvider time)
         Interlocked.Add(ref refusedSamples, refused);
         Interlocked.Add(ref receivedBytes, bytes);
         Interlocked.Increment(ref writes);
-        ApiRate.Add(stored);
-    }
-
-    /// <summary>Rules wrote samples.</summary>
-    public void OnRuleWritten(long stored)
-    {
-        Interlocked.Add(ref ruleSamples, stored);
-        RuleRate.Add(stored);
+        WriteRate.Add(stored);
     }
 
     /// <summary>A query was asked.</summary>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Health;
@@ -22,7 +21,7 @@ namespace Metrics.Gateway.Otlp;
 internal sealed partial class OtlpEndpoint(
     ICluster cluster, TenantResolver tenants, WriteAppender appender, OtlpTranslators translators, RemoteWriteOptions options, ByteBudget budget, IngestLimits limits, GatewayInstruments instruments, ILogger<OtlpEndpoint> logger)
 {
-    private readonly string retryAfter = Seconds(options.RetryAfter);
+    private readonly string retryAfter = WriteRefusal.Seconds(options.RetryAfter);
 
     /// <summary>The routes: Prometheus's, Mimir's, Thanos's, VictoriaMetrics's.</summary>
     public IEnumerable<HttpRoute> Routes =>
@@ -124,7 +123,7 @@ internal sealed partial class OtlpEndpoint(
     {
         if (status is StatusCodes.Status503ServiceUnavailable or StatusCodes.Status429TooManyRequests)
         {
-            context.Response.Headers.RetryAfter = wait is { } known ? Seconds(known) : retryAfter;
+            context.Response.Headers.RetryAfter = wait is { } known ? WriteRefusal.Seconds(known) : retryAfter;
         }
 
         var isJson = context.Request.ContentType?.StartsWith(OtlpMediaType.Json, StringComparison.OrdinalIgnoreCase) == true;

@@ -60,6 +60,7 @@ internal static class RejectionText
         RejectReason.TooManyLabels => "too many labels",
         RejectReason.TooManySeries => $"tenant {tenant} exceeds its limit max_global_series_per_user of {limits.MaxGlobalSeriesPerUser} active series (err-mimir-max-series-per-user)",
         RejectReason.TooManySeriesOfMetric => $"tenant {tenant} exceeds its limit max_global_series_per_metric of {limits.MaxGlobalSeriesPerMetric} active series of a metric (err-mimir-max-series-per-metric)",
+        RejectReason.InvalidTenant => "invalid tenant",
         RejectReason.InvalidHistogram => "invalid native histogram",
         RejectReason.InvalidTemporality => "invalid temporality",
         RejectReason.InvalidName => "invalid name",

@@ -18,9 +18,9 @@ namespace Metrics.Gateway.RemoteWrite;
 /// 503 with Retry-After when the sender should come back, which is safe since appending a known sample is a no-op. 500 is a bug.
 /// </remarks>
 internal sealed partial class RemoteWriteEndpoint(
-    ICluster cluster, TenantResolver tenants, WriteAppender appender, RemoteWriteOptions options, ByteBudget budget, IngestLimits limits, GatewayInstruments instruments, ILogger<RemoteWriteEndpoint> logger)
+    ICluster cluster, TenantResolver tenants, WriteAppender appender, SplitAppender? split, RemoteWriteOptions options, ByteBudget budget, IngestLimits limits, GatewayInstruments instruments, ILogger<RemoteWriteEndpoint> logger)
 {
-    private readonly string retryAfter = Seconds(options.RetryAfter);
+    private readonly string retryAfter = WriteRefusal.Seconds(options.RetryAfter);
 
     /// <summary>The routes: Prometheus's, Thanos's, Mimir's.</summary>
     public IEnumerable<HttpRoute> Routes =>
@@ -68,8 +68,19 @@ internal sealed partial class RemoteWriteEndpoint(
         body.Decompress();
 
         // Not tied to the client's presence: a half-appended request is what retries are for, but finishing it is cheaper.
+        if (split is not null)
+        {
+            await AnswerAsync(context, tenant, await split.AppendAsync(Caller.Of(context), tenant, protocol, body.Message, body.SentBytes));
+            return;
+        }
+
         var (outcome, series) = await appender.AppendAsync(tenant, protocol, body.Message, CancellationToken.None);
         instruments.OnWritten(tenant, series, outcome.Accepted, body.SentBytes);
+        foreach (var rejection in outcome.Rejections)
+        {
+            instruments.OnRejected(tenant, rejection.Reason, rejection.Count);
+        }
+
         limits.UsageOf(tenant).OnWritten(outcome.Accepted, outcome.Rejected, body.SentBytes);
         await AnswerAsync(context, tenant, outcome);
     }
@@ -83,11 +94,6 @@ internal sealed partial class RemoteWriteEndpoint(
             return Task.CompletedTask;
         }
 
-        foreach (var rejection in outcome.Rejections)
-        {
-            instruments.OnRejected(tenant, rejection.Reason, rejection.Count);
-        }
-
         var bounds = limits.Limits.Of(tenant);
         var isFull = RejectionText.IsFull(outcome.Rejections);
         if (isFull)
@@ -97,8 +103,6 @@ internal sealed partial class RemoteWriteEndpoint(
 
         return PlainText.AnswerAsync(context, isFull ? StatusCodes.Status429TooManyRequests : StatusCodes.Status400BadRequest, RejectionText.Of(outcome.Rejections, outcome.Accepted, tenant, bounds));
     }
-
-    private static string Seconds(TimeSpan wait) => ((long)Math.Max(1, Math.Ceiling(wait.TotalSeconds))).ToString(CultureInfo.InvariantCulture);
 
     private static void SetWritten(IHeaderDictionary headers, int samples, int histograms, int exemplars)
     {
@@ -113,7 +117,7 @@ internal sealed partial class RemoteWriteEndpoint(
         SetWritten(context.Response.Headers, 0, 0, 0);
         if (status is StatusCodes.Status503ServiceUnavailable or StatusCodes.Status429TooManyRequests)
         {
-            context.Response.Headers.RetryAfter = wait is { } known ? Seconds(known) : retryAfter;
+            context.Response.Headers.RetryAfter = wait is { } known ? WriteRefusal.Seconds(known) : retryAfter;
         }
 
         return PlainText.AnswerAsync(context, status, message + "\n");

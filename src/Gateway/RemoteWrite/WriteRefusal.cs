@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Metrics.Gateway.RemoteWrite;
 
 /// <summary>A write request that is not taken at all: the status and what to say.</summary>
@@ -8,6 +10,9 @@ internal sealed class WriteRefusal(int status, string message) : Exception(messa
 
     /// <summary>When to come back; null for when the configuration says.</summary>
     public TimeSpan? RetryAfter { get; private init; }
+
+    /// <summary>A time to wait as <c>Retry-After</c> has it: whole seconds, one at least.</summary>
+    public static string Seconds(TimeSpan wait) => ((long)Math.Max(1, Math.Ceiling(wait.TotalSeconds))).ToString(CultureInfo.InvariantCulture);
 
     /// <summary>A limit of the tenant on one request is exceeded; the sender must not repeat it.</summary>
     public static WriteRefusal OverLimit(string message) => new(StatusCodes.Status413PayloadTooLarge, message);

@@ -128,7 +128,7 @@ internal sealed class RuleObjects(IObjectStore store, TenantId tenant) : IRuleSt
         return store.DeleteAsync(StateKey(groupKey), cancellation);
     }
 
-    /// <summary>The condition of a save when it is not known what is stored: nobody may be ahead.</summary>
+    /// <summary>The condition of a save when it is not known what is stored: it must be this owner's, and not ahead.</summary>
     private async ValueTask<PutCondition> ConditionAsync(string groupKey, GroupState state, CancellationToken cancellation)
     {
         if (await LoadAsync(groupKey, cancellation) is not { } stored)
@@ -136,9 +136,14 @@ internal sealed class RuleObjects(IObjectStore store, TenantId tenant) : IRuleSt
             return PutCondition.Absent;
         }
 
-        return stored.LastTickMs > state.LastTickMs
-            ? throw new OperationCanceledException($"another owner evaluates {groupKey}")
-            : PutCondition.Unchanged(versions[StateKey(groupKey)]);
+        if (stored.Owner != state.Owner || stored.LastTickMs > state.LastTickMs)
+        {
+            // Looking at it is no leave to replace it.
+            versions.TryRemove(StateKey(groupKey), out _);
+            throw new OperationCanceledException($"another owner evaluates {groupKey}");
+        }
+
+        return PutCondition.Unchanged(versions[StateKey(groupKey)]);
     }
 
     private string StateKey(string groupKey) => $"{tenant}/rules/state/{Hash(groupKey)}.json";

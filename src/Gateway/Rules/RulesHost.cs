@@ -22,6 +22,7 @@ internal sealed partial class RulesHost : IAsyncDisposable
     private readonly EngineOptions engine;
     private readonly TimeProvider time;
     private readonly TenantId defaultTenant;
+    private readonly string owner;
     private readonly ILogger<RulesHost> logger;
     private volatile NotifierOptions notifying;
     private readonly ConcurrentDictionary<TenantId, Owned> owned = new();
@@ -41,6 +42,9 @@ internal sealed partial class RulesHost : IAsyncDisposable
         this.time = time;
         this.logger = logger;
         defaultTenant = TenantId.Parse(gateway.Tenancy.DefaultTenant);
+
+        // The same after a restart, and nobody else's: the data folder is locked.
+        owner = $"{Environment.MachineName}:{Path.GetFullPath(gateway.Storage.DataDir)}";
         RuleSettings.Check(options);
         overrides = TenantRuleSettings.Read(options.OverridesFile, RuleSettings.LabelsOf(options));
         ReadFiles();
@@ -121,6 +125,24 @@ internal sealed partial class RulesHost : IAsyncDisposable
         finally
         {
             loading.Release();
+        }
+    }
+
+    /// <summary>Stops the rules of a tenant that is to be deleted, and removes the groups set through the API. Groups in files stay.</summary>
+    /// <exception cref="ObjectStoreException">Storage failed.</exception>
+    public async Task ForgetAsync(TenantId tenant, CancellationToken cancellation)
+    {
+        if (Objects is { } store)
+        {
+            await foreach (var item in store.ListAsync($"{tenant}/rules/groups/", cancellation))
+            {
+                await store.DeleteAsync(item.Key, cancellation);
+            }
+        }
+
+        if (owned.ContainsKey(tenant))
+        {
+            await LoadAsync(tenant, cancellation);
         }
     }
 
@@ -245,7 +267,7 @@ internal sealed partial class RulesHost : IAsyncDisposable
 
         var query = new TenantRuleQuery(new QueryEngine(engine), cluster, tenant, group => Refusal(group, tenant));
         var services = new RuleServices(query, new TenantRuleAppender(cluster, tenant), notifier, time, RuleSettings.OptionsOf(options), observer);
-        return new Owned(new TenantRules(services, Objects is { } store ? new RuleObjects(store, tenant) : null), notifier);
+        return new Owned(new TenantRules(services, Objects is { } store ? new RuleObjects(store, tenant) : null, owner), notifier);
     }
 
     private sealed record Owned(TenantRules Rules, TenantNotifier Notifier);

@@ -63,8 +63,6 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         var endpoint = new ApiEndpoint(cluster, tenants);
         rules = new RulesHost(options, cluster, engine, time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
-        var appender = new WriteAppender(cluster, options.RemoteWrite, ingest);
-        var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
         authenticator = new Authenticator(options.Security, time, app.Services.GetRequiredService<ILogger<Authenticator>>());
         WarnOfStrangers(options);
         reload = new ConfigurationReload(
@@ -88,17 +86,20 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             ],
             time, Registry, app.Services.GetRequiredService<ILogger<ConfigurationReload>>());
         watchEvery = options.Http.WatchEvery;
+        var appender = new WriteAppender(cluster, options.RemoteWrite, ingest);
+        var split = options.Tenancy.LabelName is { Length: > 0 } label ? new SplitAppender(appender, tenants, ingest, Instruments, label, options.RemoteWrite.MaxDecompressed) : null;
+        var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
         HttpRoute[] about =
         [
             .. new HealthEndpoints(cluster, Registry).Routes,
             .. new StatusEndpoints(endpoint, cluster, options, time, startTime).Routes,
             .. new ClusterEndpoints(endpoint, cluster, options.Http.AdminApi).Routes,
         ];
-        HttpRoute[] routes = options.Cluster.Role == SiloRole.Shards ? about :
+        Routes = options.Cluster.Role == SiloRole.Shards ? about :
         [
             HelpPage.Route,
             .. about,
-            .. new RemoteWriteEndpoint(cluster, tenants, appender, options.RemoteWrite, budget, ingest, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
+            .. new RemoteWriteEndpoint(cluster, tenants, appender, split, options.RemoteWrite, budget, ingest, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
             .. new OtlpEndpoint(cluster, tenants, appender, new OtlpTranslators(translation), options.RemoteWrite, budget, ingest, Instruments, app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, readable, execute, options.Query, gate, queryLimits, Instruments, time).Routes,
             .. new LabelEndpoints(endpoint, readable).Routes,
@@ -107,14 +108,19 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, gate, queryLimits).Routes,
             .. new FederationEndpoint(endpoint, readable, options.Query.LookbackDelta, time).Routes,
             .. new AdminEndpoints(endpoint, cluster, options.Http.AdminApi, app.Services.GetRequiredService<ILogger<AdminEndpoints>>()).Routes,
+            .. new TenantDeletion(endpoint, cluster, tenants, rules, app.Services.GetRequiredService<ILogger<TenantDeletion>>()).Routes,
+            .. new UsageEndpoints(endpoint, cluster, ingest).Routes,
             .. new LifecycleEndpoints(reload, options.Http.EnableLifecycle).Routes,
             .. new RuleEndpoints(endpoint, rules).Routes,
             .. new RuleConfigEndpoints(tenants, rules, options.Rules, engine.Parsing).Routes,
             .. new ParseEndpoints(endpoint, engine.Parsing).Routes,
         ];
-        var pipeline = new RequestPipeline(new RouteTable(routes, options.Http.RoutePrefix), options.Http, options.Tenancy.FromPath, authenticator, Instruments, time, app.Services.GetRequiredService<ILogger<RequestPipeline>>());
+        var pipeline = new RequestPipeline(new RouteTable(Routes, options.Http.RoutePrefix), options.Http, options.Tenancy.FromPath, authenticator, Instruments, time, app.Services.GetRequiredService<ILogger<RequestPipeline>>());
         app.Run(pipeline.AnswerAsync);
     }
+
+    /// <summary>All that is served.</summary>
+    public IReadOnlyList<HttpRoute> Routes { get; }
 
     /// <summary>Where metrics about this process are registered.</summary>
     public MetricRegistry Registry { get; }

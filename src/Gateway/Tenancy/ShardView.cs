@@ -28,7 +28,7 @@ internal sealed class ShardView(IShard shard, AddedLabel? added, long minTimeMs)
         }
 
         var found = await shard.SeriesAsync(narrowed, cancellation);
-        return added is null ? found : [.. found.Select(added.AddTo)];
+        return added is null ? found : [.. found.Select(series => added.AddTo(series, new LabelsBuilder()))];
     }
 
     /// <inheritdoc/>
@@ -60,7 +60,8 @@ internal sealed class ShardView(IShard shard, AddedLabel? added, long minTimeMs)
     public async IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var seen = new TimeRange(Math.Max(range.MinMs, minTimeMs), range.MaxMs);
-        if (Below(matchers) is not { } own || seen.IsEmpty)
+        var own = added is null ? matchers : added.Below(matchers);
+        if (own is null || seen.IsEmpty)
         {
             yield break;
         }
@@ -68,7 +69,7 @@ internal sealed class ShardView(IShard shard, AddedLabel? added, long minTimeMs)
         // One label more on all of them leaves them in order, save where one has the labels of another and more whose names lie before that label's; a reader of those sees a series early.
         await foreach (var series in shard.ReadAsync(own, seen, cancellation))
         {
-            yield return added is null ? series : series with { Labels = added.AddTo(series.Labels) };
+            yield return added is null ? series : series with { Labels = added.AddTo(series.Labels, new LabelsBuilder()) };
         }
     }
 
@@ -81,7 +82,7 @@ internal sealed class ShardView(IShard shard, AddedLabel? added, long minTimeMs)
         }
 
         var found = await shard.ExemplarsAsync(narrowed, cancellation);
-        return added is null ? found : [.. found.Select(s => s with { Series = added.AddTo(s.Series) })];
+        return added is null ? found : [.. found.Select(s => s with { Series = added.AddTo(s.Series, new LabelsBuilder()) })];
     }
 
     /// <inheritdoc/>
@@ -111,7 +112,7 @@ internal sealed class ShardView(IShard shard, AddedLabel? added, long minTimeMs)
         var selectors = new List<IReadOnlyList<Matcher>>(query.Selectors.Count);
         foreach (var selector in query.Selectors)
         {
-            if (Below(selector) is { } own)
+            if ((added is null ? selector : added.Below(selector)) is { } own)
             {
                 selectors.Add(own);
             }

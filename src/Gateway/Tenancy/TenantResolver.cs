@@ -65,6 +65,9 @@ internal sealed class TenantResolver
             : TenantId.TryParse(name, out tenant, out error) && TryAdmit(tenant, caller, out status, out error);
     }
 
+    /// <summary>True when the request itself names a tenant.</summary>
+    public bool IsNamed(HttpContext context) => TryFindName(context.Request.Headers, Caller.Of(context).PathTenant, out var name, out _) && name is not null;
+
     /// <summary>Asks whether the caller may have to do with a tenant in this request.</summary>
     public bool TryAdmit(TenantId tenant, Caller caller, out int status, [NotNullWhen(false)] out string? error)
     {

@@ -42,6 +42,15 @@ public enum RejectReason : byte
     /// <summary>A native histogram is malformed.</summary>
     InvalidHistogram,
 
+    /// <summary>The series is new, and the tenant has as many active ones as it may.</summary>
+    TooManySeries,
+
+    /// <summary>The series is new, and the tenant has as many active ones of its metric as it may.</summary>
+    TooManySeriesOfMetric,
+
+    /// <summary>The label that names the tenant holds no name of one.</summary>
+    InvalidTenant,
+
     /// <summary>A data point of OTLP counts since the point before, or does not say since when.</summary>
     InvalidTemporality,
 
@@ -50,10 +59,4 @@ public enum RejectReason : byte
 
     /// <summary>The series is left out on purpose, by relabelling or because another replica's samples are taken. No error: it is not reported to the sender.</summary>
     LeftOut,
-
-    /// <summary>The series is new, and the tenant has as many active ones as it may.</summary>
-    TooManySeries,
-
-    /// <summary>The series is new, and the tenant has as many active ones of its metric as it may.</summary>
-    TooManySeriesOfMetric,
 }

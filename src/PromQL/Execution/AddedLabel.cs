@@ -47,11 +47,8 @@ public sealed class AddedLabel(string name, string value)
         return own;
     }
 
-    /// <summary>The labels of a series with the added one.</summary>
-    public Labels AddTo(Labels labels) => AddTo(labels, new LabelsBuilder());
-
-    /// <summary>The labels of a series with the added one.</summary>
-    internal Labels AddTo(Labels labels, LabelsBuilder builder)
+    /// <summary>The labels of a series with the added one; <paramref name="builder"/> is for work.</summary>
+    public Labels AddTo(Labels labels, LabelsBuilder builder)
     {
         builder.Reset(labels);
         var replaced = builder.Get(nameBytes);

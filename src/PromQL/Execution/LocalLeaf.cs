@@ -25,12 +25,6 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
         };
         var plan = fragment.Plan ?? plans.Of(fragment, effective);
         var (select, reach) = SelectorOf(plan);
-        reach = new TimeRange(Math.Max(reach.MinMs, fragment.MinTimeMs), reach.MaxMs);
-        if (reach.IsEmpty)
-        {
-            return new FragmentResult();
-        }
-
         var hints = select.Hints with { MaxResolutionMs = fragment.MaxResolutionMs, LookbackMs = select.LookbackMs };
         var matchers = select.Matchers;
         if (fragment.Added is { } added)
@@ -42,6 +36,12 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
 
             // A projection may name labels that the source has under another name.
             (matchers, hints) = (own, hints with { Projection = null });
+        }
+
+        reach = new TimeRange(Math.Max(reach.MinMs, fragment.MinTimeMs), reach.MaxMs);
+        if (reach.IsEmpty)
+        {
+            return new FragmentResult();
         }
 
         using var set = await source.SelectAsync(new SeriesSelection(matchers, reach, hints), cancellation).ConfigureAwait(false);

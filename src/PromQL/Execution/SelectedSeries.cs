@@ -42,12 +42,8 @@ internal sealed class SelectedSeries
         }
     }
 
-    /// <summary>All series, sorted by labels so that results do not depend on how a source happens to order them.</summary>
-    /// <param name="set">What was found.</param>
-    /// <param name="budget">Is told what is read.</param>
-    /// <param name="statisticsOnly">True when of native histograms only count and sum matter.</param>
-    /// <param name="added">A label that every series bears besides its own, or null.</param>
-    public static SelectedSeries Sorted(ISeriesSet set, QueryBudget budget, bool statisticsOnly, AddedLabel? added)
+    /// <summary>All series, with a label added when one is given, sorted by labels so that results do not depend on how a source happens to order them; the budget is told what is read.</summary>
+    public static SelectedSeries Sorted(ISeriesSet set, QueryBudget budget, bool statisticsOnly = false, AddedLabel? added = null)
     {
         var builder = added is null ? null : new LabelsBuilder();
         var labels = new Labels[set.Count];

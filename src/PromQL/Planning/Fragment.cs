@@ -35,14 +35,14 @@ public sealed record Fragment(
     /// <summary>The coarsest downsampled data wanted, milliseconds a sample; 0 for raw samples.</summary>
     public long MaxResolutionMs { get; init; }
 
-    /// <summary>A label that the leaf's series bear besides their own; or null.</summary>
-    public AddedLabel? Added { get; init; }
-
     /// <summary>What the query may read; a leaf stops at these bounds by itself, and the gateway adds up what leaves read.</summary>
     public QueryBounds Bounds { get; init; } = QueryBounds.None;
 
     /// <summary>Nothing before this instant is read.</summary>
     public long MinTimeMs { get; init; } = long.MinValue;
+
+    /// <summary>A label that the leaf's series bear besides their own; or null.</summary>
+    public AddedLabel? Added { get; init; }
 
     /// <summary>The plan of the fragment where it was made in this process.</summary>
     internal PlanNode? Plan { get; init; }

@@ -10,6 +10,12 @@ namespace Metrics.Rules.Groups;
 /// <param name="Rules">One per rule, in order.</param>
 public sealed record GroupState(long? LastTickMs, IReadOnlyList<Labels> EndedSeries, IReadOnlyList<RuleState> Rules)
 {
+    /// <summary>Who saved it.</summary>
+    public string Owner { get; init; } = "";
+
+    /// <summary>The tick that the owner will evaluate next, whatever happens: nobody else does. Null when it has let go of the group.</summary>
+    public long? ClaimedTickMs { get; init; }
+
     /// <summary>The version of the JSON; a later one that old code can't read has a higher number.</summary>
     private const int Version = 1;
 
@@ -21,6 +27,8 @@ public sealed record GroupState(long? LastTickMs, IReadOnlyList<Labels> EndedSer
         {
             json.WriteStartObject();
             json.WriteNumber("version", Version);
+            json.WriteString("owner", Owner);
+            WriteTime(json, "claimedTick", ClaimedTickMs);
             WriteTime(json, "lastTick", LastTickMs);
             WriteSeries(json, "ended", EndedSeries);
             json.WriteStartArray("rules");
@@ -50,7 +58,11 @@ public sealed record GroupState(long? LastTickMs, IReadOnlyList<Labels> EndedSer
             }
 
             return new GroupState(
-                TimeOf(root, "lastTick"), SeriesOf(root, "ended"), [.. root.GetProperty("rules").EnumerateArray().Select(RuleState.Read)]);
+                TimeOf(root, "lastTick"), SeriesOf(root, "ended"), [.. root.GetProperty("rules").EnumerateArray().Select(RuleState.Read)])
+            {
+                Owner = root.TryGetProperty("owner", out var owner) ? owner.GetString() ?? "" : "",
+                ClaimedTickMs = TimeOf(root, "claimedTick"),
+            };
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or OverflowException)
         {

@@ -8,8 +8,14 @@ public sealed record PlacedGroup(string File, RuleGroupSpec Spec);
 
 /// <summary>All rules of one tenant at their owner: runs the groups, and moves their state along when they change.</summary>
 /// <remarks>Thread-safe.</remarks>
-public sealed class TenantRules(RuleServices services, IRuleStateStore? states = null) : IAsyncDisposable
+/// <param name="services">What the rules work with.</param>
+/// <param name="states">Where state is kept beyond this owner; null for nowhere.</param>
+/// <param name="owner">Who this is: another owner's claim upon a tick is respected, one of the same name is taken for one's own from before a restart.</param>
+public sealed class TenantRules(RuleServices services, IRuleStateStore? states = null, string owner = "") : IAsyncDisposable
 {
+    /// <summary>Groups that are taken over side by side, when there are many: each waits for storage twice.</summary>
+    private const int TakeoversAtOnce = 16;
+
     private readonly SemaphoreSlim changing = new(1, 1);
     private readonly SemaphoreSlim gate = new(Math.Max(services.Options.MaxConcurrentEvaluations, 1));
     private readonly CancellationTokenSource closing = new();
@@ -61,7 +67,7 @@ public sealed class TenantRules(RuleServices services, IRuleStateStore? states =
     public async ValueTask DisposeAsync()
     {
         await changing.WaitAsync();
-        await closing.CancelAsync();
+        GroupRunner.Cancel(closing);
         await Task.WhenAll(runners.Values.Select(static r => r.DisposeAsync().AsTask()).Concat(endings));
         runners = new Dictionary<string, GroupRunner>(StringComparer.Ordinal);
         closing.Dispose();
@@ -71,25 +77,17 @@ public sealed class TenantRules(RuleServices services, IRuleStateStore? states =
     {
         var stopped = runners.Where(r => !next.ContainsKey(r.Key)).ToDictionary(StringComparer.Ordinal);
         await Task.WhenAll(stopped.Values.Select(static r => r.DisposeAsync().AsTask()));
-        var started = new List<GroupRunner>();
+        using var turns = new SemaphoreSlim(TakeoversAtOnce);
+        var starting = new List<Task<GroupRunner>>();
         foreach (var placed in fresh)
         {
-            var key = RuleGroup.KeyOf(placed.File, placed.Spec.Name);
-            var predecessor = TakePredecessor(stopped, key, placed);
-            var saved = predecessor is null && states is not null ? await LoadAsync(key, cancellation) : null;
-            var group = new RuleGroup(placed.File, placed.Spec, services, gate, restores: !wasLoaded && predecessor is null);
-            if (predecessor is not null)
-            {
-                group.Continue(predecessor.Capture(), predecessor.Key == key && predecessor.IntervalMs == group.IntervalMs);
-            }
-            else if (saved is not null)
-            {
-                group.Continue(saved, saved.LastTickMs is { } last && group.Schedule.TickAtOrBefore(last) == last);
-            }
+            starting.Add(MakeAsync(placed, TakePredecessor(stopped, RuleGroup.KeyOf(placed.File, placed.Spec.Name), placed), turns, cancellation));
+        }
 
-            var runner = new GroupRunner(group, states);
-            next.Add(key, runner);
-            started.Add(runner);
+        var started = await Task.WhenAll(starting);
+        foreach (var runner in started)
+        {
+            next.Add(runner.Group.Key, runner);
         }
 
         endings = [.. endings.Where(static e => !e.IsCompleted), .. stopped.Values.Select(r => EndAsync(r.Group))];
@@ -113,16 +111,25 @@ public sealed class TenantRules(RuleServices services, IRuleStateStore? states =
         return runner?.Group;
     }
 
-    private async Task<GroupState?> LoadAsync(string key, CancellationToken cancellation)
+    /// <summary>A group ready to start, with the state of its predecessor here or of another owner.</summary>
+    private async Task<GroupRunner> MakeAsync(PlacedGroup placed, RuleGroup? predecessor, SemaphoreSlim turns, CancellationToken cancellation)
     {
+        var group = new RuleGroup(placed.File, placed.Spec, services, gate, restores: !wasLoaded && predecessor is null);
+        var runner = new GroupRunner(group, states, owner);
+        await turns.WaitAsync(cancellation);
         try
         {
-            return await states!.LoadAsync(key, cancellation);
+            if (predecessor is not null)
+            {
+                group.Continue(predecessor.Capture(), predecessor.Key == group.Key && predecessor.IntervalMs == group.IntervalMs);
+            }
+
+            await runner.TakeOverAsync(hasState: predecessor is not null, cancellation);
+            return runner;
         }
-        catch (Exception e) when (!cancellation.IsCancellationRequested)
+        finally
         {
-            services.Observer?.OnUpkeepFailed(key, "loading the state", e);
-            return null;
+            turns.Release();
         }
     }
 

@@ -60,7 +60,7 @@ public class TenantResolutionTests
         }
 
         (string, string) both = ("X-Scope-OrgID", "b|a");
-        async Task<string> Ask(string path, (string, string)? as_ = null) => JsonDocument.Parse((await app.GetAsync("/api/v1/" + path, as_ ?? both)).Body).RootElement.GetProperty("data").ToString();
+        async Task<string> Ask(string path, (string, string)? as_ = null) => Data((await app.GetAsync("/api/v1/" + path, as_ ?? both)).Body);
         Assert.Contains("""{"__name__":"m","__tenant_id__":"a","of":"a"}""", await Ask("query?query=m"));
         Assert.Contains("""{"__name__":"m","__tenant_id__":"b"}""", await Ask("query?query=m"));
         Assert.DoesNotContain("only_c", await Ask("query?query={__name__!=\"\"}"));
@@ -108,6 +108,8 @@ public class TenantResolutionTests
         Assert.Equal(400, (await app.SendAsync(HttpMethod.Post, "/api/v1/admin/tsdb/delete_series?match[]=m", null, ("X-Scope-OrgID", tenants))).Code);
         Assert.Equal(400, (await app.SendAsync(HttpMethod.Post, "/config/v1/rules/n", new StringContent("name: g"), ("X-Scope-OrgID", tenants))).Code);
     }
+
+    private static string Data(string body) => JsonDocument.Parse(body).RootElement.TryGetProperty("data", out var data) ? data.ToString() : throw new InvalidOperationException(body);
 
     private static string[] Values(params string[] results) =>
         [.. results.SelectMany(r => JsonDocument.Parse(r).RootElement.GetProperty("result").EnumerateArray()).Select(s => s.GetProperty("value")[1].GetString()!)];

@@ -198,7 +198,7 @@ public sealed class TenantRulesTests
         {
             lock (saved)
             {
-                return new(saved.TryGetValue(groupKey, out var state) ? GroupState.FromJson(state.Json) : null);
+                return new(saved.TryGetValue(groupKey, out var state) ? GroupState.FromJson(state.Json) with { Owner = IsTakenOver ? "another" : "" } : null);
             }
         }
 
@@ -206,14 +206,14 @@ public sealed class TenantRulesTests
         {
             if (IsTakenOver)
             {
-                refused.SetResult();
+                refused.TrySetResult();
                 throw new OperationCanceledException("another owner has it");
             }
 
             lock (saved)
             {
                 var ticks = saved.TryGetValue(groupKey, out var known) ? known.Ticks : [];
-                saved[groupKey] = (state.ToJson(), [.. ticks, state.LastTickMs!.Value]);
+                saved[groupKey] = (state.ToJson(), state.LastTickMs is { } tick && !ticks.Contains(tick) ? [.. ticks, tick] : ticks);
             }
 
             return default;

@@ -1,0 +1,113 @@
+using System.Text;
+using System.Text.Json;
+using Metrics.Cluster;
+using Metrics.Gateway.Configuration;
+using Metrics.Gateway.QueryApi;
+using Metrics.Gateway.Security;
+using Metrics.Gateway.Server;
+using Metrics.Model;
+
+namespace Metrics.Gateway.Limits;
+
+/// <summary>What a tenant may use and what it uses: Mimir's <c>user_limits</c>, <c>user_stats</c> and, for administrators, <c>all_user_stats</c>.</summary>
+internal sealed class UsageEndpoints(ApiEndpoint endpoint, ICluster cluster, IngestLimits usage)
+{
+    /// <summary>The routes.</summary>
+    public IEnumerable<HttpRoute> Routes =>
+    [
+        new(HttpRoute.Get, "/api/v1/user_limits", "user_limits", endpoint.Of(LimitsAsync, needsData: false)) { Access = RouteAccess.Read },
+        new(HttpRoute.Get, "/api/v1/user_stats", "user_stats", endpoint.Of(StatsAsync)) { Access = RouteAccess.Read },
+        new(HttpRoute.Get, "/distributor/all_user_stats", "all_user_stats", endpoint.Of(AllStatsAsync)),
+    ];
+
+    private ValueTask<ApiAnswer> LimitsAsync(ApiRequest request)
+    {
+        var own = usage.Limits.Of(request.Tenant);
+        return Json(json =>
+        {
+            json.WriteStartObject();
+            foreach (var setting in SettingCatalog.In("limits"))
+            {
+                switch (setting.ValueIn(own))
+                {
+                    case TimeSpan duration: json.WriteString(setting.Name, DurationText.Format(duration)); break;
+                    case ByteSize size: json.WriteNumber(setting.Name, size.Bytes); break;
+                    case var number: json.WriteNumber(setting.Name, Convert.ToInt64(number, System.Globalization.CultureInfo.InvariantCulture)); break;
+                }
+            }
+
+            json.WriteEndObject();
+        });
+    }
+
+    private async ValueTask<ApiAnswer> StatsAsync(ApiRequest request)
+    {
+        var found = new List<(TenantId, ITenant?)>();
+        foreach (var tenant in request.Tenant.Members)
+        {
+            found.Add((tenant, await cluster.FindTenantAsync(tenant, request.Aborted)));
+        }
+
+        return await Json(json =>
+        {
+            json.WriteStartObject();
+            Write(json, found);
+            json.WriteEndObject();
+        });
+    }
+
+    private ValueTask<ApiAnswer> AllStatsAsync(ApiRequest request) => Json(json =>
+    {
+        json.WriteStartArray();
+        foreach (var tenant in cluster.Tenants.OrderBy(static t => t.Id))
+        {
+            json.WriteStartObject();
+            json.WriteString("userID", tenant.Id.Value);
+            Write(json, [(tenant.Id, tenant)]);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    });
+
+    private void Write(Utf8JsonWriter json, IReadOnlyList<(TenantId Id, ITenant? Tenant)> tenants)
+    {
+        var (rate, series, samples, refused, bytes, writes, queries, blocks) = (0.0, 0L, 0L, 0L, 0L, 0L, 0L, 0L);
+        foreach (var (id, tenant) in tenants)
+        {
+            var used = usage.UsageOf(id);
+            rate += used.WriteRate.PerSecond;
+            samples += used.StoredSamples;
+            refused += used.RefusedSamples;
+            bytes += used.ReceivedBytes;
+            writes += used.Writes;
+            queries += used.Queries;
+            foreach (var shard in tenant?.Shards ?? [])
+            {
+                var now = shard.Statistics;
+                series += now.HeadSeries;
+                blocks += now.Blocks;
+            }
+        }
+
+        json.WriteNumber("ingestionRate", rate);
+        json.WriteNumber("numSeries", series);
+        json.WriteNumber("numBlocks", blocks);
+        json.WriteNumber("writtenSamples", samples);
+        json.WriteNumber("refusedSamples", refused);
+        json.WriteNumber("receivedBytes", bytes);
+        json.WriteNumber("writes", writes);
+        json.WriteNumber("queries", queries);
+    }
+
+    private static ValueTask<ApiAnswer> Json(Action<Utf8JsonWriter> write)
+    {
+        using var text = new MemoryStream();
+        using (var json = new Utf8JsonWriter(text))
+        {
+            write(json);
+        }
+
+        return ValueTask.FromResult(ApiAnswer.Text("application/json", Encoding.UTF8.GetString(text.ToArray())));
+    }
+}
