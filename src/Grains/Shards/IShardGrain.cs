@@ -16,6 +16,7 @@ internal interface IShardGrain : IGrainWithStringKey
     /// <summary>Hands the shard over to the silo of a node; that silo copies the log first, and only then the shard is closed here.</summary>
     /// <returns>Why it stays, or null when it goes.</returns>
     [Alias("move")]
+    [ResponseTimeout("00:15:00")]
     ValueTask<string?> MoveAsync(string node);
 }
 
