@@ -104,6 +104,14 @@ public interface IShard : IQueryLeaf
     /// <summary>Counts for status pages and self metrics.</summary>
     ShardStatistics Statistics { get; }
 
+    /// <summary>Up to when the past is settled, and whether it was changed all the same; for whoever keeps answers. A shard that can't tell says <see cref="ShardHistory.Unknown"/>.</summary>
+    /// <exception cref="ShardUnavailableException">The shard is replaying or closed.</exception>
+    ValueTask<ShardHistory> HistoryAsync(CancellationToken cancellation) => ValueTask.FromResult(ShardHistory.Unknown);
+
+    /// <summary>How many series carry which labels. A shard that can't tell says <see cref="ShardCardinality.Empty"/>.</summary>
+    /// <exception cref="ShardUnavailableException">The shard is replaying or closed.</exception>
+    ValueTask<ShardCardinality> CardinalityAsync(CardinalityQuery query, CancellationToken cancellation) => ValueTask.FromResult(ShardCardinality.Empty);
+
     /// <summary>Cuts all of the head into blocks, publishes and compacts them; completes when that is done.</summary>
     /// <exception cref="ShardUnavailableException">Object storage or the disk failed; the samples are safe, and it goes on in the background.</exception>
     ValueTask FlushAsync(CancellationToken cancellation);
@@ -186,6 +194,20 @@ public readonly record struct Rejection(RejectReason Reason, int Count, string E
 
 /// <summary>Counts of one shard.</summary>
 public readonly record struct ShardStatistics(long HeadSeries, long HeadChunks, long SamplesAppended, long LogBytes, int Blocks, long HeadMinTimeMs, long HeadMaxTimeMs, int PendingBlocks = 0, int DamagedBlocks = 0, long HeadMemoryBytes = 0, long HeadDiskBytes = 0);
+
+/// <summary>What a shard says about its past.</summary>
+/// <remarks>
+/// An answer that needs nothing younger than <paramref name="SettledBeforeMs"/>, computed after this was asked, holds for as long as incarnation and changes are the same. Samples that come later than
+/// the out-of-order window, deletions, retention and downsampled blocks are changes; blocks cut, merged or moved are none.
+/// </remarks>
+/// <param name="Incarnation">Names one opening of the shard; 0 when nothing is known.</param>
+/// <param name="Changes">Counts changes of the settled past in this incarnation.</param>
+/// <param name="SettledBeforeMs">Unix milliseconds, exclusive: older samples don't come or go without being counted.</param>
+public readonly record struct ShardHistory(ulong Incarnation, long Changes, long SettledBeforeMs)
+{
+    /// <summary>What a shard says that doesn't keep count: nothing is settled.</summary>
+    public static ShardHistory Unknown => new(0, 0, long.MinValue);
+}
 
 /// <summary>A shard that cannot serve now: replaying, out of disk, losing its owner. HTTP 503.</summary>
 public sealed class ShardUnavailableException(ShardId shard, string reason, Exception? cause = null) : Exception($"shard {shard} is unavailable: {reason}", cause)

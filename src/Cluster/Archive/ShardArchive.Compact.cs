@@ -44,6 +44,7 @@ internal sealed partial class ShardArchive
         if (await MadeOfAsync([candidates[job.Raw.Meta.Ulid]], (inputs, request) => Downsample.Run(inputs[0], job.ResolutionMs, request, cancellation) is { } made ? [made] : [], cancellation) is { } written)
         {
             await ReplaceAsync([.. job.Outdated.Select(b => candidates[b.Meta.Ulid])], written, cancellation);
+            Interlocked.Increment(ref pastChanges);
             return written.Count > 0;
         }
 

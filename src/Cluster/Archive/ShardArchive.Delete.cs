@@ -37,6 +37,7 @@ internal sealed partial class ShardArchive
                 await manifest.SwapAsync(now => now with { Blocks = [.. now.Blocks.Select(b => touched.Contains(b.Meta.Ulid) ? b with { Deletions = [.. b.Deletions, .. deletions] } : b)] }, cancellation);
                 step("a deletion is in the manifest");
                 Reconcile();
+                Interlocked.Increment(ref pastChanges);
             }
         }
         finally
@@ -79,6 +80,7 @@ internal sealed partial class ShardArchive
             await manifest.SwapAsync(now => Retired(now, leaving, time.GetUtcNow()), cancellation);
             step("aggregates of deleted samples are retired");
             Reconcile();
+            Interlocked.Increment(ref pastChanges);
         }
     }
 
@@ -97,6 +99,7 @@ internal sealed partial class ShardArchive
             await manifest.SwapAsync(now => Retired(now, leaving, time.GetUtcNow()), cancellation);
             step("retention has retired blocks");
             Reconcile();
+            Interlocked.Increment(ref pastChanges);
         }
     }
 }

@@ -40,6 +40,7 @@ internal sealed partial class ShardArchive : IDisposable
     private readonly Dictionary<Ulid, ManifestBlock> pending = [];
     private DateTimeOffset sweptAt;
     private long recordsHeld;
+    private long pastChanges;
 
     /// <summary>Opens what the shard's folder holds; the store is not asked yet.</summary>
     /// <param name="shard">Whose.</param>
@@ -74,6 +75,9 @@ internal sealed partial class ShardArchive : IDisposable
 
     /// <summary>The live blocks, pending ones included.</summary>
     public ShardBlocks Blocks { get; }
+
+    /// <summary>How often what blocks say about the past was changed: by deletion, by retention, by downsampling.</summary>
+    public long PastChanges => Volatile.Read(ref pastChanges);
 
     /// <summary>Blocks that wait for their upload.</summary>
     public int PendingCount

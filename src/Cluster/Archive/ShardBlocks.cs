@@ -42,6 +42,7 @@ internal sealed class ShardBlocks(Action<string> report) : IDisposable
         {
             Visit(block, reader =>
             {
+                using var span = ClusterTracing.Block(block);
                 var found = reader.Select(matchers, part, aggregate, cancellation);
                 var deletions = block.Described.Deletions;
                 into.Add(new BlockAnswer(deletions.Count == 0 ? found : new UndeletedSeriesSet(found, deletions, Common(block.Range, part)), block, SetAside));

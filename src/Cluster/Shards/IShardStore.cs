@@ -18,6 +18,9 @@ internal interface IShardStore : IAsyncDisposable
     /// <summary>Counts for status pages.</summary>
     ShardStatistics Statistics { get; }
 
+    /// <summary>Up to when the past is settled, and how often it was changed since the opening; see <see cref="ShardHistory"/>.</summary>
+    ShardHistory History { get; }
+
     /// <summary>Takes a batch in one synchronous stretch: resolves series, judges samples, applies those accepted and hands the record of what is new to the log.</summary>
     /// <param name="batch">Its references are of this incarnation and its carried series of this shard's range.</param>
     /// <param name="maxTimeMs">Samples later than this are too far in the future.</param>
@@ -48,6 +51,9 @@ internal interface IShardStore : IAsyncDisposable
 
     /// <summary>The values of a label of matching series with samples in the range, in any order, possibly repeated.</summary>
     void AddLabelValues(string name, IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into);
+
+    /// <summary>Shows every label pair of the head and how many series carry it.</summary>
+    void VisitHeadPairs(LabelPairVisitor visit);
 
     /// <summary>What is not served because its bytes are wrong, for warnings of queries that overlap it.</summary>
     IReadOnlyList<DamagedBlock> Damaged { get; }

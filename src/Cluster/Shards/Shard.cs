@@ -80,6 +80,9 @@ internal sealed class Shard : IShard, IAsyncDisposable
     /// <inheritdoc/>
     public ShardStatistics Statistics => store?.Statistics ?? default;
 
+    /// <inheritdoc/>
+    public ValueTask<ShardHistory> HistoryAsync(CancellationToken cancellation) => ValueTask.FromResult(Store().History);
+
     /// <summary>Opens the store; when that fails the shard is failed, and <see cref="MaintainAsync"/> tries again. Blocks while the log is replayed.</summary>
     public async Task OpenAsync(CancellationToken cancellation)
     {
@@ -101,6 +104,7 @@ internal sealed class Shard : IShard, IAsyncDisposable
     public async ValueTask<AppendResult> AppendAsync(SampleBatch batch, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
+        using var span = ClusterTracing.Shard("shard.append", Id);
         AppendResult result;
         IShardStore to;
         long position;
@@ -154,6 +158,7 @@ internal sealed class Shard : IShard, IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation)
     {
+        using var span = ClusterTracing.Shard("shard.query", Id);
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -229,6 +234,10 @@ internal sealed class Shard : IShard, IAsyncDisposable
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> LabelValuesAsync(string name, LabelQuery query, CancellationToken cancellation) =>
         ValueTask.FromResult(ShardLabels.Values(Store(), name, query, cancellation));
+
+    /// <inheritdoc/>
+    public ValueTask<ShardCardinality> CardinalityAsync(CardinalityQuery query, CancellationToken cancellation) =>
+        ValueTask.FromResult(CardinalityCount.Of(Store(), source, query, cancellation));
 
     /// <summary>Cuts blocks and truncates the log as far as due; opens a failed shard again. Called at intervals.</summary>
     public async Task MaintainAsync(CancellationToken cancellation)

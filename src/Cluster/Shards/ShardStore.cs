@@ -21,6 +21,7 @@ internal sealed partial class ShardStore : IShardStore
     private readonly IShardLog log;
     private readonly ShardSalvage? salvage;
     private readonly Lock appending = new();
+    private readonly SettledPast settled;
     private readonly ExemplarRing exemplars;
     private readonly ActiveSeriesPart active;
     private Head head;
@@ -38,6 +39,7 @@ internal sealed partial class ShardStore : IShardStore
         this.log = log;
         local = log as LocalShardLog;
         this.step = step ?? (static _ => { });
+        settled = new SettledPast(options.OutOfOrderWindow, time);
         Incarnation = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
         (head, coverage, exemplars, spill, snapshotPath, bytesSinceSnapshot, snapshotBytes) = recovered;
         ReplayedBytes = bytesSinceSnapshot;
@@ -75,6 +77,9 @@ internal sealed partial class ShardStore : IShardStore
 
     /// <inheritdoc/>
     public Task Failed => log.Failed;
+
+    /// <inheritdoc/>
+    public ShardHistory History => new(Incarnation, settled.Changes + archive.PastChanges, settled.BeforeMs);
 
     /// <summary>Opens the store in a folder, which is made if it is not there, with its log in it; see <see cref="ShardStoreOpener"/>.</summary>
     /// <param name="shard">Whose.</param>
@@ -187,6 +192,7 @@ internal sealed partial class ShardStore : IShardStore
             var bytes = record.Encode();
             position = log.Append(bytes);
             coverage.Logged(position, record.NewestMs);
+            settled.OnAppended(record.OldestMs);
             Volatile.Write(ref samplesAppended, samplesAppended + record.SampleCount);
             Volatile.Write(ref logBytes, logBytes + bytes.Length);
             Volatile.Write(ref bytesSinceSnapshot, bytesSinceSnapshot + bytes.Length);
@@ -246,6 +252,13 @@ internal sealed partial class ShardStore : IShardStore
         }
 
         archive.Blocks.AddLabelValues(name, matchers, range, into);
+    }
+
+    /// <inheritdoc/>
+    public void VisitHeadPairs(LabelPairVisitor visit)
+    {
+        using var view = OpenView();
+        view.VisitPairs(visit);
     }
 
     /// <inheritdoc/>

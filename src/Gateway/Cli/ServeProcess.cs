@@ -2,9 +2,9 @@ using System.Runtime.InteropServices;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Server;
+using Metrics.Gateway.Telemetry;
 using Metrics.PromQL;
 using Metrics.PromQL.Parsing;
-using Microsoft.Extensions.Logging.Console;
 
 namespace Metrics.Gateway.Cli;
 
@@ -24,9 +24,10 @@ internal static class ServeProcess
 
         var engineOptions = EngineOptionsOf(options);
         var engine = new QueryEngine(engineOptions);
-        using var loggers = LoggerFactory.Create(ConfigureLogging);
+        using var traces = Tracing.Start(options.Telemetry);
+        using var loggers = LoggerFactory.Create(logging => Logging.Configure(logging, options.Telemetry));
         await using var cluster = await open(options, engineOptions, loggers, stopping.Token);
-        await using var server = new GatewayServer(options, cluster, engineOptions, engine.ExecuteAsync, TimeProvider.System, ConfigureLogging);
+        await using var server = new GatewayServer(options, cluster, engineOptions, engine.ExecuteAsync, TimeProvider.System, logging => Logging.Configure(logging, options.Telemetry));
         await server.StartAsync(stopping.Token);
         using var onHangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
         {
@@ -82,20 +83,6 @@ internal static class ServeProcess
             UseStartTimestamps = features.Contains("use-start-timestamps"),
         };
     }
-
-    private static void ConfigureLogging(ILoggingBuilder logging) => logging
-        .SetMinimumLevel(LogLevel.Information)
-        .AddFilter("Microsoft", LogLevel.Warning)
-        .AddFilter("Orleans", LogLevel.Error) // Its warnings are of connections that fail, page by page; who is gone and what was moved is said by Metrics.Grains.
-        .AddFilter("Metrics.Grains.SiloService", LogLevel.Warning)
-        .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None) // what it says, the command line says in one line
-        .AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            console.ColorBehavior = LoggerColorBehavior.Disabled;
-        });
 
     private static async Task SayHelloAsync(TextWriter output, Uri address, GatewayOptions options)
     {

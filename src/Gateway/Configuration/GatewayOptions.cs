@@ -26,6 +26,9 @@ public sealed class GatewayOptions
     /// <summary>What a query may cost.</summary>
     public QueryOptions Query { get; } = new();
 
+    /// <summary>How queries are split, kept and logged.</summary>
+    public FrontEndOptions FrontEnd { get; } = new();
+
     /// <summary>Where data lies and how.</summary>
     public LocalStorageOptions Storage { get; } = new();
 
@@ -37,4 +40,7 @@ public sealed class GatewayOptions
 
     /// <summary>How a silo is part of its cluster.</summary>
     public ClusterSettings Cluster { get; } = new();
+
+    /// <summary>What the process tells about itself.</summary>
+    public TelemetryOptions Telemetry { get; } = new();
 }

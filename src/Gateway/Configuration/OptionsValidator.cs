@@ -92,6 +92,12 @@ internal static class OptionsValidator
         }
 
         ValidateCluster(options.Cluster);
+        var traces = options.Telemetry.TracesEndpoint;
+        if (traces.Length > 0 && (!Uri.TryCreate(traces, UriKind.Absolute, out var endpoint) || endpoint.Scheme is not ("http" or "https")))
+        {
+            throw Refused("telemetry.traces_endpoint", traces, "empty, or a URL with http or https");
+        }
+
         foreach (var feature in options.Query.EnableFeatures)
         {
             if (!KnownFeatures.Contains(feature, StringComparer.Ordinal))

@@ -30,4 +30,8 @@ public sealed class QueryOptions
     /// <summary>Experimental parts of PromQL that are on, by the names of Prometheus's feature flags.</summary>
     [Setting("Experimental parts of PromQL to switch on, by Prometheus's feature flag names.")]
     public IReadOnlyList<string> EnableFeatures { get; set; } = [];
+
+    /// <summary>Labels that tell the replicas of an HA pair apart, which queries merge (Thanos's <c>query.replica-label</c>); a request may name others, or <c>dedup=false</c>.</summary>
+    [Setting("Labels that tell replicas apart; queries merge series that differ in nothing else.")]
+    public IReadOnlyList<string> ReplicaLabels { get; set; } = [];
 }

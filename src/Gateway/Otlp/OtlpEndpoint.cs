@@ -138,8 +138,6 @@ internal sealed partial class OtlpEndpoint(
         return context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
     }
 
-    private static string Seconds(TimeSpan wait) => ((long)Math.Max(1, Math.Ceiling(wait.TotalSeconds))).ToString(CultureInfo.InvariantCulture);
-
     /// <summary>gRPC's code that says what the status says.</summary>
     private static int CodeOf(int status) => status switch
     {

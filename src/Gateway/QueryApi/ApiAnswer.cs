@@ -24,6 +24,19 @@ internal sealed class ApiAnswer(Func<PipeWriter, CancellationToken, ValueTask> w
     /// <summary>An answer that is text of another type than JSON.</summary>
     public static ApiAnswer Text(string contentType, string content) => new(static (_, _) => ValueTask.CompletedTask) { ContentType = contentType, Content = content };
 
+    /// <summary>True for JSON that stands by itself, as other APIs than Prometheus's have it.</summary>
+    public bool IsBare { get; private init; }
+
+    /// <summary>JSON without an envelope.</summary>
+    public static ApiAnswer Bare(Func<PipeWriter, CancellationToken, ValueTask> write) => new(write) { IsBare = true };
+
+    /// <summary>JSON without an envelope, small enough to be written in one go.</summary>
+    public static ApiAnswer Bare(Action<PipeWriter> write) => Bare((writer, _) =>
+    {
+        write(writer);
+        return ValueTask.CompletedTask;
+    });
+
     /// <summary>An answer small enough to be written in one go.</summary>
     public static ApiAnswer Small(Action<PipeWriter> write) => new((writer, _) =>
     {

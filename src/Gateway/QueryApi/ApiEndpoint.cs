@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.IO.Pipelines;
 using Metrics.Cluster;
 using Metrics.Gateway.Health;
+using Metrics.Gateway.Telemetry;
 using Metrics.Gateway.Tenancy;
 using Metrics.Model;
 using Metrics.PromQL;
@@ -73,7 +74,7 @@ internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
 
         using (answer)
         {
-            await WriteAsync(context, 200, writer => Envelope.WriteSuccessAsync(writer, answer, context.RequestAborted));
+            await WriteAsync(context, 200, writer => answer.IsBare ? answer.WriteDataAsync(writer, context.RequestAborted) : Envelope.WriteSuccessAsync(writer, answer, context.RequestAborted));
         }
     }
 
@@ -90,6 +91,7 @@ internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
             throw new ApiException(status switch { StatusCodes.Status401Unauthorized => ApiErrorType.Unauthorized, StatusCodes.Status403Forbidden => ApiErrorType.Forbidden, _ => ApiErrorType.BadData }, error);
         }
 
+        RequestSpan.OnTenant(tenant);
         return new ApiRequest(context, await RequestParameters.ReadAsync(context.Request, context.RequestAborted), tenant);
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using Metrics.Wire;
 
 namespace Metrics.Gateway.QueryApi;
@@ -8,6 +9,14 @@ internal static class JsonFields
 {
     /// <summary>Writes JSON as it is.</summary>
     public static void Raw(IBufferWriter<byte> to, ReadOnlySpan<byte> json) => to.Write(json);
+
+    /// <summary>Writes a whole number.</summary>
+    public static void Number(IBufferWriter<byte> to, long number)
+    {
+        var room = to.GetSpan(20);
+        number.TryFormat(room, out var length, default, CultureInfo.InvariantCulture);
+        to.Advance(length);
+    }
 
     /// <summary>Writes a string.</summary>
     public static void String(IBufferWriter<byte> to, string text) => JsonText.WriteString(to, text);

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text;
 using Metrics.Cluster;
+using Metrics.Gateway.Configuration;
+using Metrics.Gateway.FrontEnd;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Model;
@@ -9,7 +11,7 @@ using Metrics.PromQL.Parsing;
 namespace Metrics.Gateway.QueryApi;
 
 /// <summary><c>series</c>, <c>labels</c> and <c>label/NAME/values</c>: each shard answers for itself, and the sorted union is the answer.</summary>
-internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster)
+internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, QueryOptions options)
 {
     private const string Truncated = "results truncated due to limit";
 
@@ -29,10 +31,14 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster)
         }
 
         var (query, limit) = Read(request, message => ApiException.InvalidParameter("match[]", message));
+        var replicaLabels = ReplicaChoice.Of(request.Parameters, options.ReplicaLabels).Labels;
+
+        // Cut off before replicas become one, there could be too few.
+        query = replicaLabels.Count > 0 ? query with { Limit = 0 } : query;
         var series = new SortedSet<Labels>();
         foreach (var part in await AskAsync(request, shard => shard.SeriesAsync(query, request.Aborted)))
         {
-            series.UnionWith(part);
+            series.UnionWith(replicaLabels.Count > 0 ? part.Select(labels => ReplicaSource.Without(labels, replicaLabels)) : part);
         }
 
         var isTruncated = limit > 0 && series.Count > limit;

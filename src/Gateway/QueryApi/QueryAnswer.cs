@@ -15,13 +15,13 @@ internal readonly record struct QueryTimings(TimeSpan Queued, TimeSpan Evaluated
 /// <summary>The answer to a query: <c>resultType</c>, <c>result</c> and, when asked for, <c>stats</c>.</summary>
 internal static class QueryAnswer
 {
-    /// <summary>Makes the answer, which owns the result from here on.</summary>
-    public static ApiAnswer Of(QueryResult result, QueryRequest query, string stats, QueryTimings timings)
+    /// <summary>Makes the answer; <paramref name="owner"/> is disposed when it was written.</summary>
+    public static ApiAnswer Of(QueryResult result, IDisposable owner, QueryRequest query, string stats, QueryTimings timings)
     {
         IReadOnlyList<string> warnings = stats is "" or "true" or "all"
             ? result.Warnings
             : [.. result.Warnings, $"value {LabelsText.Quote(stats)} for parameter \"stats\" is deprecated and will be rejected in the next major release, use \"true\" or \"all\""];
-        return new ApiAnswer((writer, cancellation) => WriteAsync(writer, result, query, stats.Length > 0 ? timings : null, cancellation), result)
+        return new ApiAnswer((writer, cancellation) => WriteAsync(writer, result, query, stats.Length > 0 ? timings : null, cancellation), owner)
         {
             Warnings = warnings,
             Infos = result.Infos,

@@ -1,10 +1,9 @@
-using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.FrontEnd;
 using Metrics.Gateway.Limits;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Gateway.Telemetry;
-using Metrics.Model;
 using Metrics.PromQL;
 
 namespace Metrics.Gateway.QueryApi;
@@ -14,7 +13,7 @@ internal delegate ValueTask<QueryResult> QueryExecution(QueryRequest request, IR
 
 /// <summary><c>query</c> and <c>query_range</c>. Parameters, their order of checking and the messages are Prometheus's (web/api/v1/api.go).</summary>
 internal sealed class QueryEndpoints(
-    ApiEndpoint endpoint, ICluster cluster, QueryExecution execute, QueryOptions options, ConcurrencyGate gate, QueryLimits limits, GatewayInstruments instruments, TimeProvider time)
+    ApiEndpoint endpoint, QueryFrontEnd frontEnd, QueryOptions options, QueryLimits limits, GatewayInstruments instruments, TimeProvider time)
 {
     /// <summary>Steps of a range query: enough for a week by minutes or a year by hours.</summary>
     private const int MaxSteps = 11_000;
@@ -86,38 +85,22 @@ internal sealed class QueryEndpoints(
     private async ValueTask<ApiAnswer> EvaluateAsync(ApiRequest request, QueryRequest query, TimeSpan timeout, string kind)
     {
         query = limits.Admit(request.Tenant, query);
-        using var deadline = new CancellationTokenSource(timeout, time);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, request.Aborted);
-        var isRunning = false;
-        var arrived = time.GetTimestamp();
-        try
-        {
-            await gate.EnterAsync(request.Tenant, stop.Token);
-            isRunning = true;
-            var started = time.GetTimestamp();
-            var leaves = await LeavesAsync(request.Tenant, stop.Token);
-            stop.Token.ThrowIfCancellationRequested();
-            var result = await execute(query, leaves, stop.Token);
-            var took = time.GetElapsedTime(started);
-            instruments.OnQueried(kind, took, result.Statistics.TotalQueryableSamples);
-            return QueryAnswer.Of(result, query, request.Parameters["stats"], new QueryTimings(time.GetElapsedTime(arrived, started), took));
-        }
-        catch (Exception e) when (e is OperationCanceledException or QueryException { Kind: QueryErrorKind.Canceled } && stop.IsCancellationRequested)
-        {
-            var where = isRunning ? "expression evaluation" : "query queue";
-            throw request.Aborted.IsCancellationRequested
-                ? new ApiException(ApiErrorType.Canceled, $"query was canceled in {where}", e)
-                : new ApiException(ApiErrorType.Timeout, $"query timed out in {where}", e);
-        }
-        finally
-        {
-            if (isRunning)
-            {
-                gate.Leave(request.Tenant);
-            }
-        }
+        var lease = await frontEnd.AnswerAsync(request.Tenant, query, ReplicaChoice.Of(request.Parameters, options.ReplicaLabels), timeout, MayStore(request.Context.Request), request.Aborted);
+        var (result, timings) = lease.Result;
+        instruments.OnQueried(kind, timings.Evaluated, result.Statistics.TotalQueryableSamples);
+        return QueryAnswer.Of(result, lease, query, request.Parameters["stats"], timings);
     }
 
-    private async ValueTask<IReadOnlyList<IQueryLeaf>> LeavesAsync(TenantId tenant, CancellationToken cancellation) =>
-        await cluster.FindTenantAsync(tenant, cancellation) is { } found ? found.Shards : [];
+    private static bool MayStore(HttpRequest request)
+    {
+        foreach (var header in request.Headers.CacheControl)
+        {
+            if (header?.Contains("no-store", StringComparison.OrdinalIgnoreCase) == true)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 }

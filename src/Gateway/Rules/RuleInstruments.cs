@@ -10,7 +10,7 @@ internal static class RuleInstruments
     {
         void Add(string name, string type, string help, Func<Metrics.Rules.Groups.RuleGroup, double> value) => registry.Add(new Observed(name, type, help, sink =>
         {
-            foreach (var (tenant, groups) in rules.All.OrderBy(static a => a.Tenant).Take(GatewayInstruments.MaxTenants))
+            foreach (var (tenant, groups) in rules.All.OrderBy(static a => a.Tenant).Take(TenantRanking.ListedMax))
             {
                 foreach (var group in groups)
                 {

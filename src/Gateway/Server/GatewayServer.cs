@@ -4,6 +4,7 @@ using Metrics.Gateway.Admin;
 using Metrics.Gateway.ClusterStatus;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Federation;
+using Metrics.Gateway.FrontEnd;
 using Metrics.Gateway.Health;
 using Metrics.Gateway.Limits;
 using Metrics.Gateway.Otlp;
@@ -52,12 +53,13 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         cluster.LimitSeries(limits.SeriesOf);
         var readable = new ReadableCluster(cluster, limits, options.Tenancy.UnionLabel, time);
         var budget = new ByteBudget(options.RemoteWrite.MaxInflight.Bytes);
-        Instruments = new GatewayInstruments(Registry, () => budget.Taken, () => gate!.Load);
+        var ranking = new TenantRanking(cluster, options.Telemetry.MaxTenants);
+        Instruments = new GatewayInstruments(Registry, ranking, () => budget.Taken, () => gate!.Load);
         var queryLimits = new QueryLimits(ingest, engine.Parsing, Instruments);
         gate = new ConcurrencyGate(options.Query.MaxConcurrency, options.Query.MaxQueued, queryLimits.Concurrency);
         var startTime = time.GetUtcNow();
         ProcessInstruments.Register(Registry, startTime);
-        ClusterInstruments.Register(Registry, cluster);
+        ClusterInstruments.Register(Registry, cluster, ranking);
 
         var tenants = new TenantResolver(options.Tenancy, cluster);
         var endpoint = new ApiEndpoint(cluster, tenants);
@@ -88,6 +90,8 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         watchEvery = options.Http.WatchEvery;
         var appender = new WriteAppender(cluster, options.RemoteWrite, ingest);
         var split = options.Tenancy.LabelName is { Length: > 0 } label ? new SplitAppender(appender, tenants, ingest, Instruments, label, options.RemoteWrite.MaxDecompressed) : null;
+        var cache = options.FrontEnd.ResultsCache ? new ResultCache(options.FrontEnd.CacheMaxSize.Bytes, options.FrontEnd.CacheMaxItems, options.FrontEnd.CacheValidity, time) : null;
+        var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
         var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
         HttpRoute[] about =
         [
@@ -101,8 +105,13 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. about,
             .. new RemoteWriteEndpoint(cluster, tenants, appender, split, options.RemoteWrite, budget, ingest, Instruments, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
             .. new OtlpEndpoint(cluster, tenants, appender, new OtlpTranslators(translation), options.RemoteWrite, budget, ingest, Instruments, app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
-            .. new QueryEndpoints(endpoint, readable, execute, options.Query, gate, queryLimits, Instruments, time).Routes,
-            .. new LabelEndpoints(endpoint, readable).Routes,
+            .. new QueryEndpoints(endpoint, frontEnd, options.Query, queryLimits, Instruments, time).Routes,
+            .. new ActiveQueryEndpoints(endpoint, frontEnd.Active, time).Routes,
+            .. new LabelEndpoints(endpoint, readable, options.Query).Routes,
+            .. new CardinalityEndpoints(endpoint, readable).Routes,
+            .. new TsdbStatusEndpoint(endpoint, readable).Routes,
+            .. new ScrapeEndpoints(endpoint).Routes,
+            .. new FeaturesEndpoint(endpoint, options, engine).Routes,
             .. new MetadataEndpoint(endpoint, readable).Routes,
             .. new ExemplarsEndpoint(endpoint, readable, engine.Parsing).Routes,
             .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, gate, queryLimits).Routes,

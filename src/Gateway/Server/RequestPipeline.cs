@@ -22,6 +22,7 @@ internal sealed partial class RequestPipeline(
         }
 
         AllowOrigin(context);
+        RequestSpan.OnRouted(context, route?.Path ?? "none");
         try
         {
             await AnswerAsync(context, route, pathTenant);
@@ -41,6 +42,7 @@ internal sealed partial class RequestPipeline(
             await RefuseAsync(context, StatusCodes.Status500InternalServerError, "internal error; the log has it");
         }
 
+        RequestSpan.OnAnswered(context.Response.StatusCode);
         instruments.OnAnswered(route?.Handler ?? "none", context.Response.StatusCode, time.GetElapsedTime(started));
     }
 

@@ -6,27 +6,27 @@ namespace Metrics.Gateway.Telemetry;
 internal static class ClusterInstruments
 {
     /// <summary>Registers the families.</summary>
-    public static void Register(MetricRegistry registry, ICluster cluster)
+    public static void Register(MetricRegistry registry, ICluster cluster, TenantRanking ranking)
     {
         registry.Add(new Observed("metrics_ready", "gauge", "1 when writes and queries are served.", sink => sink.Put("", [], cluster.Progress.IsReady ? 1 : 0)));
         registry.Add(new Observed("metrics_replay_bytes", "gauge", "Log bytes to replay at start.", sink => sink.Put("", [], cluster.Progress.TotalBytes)));
         registry.Add(new Observed("metrics_replayed_bytes", "gauge", "Log bytes replayed so far.", sink => sink.Put("", [], cluster.Progress.ReplayedBytes)));
         registry.Add(new Observed("metrics_tenants", "gauge", "Tenants that are open.", sink => sink.Put("", [], cluster.Tenants.Count)));
-        PerTenant(registry, cluster, "metrics_head_series", "gauge", "Series in the heads, by tenant.", s => s.HeadSeries);
-        PerTenant(registry, cluster, "metrics_head_memory_bytes", "gauge", "Memory of the heads: series, labels, index and chunks that are not on disk, by tenant.", s => s.HeadMemoryBytes);
-        PerTenant(registry, cluster, "metrics_head_disk_bytes", "gauge", "Sealed chunks of the heads that were moved to disk, by tenant.", s => s.HeadDiskBytes);
-        PerTenant(registry, cluster, "metrics_head_chunks", "gauge", "Chunks in the heads, by tenant.", s => s.HeadChunks);
-        PerTenant(registry, cluster, "metrics_samples_appended_total", "counter", "Samples appended since the start, by tenant.", s => s.SamplesAppended);
-        PerTenant(registry, cluster, "metrics_log_bytes", "gauge", "Bytes of the logs, by tenant.", s => s.LogBytes);
-        PerTenant(registry, cluster, "metrics_blocks", "gauge", "Blocks, by tenant.", s => s.Blocks);
-        PerTenant(registry, cluster, "metrics_pending_blocks", "gauge", "Blocks that wait for their upload, by tenant.", s => s.PendingBlocks);
-        PerTenant(registry, cluster, "metrics_damaged_blocks", "gauge", "Blocks set aside because their bytes are wrong, by tenant.", s => s.DamagedBlocks);
+        PerTenant(registry, cluster, ranking, "metrics_head_series", "gauge", "Series in the heads, by tenant.", s => s.HeadSeries);
+        PerTenant(registry, cluster, ranking, "metrics_head_memory_bytes", "gauge", "Memory of the heads: series, labels, index and chunks that are not on disk, by tenant.", s => s.HeadMemoryBytes);
+        PerTenant(registry, cluster, ranking, "metrics_head_disk_bytes", "gauge", "Sealed chunks of the heads that were moved to disk, by tenant.", s => s.HeadDiskBytes);
+        PerTenant(registry, cluster, ranking, "metrics_head_chunks", "gauge", "Chunks in the heads, by tenant.", s => s.HeadChunks);
+        PerTenant(registry, cluster, ranking, "metrics_samples_appended_total", "counter", "Samples appended since the start, by tenant.", s => s.SamplesAppended);
+        PerTenant(registry, cluster, ranking, "metrics_log_bytes", "gauge", "Bytes of the logs, by tenant.", s => s.LogBytes);
+        PerTenant(registry, cluster, ranking, "metrics_blocks", "gauge", "Blocks, by tenant.", s => s.Blocks);
+        PerTenant(registry, cluster, ranking, "metrics_pending_blocks", "gauge", "Blocks that wait for their upload, by tenant.", s => s.PendingBlocks);
+        PerTenant(registry, cluster, ranking, "metrics_damaged_blocks", "gauge", "Blocks set aside because their bytes are wrong, by tenant.", s => s.DamagedBlocks);
     }
 
-    private static void PerTenant(MetricRegistry registry, ICluster cluster, string name, string type, string help, Func<ShardStatistics, long> read) =>
+    private static void PerTenant(MetricRegistry registry, ICluster cluster, TenantRanking ranking, string name, string type, string help, Func<ShardStatistics, long> read) =>
         registry.Add(new Observed(name, type, help, sink =>
         {
-            var shown = 0;
+            var shown = ranking.Shown();
             var rest = 0L;
             foreach (var tenant in cluster.Tenants)
             {
@@ -36,7 +36,7 @@ internal static class ClusterInstruments
                     sum += read(shard.Statistics);
                 }
 
-                if (shown++ < GatewayInstruments.MaxTenants)
+                if (shown is null || shown.Contains(tenant.Id.Value))
                 {
                     sink.Put("", [("tenant", tenant.Id.Value)], sum);
                 }
@@ -46,9 +46,9 @@ internal static class ClusterInstruments
                 }
             }
 
-            if (shown > GatewayInstruments.MaxTenants)
+            if (shown is not null)
             {
-                sink.Put("", [("tenant", "other")], rest);
+                sink.Put("", [("tenant", TenantRanking.Other)], rest);
             }
         }));
 }

@@ -5,8 +5,8 @@ namespace Metrics.Gateway.Telemetry;
 /// <summary>What the gateway counts.</summary>
 internal sealed class GatewayInstruments
 {
-    /// <summary>Tenants that are told apart in counters; the rest are summed under <c>other</c>.</summary>
-    public const int MaxTenants = 1000;
+    /// <summary>Tenants that are counted apart, those that come first; <see cref="TenantRanking"/> says which of them are shown.</summary>
+    public const int MaxTenants = 100_000;
 
     private readonly CounterVector requests;
     private readonly HistogramVector durations;
@@ -19,12 +19,12 @@ internal sealed class GatewayInstruments
     private readonly Counter querySamples;
 
     /// <summary>Registers the families.</summary>
-    public GatewayInstruments(MetricRegistry registry, Func<long> inflightBytes, Func<(int Running, int Waiting)> gate)
+    public GatewayInstruments(MetricRegistry registry, TenantRanking ranking, Func<long> inflightBytes, Func<(int Running, int Waiting)> gate)
     {
         requests = registry.Add(new CounterVector("metrics_http_requests_total", "HTTP requests by handler and status code.", ["handler", "code"], 2000));
         durations = registry.Add(new HistogramVector("metrics_http_request_duration_seconds", "Time to answer HTTP requests, by handler.", "handler", HistogramVector.Seconds));
-        samples = registry.Add(new CounterVector("metrics_write_samples_total", "Samples accepted, by tenant.", ["tenant"], MaxTenants));
-        rejected = registry.Add(new CounterVector("metrics_write_rejected_samples_total", "Samples refused for good, by tenant and reason.", ["tenant", "reason"], MaxTenants));
+        samples = registry.Add(new CounterVector("metrics_write_samples_total", "Samples accepted, by tenant.", ["tenant"], MaxTenants, ranking));
+        rejected = registry.Add(new CounterVector("metrics_write_rejected_samples_total", "Samples refused for good, by tenant and reason.", ["tenant", "reason"], MaxTenants, ranking));
         series = registry.Add(new Counter("metrics_write_series_total", "Series in accepted write requests, once per request."));
         receivedBytes = registry.Add(new Counter("metrics_write_received_bytes_total", "Bytes of write requests as sent."));
         blockedQueries = registry.Add(new CounterVector("metrics_queries_blocked_total", "Queries refused because of blocked_queries, by tenant.", ["tenant"], MaxTenants));

@@ -25,8 +25,8 @@ internal sealed class Observed(string name, string type, string help, Action<Sam
 }
 
 /// <summary>Counters of one family by label values; at most <paramref name="limit"/> children, what comes later counts under <c>other</c>.</summary>
-/// <remarks>The bound keeps clients from growing us: tenants are named by them.</remarks>
-internal sealed class CounterVector(string name, string help, string[] labels, int limit) : MetricFamily(name, "counter", help)
+/// <remarks>The bound keeps clients from growing us: tenants are named by them. With a ranking, the first label is a tenant, and those it does not show are summed under <c>other</c>.</remarks>
+internal sealed class CounterVector(string name, string help, string[] labels, int limit, TenantRanking? ranking = null) : MetricFamily(name, "counter", help)
 {
     private readonly ConcurrentDictionary<(string, string), StrongBox> children = new();
 
@@ -44,11 +44,29 @@ internal sealed class CounterVector(string name, string help, string[] labels, i
     /// <inheritdoc/>
     public override void Collect(SampleSink sink)
     {
+        var shown = ranking?.Shown();
+        var rest = new SortedDictionary<string, long>(StringComparer.Ordinal);
         foreach (var (key, child) in children.OrderBy(c => c.Key))
         {
-            sink.Put("", labels.Length == 1 ? [(labels[0], key.Item1)] : [(labels[0], key.Item1), (labels[1], key.Item2)], Volatile.Read(ref child.Value));
+            var value = Volatile.Read(ref child.Value);
+            if (shown is null || shown.Contains(key.Item1))
+            {
+                Put(sink, key, value);
+            }
+            else
+            {
+                rest[key.Item2] = rest.GetValueOrDefault(key.Item2) + value;
+            }
+        }
+
+        foreach (var (second, value) in rest)
+        {
+            Put(sink, (TenantRanking.Other, second), value);
         }
     }
+
+    private void Put(SampleSink sink, (string First, string Second) key, long value) =>
+        sink.Put("", labels.Length == 1 ? [(labels[0], key.First)] : [(labels[0], key.First), (labels[1], key.Second)], value);
 
     private sealed class StrongBox
     {

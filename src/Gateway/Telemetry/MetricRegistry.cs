@@ -4,18 +4,25 @@ using System.Text;
 
 namespace Metrics.Gateway.Telemetry;
 
-/// <summary>The metrics this process tells about itself, and their text exposition (format 0.0.4).</summary>
+/// <summary>The metrics this process tells about itself, and their exposition.</summary>
 /// <remarks>
 /// Few instruments and no listeners: an increment is one interlocked add. Families are registered at start and never removed. Thread-safe.
 /// </remarks>
 internal sealed class MetricRegistry
 {
+    private const string CounterSuffix = "_total";
+
     private readonly List<MetricFamily> families = [];
 
-    /// <summary>Registers a family; names must differ.</summary>
+    /// <summary>Registers a family; names must differ, and that of a counter ends with <c>_total</c>.</summary>
     public T Add<T>(T family)
         where T : MetricFamily
     {
+        if (family.Type == "counter" && !family.Name.EndsWith(CounterSuffix, StringComparison.Ordinal))
+        {
+            throw new ArgumentException($"counter {family.Name} does not end with {CounterSuffix}", nameof(family));
+        }
+
         lock (families)
         {
             if (families.Exists(f => f.Name == family.Name))
@@ -29,8 +36,8 @@ internal sealed class MetricRegistry
         return family;
     }
 
-    /// <summary>Writes all families as text.</summary>
-    public void Write(IBufferWriter<byte> to)
+    /// <summary>Writes all families, as text 0.0.4 or as OpenMetrics 1.0.</summary>
+    public void Write(IBufferWriter<byte> to, bool asOpenMetrics = false)
     {
         MetricFamily[] all;
         lock (families)
@@ -41,10 +48,18 @@ internal sealed class MetricRegistry
         var text = new StringBuilder(256);
         foreach (var family in all)
         {
-            text.Clear().Append("# HELP ").Append(family.Name).Append(' ').Append(family.Help.Replace("\\", "\\\\").Replace("\n", "\\n"))
-                .Append("\n# TYPE ").Append(family.Name).Append(' ').Append(family.Type).Append('\n');
+            // In OpenMetrics the suffix belongs to the samples of a counter, not to its name.
+            var name = asOpenMetrics && family.Type == "counter" ? family.Name[..^CounterSuffix.Length] : family.Name;
+            var help = family.Help.Replace("\\", "\\\\").Replace("\n", "\\n");
+            text.Clear().Append("# HELP ").Append(name).Append(' ').Append(asOpenMetrics ? help.Replace("\"", "\\\"") : help)
+                .Append("\n# TYPE ").Append(name).Append(' ').Append(family.Type).Append('\n');
             family.Collect(new SampleSink(text, family.Name));
             Encoding.UTF8.GetBytes(text.ToString(), to);
+        }
+
+        if (asOpenMetrics)
+        {
+            to.Write("# EOF\n"u8);
         }
     }
 }

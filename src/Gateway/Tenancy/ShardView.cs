@@ -20,6 +20,17 @@ internal sealed class ShardView(IShard shard, AddedLabel? added, long minTimeMs)
         shard.RunAsync(fragment with { Added = added, MinTimeMs = Math.Max(fragment.MinTimeMs, minTimeMs) }, cancellation);
 
     /// <inheritdoc/>
+    public ValueTask<ShardCardinality> CardinalityAsync(CardinalityQuery query, CancellationToken cancellation)
+    {
+        if (added is null || query.Selector is null)
+        {
+            return shard.CardinalityAsync(query, cancellation);
+        }
+
+        return added.Below(query.Selector) is { } own ? shard.CardinalityAsync(query with { Selector = own }, cancellation) : ValueTask.FromResult(ShardCardinality.Empty);
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation)
     {
         if (Narrowed(query) is not { } narrowed)

@@ -78,6 +78,17 @@ public sealed class HeadView : IDisposable
         }
     }
 
+    /// <summary>Shows every label pair and how many series carry it, series without samples included.</summary>
+    public void VisitPairs(LabelPairVisitor visit)
+    {
+        var values = new PairCounts(Head.Postings, visit);
+        foreach (var name in Head.Postings.NameSymbols())
+        {
+            values.Name = Head.Symbols[name].ToArray();
+            Head.Postings.VisitValues(values.Name, values);
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -129,4 +140,18 @@ public sealed class HeadView : IDisposable
         ordered.Sort((a, b) => Head.Symbols[a].SequenceCompareTo(Head.Symbols[b]));
         return ordered.ConvertAll(s => Encoding.UTF8.GetString(Head.Symbols[s]));
     }
+
+    private sealed class PairCounts(HeadPostings postings, LabelPairVisitor visit) : ILabelValueVisitor
+    {
+        public byte[] Name { get; set; } = [];
+
+        public bool Visit(ReadOnlySpan<byte> value, long list)
+        {
+            visit(Name, value, list < 0 ? 0 : postings.CountOf(list));
+            return true;
+        }
+    }
 }
+
+/// <summary>Is shown a label pair, as UTF-8 that lasts for the call, and how many series carry it.</summary>
+public delegate void LabelPairVisitor(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, int series);

@@ -32,13 +32,16 @@ public sealed class WriteRecord
     /// <summary>The time of the newest sample held, or long.MinValue.</summary>
     public long NewestMs { get; private set; } = long.MinValue;
 
+    /// <summary>The time of the oldest sample held, or long.MaxValue.</summary>
+    public long OldestMs { get; private set; } = long.MaxValue;
+
     /// <summary>True when there is nothing to log.</summary>
     public bool IsEmpty => SeriesCount == 0 && SampleCount == 0 && exemplars.Count == 0;
 
     /// <summary>Forgets everything.</summary>
     public void Clear()
     {
-        (SampleCount, NewestMs) = (0, long.MinValue);
+        (SampleCount, NewestMs, OldestMs) = (0, long.MinValue, long.MaxValue);
         series.Clear();
         histograms.Clear();
         exemplars.Clear();
@@ -64,6 +67,7 @@ public sealed class WriteRecord
         times[SampleCount] = timeMs;
         values[SampleCount] = value;
         NewestMs = Math.Max(NewestMs, timeMs);
+        OldestMs = Math.Min(OldestMs, timeMs);
         SampleCount++;
     }
 

@@ -46,6 +46,12 @@ internal sealed class MemoryStore(MemoryDisk disk, List<(Labels Labels, long Tim
 
     public Task Failed { get; } = new TaskCompletionSource().Task;
 
+    public ShardHistory History => ShardHistory.Unknown;
+
+    public void VisitHeadPairs(LabelPairVisitor visit)
+    {
+    }
+
     public ShardStatistics Statistics => new(series.Count, 0, applied.Count, 0, 0, 0, 0);
 
     public AppendResult Append(SampleBatch batch, long maxTimeMs, out long position)

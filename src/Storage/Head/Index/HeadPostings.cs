@@ -61,14 +61,14 @@ internal sealed unsafe class HeadPostings(NativeArena arena, ViewEpochs epochs, 
         return list >= 0;
     }
 
-    /// <summary>The length of a list.</summary>
-    public int CountOf(long list) => Snapshot((int)list).Length;
-
     public void AddList(long list, PostingsBuffer into)
     {
         var items = Snapshot((int)list);
         items.CopyTo(into.Extend(items.Length));
     }
+
+    /// <summary>The number of series in a list.</summary>
+    public int CountOf(long list) => Snapshot((int)list).Length;
 
     public void VisitValues(ReadOnlySpan<byte> name, ILabelValueVisitor visitor)
     {

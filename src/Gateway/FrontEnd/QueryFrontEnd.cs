@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using Metrics.Cluster;
+using Metrics.Gateway.Configuration;
+using Metrics.Gateway.QueryApi;
+using Metrics.Gateway.Telemetry;
+using Metrics.Model;
+using Metrics.PromQL;
+
+namespace Metrics.Gateway.FrontEnd;
+
+/// <summary>What a query came to, and how long it waited and ran. It owns the result.</summary>
+internal sealed record FrontEndAnswer(QueryResult Result, QueryTimings Timings) : IDisposable
+{
+    /// <inheritdoc/>
+    public void Dispose() => Result.Dispose();
+}
+
+/// <summary>What makes one question the same as another.</summary>
+/// <param name="Tenant">Whose data.</param>
+/// <param name="Query">The query and its parameters.</param>
+/// <param name="Choice">How replicas and missing shards are treated.</param>
+/// <param name="Unique">0, or a number of its own for a question that is not to be shared.</param>
+internal readonly record struct Question(TenantId Tenant, QueryRequest Query, ReplicaChoice Choice, long Unique);
+
+/// <summary>
+/// Between the query API and the engine: waits for a turn, shares answers among those who ask the same at the same time, has range queries answered in parts and from the cache, and logs what was
+/// slow.
+/// </summary>
+internal sealed partial class QueryFrontEnd(
+    ICluster cluster, QueryExecution execute, GatewayOptions options, EngineOptions engine, ConcurrencyGate gate, FrontEndInstruments instruments, ResultCache? cache, TimeProvider time, ILogger<QueryFrontEnd> logger)
+{
+    private readonly RangeQueries ranges = new(execute, cache, options.FrontEnd, engine, instruments, time);
+    private readonly SharedQueries<Question, FrontEndAnswer> shared = new();
+    private long lastUnique;
+
+    /// <summary>The queries that clients wait for.</summary>
+    public ActiveQueries Active { get; } = new(time);
+
+    /// <summary>Answers a query within its time.</summary>
+    /// <param name="tenant">Whose data.</param>
+    /// <param name="query">What is asked.</param>
+    /// <param name="choice">How replicas and missing shards are treated.</param>
+    /// <param name="timeout">How long it may take, waiting included.</param>
+    /// <param name="mayStore">False to have it computed for this caller alone, from the data and nothing else.</param>
+    /// <param name="aborted">Cancelled when the caller goes.</param>
+    /// <exception cref="ApiException">It was stopped, took too long, or too many wait.</exception>
+    /// <exception cref="QueryException">The engine refused.</exception>
+    public async ValueTask<SharedQueries<Question, FrontEndAnswer>.Lease> AnswerAsync(
+        TenantId tenant, QueryRequest query, ReplicaChoice choice, TimeSpan timeout, bool mayStore, CancellationToken aborted)
+    {
+        using var active = Active.Enter(tenant, query, aborted);
+        using var deadline = new CancellationTokenSource(timeout, time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, active.Stopped);
+        var started = time.GetTimestamp();
+        var samples = 0L;
+        var joined = true;
+        try
+        {
+            var question = new Question(tenant, query, choice, mayStore ? 0 : Interlocked.Increment(ref lastUnique));
+            var lease = await shared.RunAsync(
+                question,
+                cancellation =>
+                {
+                    joined = false;
+                    return WorkAsync(active, choice, mayStore, cancellation);
+                },
+                stop.Token);
+            instruments.OnAnswered(joined);
+            samples = lease.Result.Result.Statistics.TotalQueryableSamples;
+            return lease;
+        }
+        catch (Exception e) when (e is OperationCanceledException or QueryException { Kind: QueryErrorKind.Canceled } && stop.IsCancellationRequested)
+        {
+            var where = joined || active.IsRunning ? "expression evaluation" : "query queue";
+            throw active.Stopped.IsCancellationRequested
+                ? new ApiException(ApiErrorType.Canceled, $"query was canceled in {where}", e)
+                : new ApiException(ApiErrorType.Timeout, $"query timed out in {where}", e);
+        }
+        finally
+        {
+            LogIfSlow(tenant, query, time.GetElapsedTime(started), samples);
+        }
+    }
+
+    private async Task<FrontEndAnswer> WorkAsync(ActiveQuery active, ReplicaChoice choice, bool mayStore, CancellationToken cancellation)
+    {
+        using var span = Tracing.Source.StartActivity("query");
+        span?.SetTag("query", active.Query.Query);
+        var arrived = time.GetTimestamp();
+        await gate.EnterAsync(active.Tenant, cancellation);
+        try
+        {
+            active.IsRunning = true;
+            var started = time.GetTimestamp();
+            IReadOnlyList<IShard> shards = await cluster.FindTenantAsync(active.Tenant, cancellation) is { } found ? found.Shards : [];
+            cancellation.ThrowIfCancellationRequested();
+            var result = !choice.IsPlain ? await ChosenAsync(active.Query, shards, choice, cancellation)
+                : active.Query.IsRange ? await ranges.AnswerAsync(active.Tenant, active.Query, shards, mayStore, cancellation)
+                : await execute(active.Query, shards, cancellation);
+            return new FrontEndAnswer(result, new QueryTimings(time.GetElapsedTime(arrived, started), time.GetElapsedTime(started)));
+        }
+        finally
+        {
+            gate.Leave(active.Tenant);
+        }
+    }
+
+    private async ValueTask<QueryResult> ChosenAsync(QueryRequest query, IReadOnlyList<IShard> shards, ReplicaChoice choice, CancellationToken cancellation)
+    {
+        if (choice.LabelText.Length > 0)
+        {
+            return await execute(query, [new LocalLeaf(new ReplicaSource(shards, choice.Labels, engine.MaxSamples), engine)], cancellation);
+        }
+
+        var missing = new PartialWarnings();
+        return missing.AddTo(await execute(query, [.. shards.Select(s => new PartialLeaf(s, missing))], cancellation));
+    }
+
+    private void LogIfSlow(TenantId tenant, QueryRequest query, TimeSpan took, long samples)
+    {
+        if (options.FrontEnd.SlowQueryThreshold > TimeSpan.Zero && took >= options.FrontEnd.SlowQueryThreshold)
+        {
+            LogSlow(tenant.Value, query.Query, query.Grid.StartMs, query.Grid.EndMs, query.Grid.StepMs, took.TotalSeconds, samples, Activity.Current?.TraceId.ToString() ?? "");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+using Metrics.Cluster;
+using Metrics.Model;
+using Metrics.PromQL;
+
+namespace Metrics.Gateway.FrontEnd;
+
+/// <summary>A tenant's series without the labels that tell replicas apart, those of all replicas of one being one series (<see cref="ReplicaChain"/>).</summary>
+/// <remarks>Replicas lie in different shards, so what is selected comes here as samples; <paramref name="maxSamples"/> bounds it.</remarks>
+internal sealed class ReplicaSource(IReadOnlyList<IShard> shards, IReadOnlyList<string> replicaLabels, long maxSamples) : ISeriesSource
+{
+    /// <inheritdoc/>
+    public async ValueTask<ISeriesSet> SelectAsync(SeriesSelection selection, CancellationToken cancellation)
+    {
+        var found = new Dictionary<Labels, List<SampleBuffer>>();
+        var held = 0L;
+        try
+        {
+            // One shard after another: what they have to give is collected in one place.
+            foreach (var shard in shards)
+            {
+                await foreach (var (labels, samples) in shard.ReadAsync(selection.Matchers, selection.Range, cancellation))
+                {
+                    held += samples.Count;
+                    if (held > maxSamples)
+                    {
+                        throw new QueryException(QueryErrorKind.Execution, "query processing would load too many samples into memory in query execution");
+                    }
+
+                    Collect(labels, samples, found);
+                }
+            }
+
+            return new ChainedSet(found);
+        }
+        catch (ShardUnavailableException e)
+        {
+            Dispose(found);
+            throw new QueryException(QueryErrorKind.Unavailable, e.Message, e);
+        }
+        catch
+        {
+            Dispose(found);
+            throw;
+        }
+    }
+
+    /// <summary>Labels without those that tell replicas apart.</summary>
+    public static Labels Without(Labels labels, IReadOnlyList<string> replicaLabels)
+    {
+        LabelsBuilder? without = null;
+        foreach (var name in replicaLabels)
+        {
+            if (labels[name].Length > 0)
+            {
+                without ??= new LabelsBuilder().Reset(labels);
+                without.Remove(name);
+            }
+        }
+
+        return without?.ToLabels() ?? labels;
+    }
+
+    private void Collect(Labels labels, SampleBuffer samples, Dictionary<Labels, List<SampleBuffer>> into)
+    {
+        var name = Without(labels, replicaLabels);
+        if (!into.TryGetValue(name, out var replicas))
+        {
+            into.Add(name, replicas = []);
+        }
+
+        // The buffer is the shard's and used again.
+        var copy = new SampleBuffer(samples.Count);
+        for (var i = 0; i < samples.Count; i++)
+        {
+            copy.AddFrom(samples, i);
+        }
+
+        replicas.Add(copy);
+    }
+
+    private static void Dispose(Dictionary<Labels, List<SampleBuffer>> found)
+    {
+        foreach (var buffer in found.Values.SelectMany(static r => r))
+        {
+            buffer.Dispose();
+        }
+    }
+
+    private sealed class ChainedSet(Dictionary<Labels, List<SampleBuffer>> found) : ISeriesSet
+    {
+        private readonly Labels[] labels = [.. found.Keys];
+
+        public int Count => labels.Length;
+
+        public Labels LabelsOf(int index) => labels[index];
+
+        public void Read(int index, SampleBuffer into) => ReplicaChain.Merge(found[labels[index]], into);
+
+        public void Dispose() => ReplicaSource.Dispose(found);
+    }
+}

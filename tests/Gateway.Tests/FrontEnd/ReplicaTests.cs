@@ -1,0 +1,170 @@
+using System.Net;
+using FsCheck;
+using FsCheck.Fluent;
+using Metrics.Gateway.FrontEnd;
+using Metrics.Model;
+using Metrics.PromQL;
+using Metrics.PromQL.Tests.Reference;
+using Xunit;
+using ValueType = Metrics.PromQL.Parsing.ValueType;
+
+namespace Metrics.Gateway.Tests.FrontEnd;
+
+/// <summary>Replicas of one series as one: by themselves, and over HTTP.</summary>
+public sealed class ReplicaTests
+{
+    private const string Stale = "x";
+
+    [Theory]
+    [InlineData("1 2 3 4 5", "", "1a 2a 3a 4a 5a")]
+    [InlineData("1 2 3 4 5", "1 2 3 4 5", "1a 2a 3a 4a 5a")]
+    [InlineData("1 2 3 8 9", "1.3 2.3 3.3 4.3 5.3 6.3 7.3", "1a 2a 3a 4.3b 5.3b 6.3b 7.3b 8a 9a")]
+    [InlineData("2 3 4", "1.3 2.3 3.3 4.3 5.3", "1.3b 2.3b 3.3b 4.3b 5.3b")]
+    [InlineData("1 2 3", "1.3 2.3 3.3 4.3 5.3", "1a 2a 3a 4.3b 5.3b")]
+    [InlineData("1 2 4 5", "1.3 2.3 3.3 4.3 5.3", "1a 2a 4a 5a")] // one scrape lost is no gap
+    [InlineData("1 2 3 4x", "1.3 2.3 3.3 4.3 5.3 6.3", "1a 2a 3a 4.3b 5.3b 6.3b")] // the replica went away, the target did not
+    [InlineData("1 2 3 4x", "1.3 2.3 3.3 4.3x", "1a 2a 3a 4xa")]
+    [InlineData("1 2 3 4x", "8.3 9.3", "1a 2a 3a 4xa 8.3b 9.3b")]
+    [InlineData("1 2 3", "8.3 9.3", "1a 2a 3a 8.3b 9.3b")]
+    [InlineData("1", "2", "1a 2b")]
+    public void TheChainFollowsOneReplicaUntilItHasAGap(string a, string b, string chain)
+    {
+        using var first = Buffer(a, 0);
+        using var second = Buffer(b, 1);
+        using var into = new SampleBuffer();
+        ReplicaChain.Merge(second.Count == 0 ? [first] : [first, second], into);
+        Assert.Equal(chain, string.Join(' ', Enumerable.Range(0, into.Count).Select(i => Text(into, i))));
+    }
+
+    [Fact]
+    public void TheChainIsAscendingAndMadeOfTheReplicasAndMissesNoStretchThatOneOfThemHas()
+    {
+        var replica = Gen.Choose(0, 9).ListOf(120).Select(static gaps => gaps.Select(static g => g == 0).ToArray());
+        Check.QuickThrowOnFailure(Prop.ForAll(Gen.Two(replica).ToArbitrary(), static both =>
+        {
+            using var a = Scraped(both.Item1, 0);
+            using var b = Scraped(both.Item2, 4000);
+            using var into = new SampleBuffer();
+            ReplicaChain.Merge([a, b], into);
+            var all = Points(a).Concat(Points(b)).ToHashSet();
+            var chain = Points(into).ToList();
+            for (var i = 0; i < chain.Count; i++)
+            {
+                Assert.Contains(chain[i], all);
+                if (i > 0)
+                {
+                    var (from, to) = (chain[i - 1].Time, chain[i].Time);
+
+                    // Never the distance of two replicas' scrapes, and no hole that either could fill.
+                    Assert.True(to - from > 5000, $"{from} {to}");
+                    Assert.True(to - from <= 20_000 || !all.Any(p => p.Time > from + 5000 && p.Time < to), $"{from} {to}");
+                }
+            }
+
+            Assert.Equal(all.Count == 0, chain.Count == 0);
+        }));
+    }
+
+    [Fact]
+    public async Task QueriesSeeOneSeriesForAllReplicasUnlessToldOtherwise()
+    {
+        await using var world = await PairAsync();
+        using var client = await world.ServeAsync(static _ => { });
+        using var configured = await world.ServeAsync(static o => o.Query.ReplicaLabels = ["replica"]);
+        const string pair = """{"resultType":"vector","result":[{"metric":{},"value":[600,"2"]}]}""";
+        const string one = """{"resultType":"vector","result":[{"metric":{},"value":[600,"1"]}]}""";
+        foreach (var (from, parameters, want) in new[]
+        {
+            (client, "", pair),
+            (client, "&replicaLabels[]=replica", one),
+            (client, "&replicaLabels=other,replica", one),
+            (client, "&replicaLabels[]=replica&dedup=false", pair),
+            (client, "&replicaLabels[]=other", pair),
+            (configured, "", one),
+            (configured, "&dedup=0", pair),
+            (configured, "&replicaLabels[]=other", pair),
+        })
+        {
+            Assert.Equal($$"""{"status":"success","data":{{want}}}""", await from.GetStringAsync("/api/v1/query?query=count(up)&time=600" + parameters));
+        }
+
+        // A slope of 1 per second, although one replica has nothing from 5 to 8 minutes and the other is two seconds behind.
+        Assert.Equal(
+            """{"status":"success","data":{"resultType":"vector","result":[{"metric":{"job":"a"},"value":[600,"1"]}]}}""",
+            await client.GetStringAsync("/api/v1/query?query=round(deriv(up[9m]),0.01)&time=600&replicaLabels[]=replica"));
+        Assert.Equal(
+            """{"status":"success","data":[{"__name__":"up","job":"a"}]}""", await client.GetStringAsync("/api/v1/series?match[]=up&replicaLabels[]=replica&limit=1"));
+        Assert.Contains("results truncated", await client.GetStringAsync("/api/v1/series?match[]=up&limit=1"), StringComparison.Ordinal);
+        using var bad = await client.GetAsync("/api/v1/query?query=up&dedup=maybe");
+        Assert.Equal(HttpStatusCode.BadRequest, bad.StatusCode);
+        Assert.Contains("'dedup' parameter: strconv.ParseBool: parsing \\\"maybe\\\": invalid syntax", await bad.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task APartialAnswerSaysWhatItLacks()
+    {
+        await using var app = await GatewayApp.StartAsync(execute: async (request, leaves, cancellation) =>
+        {
+            foreach (var leaf in leaves)
+            {
+                (await leaf.RunAsync(null!, cancellation)).Dispose();
+            }
+
+            return GatewayApp.Result(ValueType.Vector);
+        });
+        await app.WriteAsync(WriteMessage.Of(WriteMessage.Series("__name__=up", (1000, 1))));
+        app.Cluster.QueryFailure = new QueryException(QueryErrorKind.Unavailable, "shard 0 is away");
+        var (status, body) = await app.GetAsync("/api/v1/query?query=up");
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"status":"error","errorType":"unavailable","error":"shard 0 is away"}"""), (status, body));
+        (status, body) = await app.GetAsync("/api/v1/query?query=up&partial_response=true");
+        Assert.Equal((HttpStatusCode.OK, """{"status":"success","data":{"resultType":"vector","result":[]},"warnings":["shard 0 is away"]}"""), (status, body));
+    }
+
+    /// <summary>Ten minutes of a counter that grows by one a second, scraped every 15 s by two replicas.</summary>
+    private static async Task<StoredSeries> PairAsync()
+    {
+        var world = new StoredSeries();
+        world.Time.Now = DateTimeOffset.UnixEpoch.AddMinutes(11);
+        foreach (var (replica, late) in new[] { ("0", 0), ("1", 2000) })
+        {
+            var samples = Enumerable.Range(0, 40).Select(i => (i * 15_000L) + late).Where(t => replica == "1" || t is < 300_000 or > 480_000).Select(t => new NaiveSample(t, t / 1000.0)).ToList();
+            await world.WriteAsync([new NaiveSeries(Labels.Of(("__name__", "up"), ("job", "a"), ("replica", replica)), samples)]);
+        }
+
+        return world;
+    }
+
+    /// <summary>A sample every 10 s save where there is a gap; the value is the time.</summary>
+    private static SampleBuffer Scraped(bool[] gaps, long lateMs)
+    {
+        var buffer = new SampleBuffer();
+        for (var i = 0; i < gaps.Length; i++)
+        {
+            if (!gaps[i])
+            {
+                buffer.Add((i * 10_000L) + lateMs, lateMs + i);
+            }
+        }
+
+        return buffer;
+    }
+
+    private static IEnumerable<(long Time, double Value)> Points(SampleBuffer buffer) => Enumerable.Range(0, buffer.Count).Select(i => (buffer.Times[i], buffer.Values[i]));
+
+    private static SampleBuffer Buffer(string times, double value)
+    {
+        var buffer = new SampleBuffer();
+        foreach (var time in times.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            buffer.Add((long)(decimal.Parse(time.TrimEnd(Stale[0]), System.Globalization.CultureInfo.InvariantCulture) * 10_000), time.EndsWith(Stale, StringComparison.Ordinal) ? StaleMarker.Value : value);
+        }
+
+        return buffer;
+    }
+
+    private static string Text(SampleBuffer buffer, int i)
+    {
+        var time = (buffer.Times[i] / 10_000m).ToString("0.#", System.Globalization.CultureInfo.InvariantCulture);
+        return StaleMarker.Is(buffer.Values[i]) ? time + "xa" : time + "ab"[(int)buffer.Values[i]];
+    }
+}
