@@ -42,6 +42,12 @@ internal sealed class ClusterShard(ShardId id, IShardNode? node, IShard remote) 
         CallAsync((query, cancellation), static (s, a) => s.ExemplarsAsync(a.query, a.cancellation));
 
     /// <inheritdoc/>
+    public ValueTask<ShardHistory> HistoryAsync(CancellationToken cancellation) => CallAsync(cancellation, static (s, c) => s.HistoryAsync(c));
+
+    /// <inheritdoc/>
+    public ValueTask<ShardCardinality> CardinalityAsync(CardinalityQuery query, CancellationToken cancellation) => CallAsync((query, cancellation), static (s, a) => s.CardinalityAsync(a.query, a.cancellation));
+
+    /// <inheritdoc/>
     public async ValueTask FlushAsync(CancellationToken cancellation) => await CallAsync(cancellation, static async (s, c) =>
     {
         await s.FlushAsync(c);
