@@ -36,8 +36,16 @@ public sealed class MembershipTableTests
     {
         var silo = Silo(1) with
         {
-            Name = "node=a;zone=b;http=c", Status = MemberStatus.Joining, HostName = "host \"1\"", ClientPort = 30000, Role = "silo", UpdateZone = 3, FaultZone = 4,
-            Suspicions = [new Suspicion("127.0.0.1:2@2", start + TimeSpan.FromSeconds(1.5))], StartedAt = start, AliveAt = start + TimeSpan.FromMilliseconds(1),
+            Name = "node=a;zone=b;http=c",
+            Status = MemberStatus.Joining,
+            HostName = "host \"1\"",
+            ClientPort = 30000,
+            Role = "silo",
+            UpdateZone = 3,
+            FaultZone = 4,
+            Suspicions = [new Suspicion("127.0.0.1:2@2", start + TimeSpan.FromSeconds(1.5))],
+            StartedAt = start,
+            AliveAt = start + TimeSpan.FromMilliseconds(1),
         };
 
         Assert.True(await InsertAsync(silo));
