@@ -96,7 +96,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             ],
             time, Registry, app.Services.GetRequiredService<ILogger<ConfigurationReload>>());
         watchEvery = options.Http.WatchEvery;
-        var appender = new WriteAppender(cluster, options.RemoteWrite, ingest, writeRules, new WriteRuleInstruments(Registry, () => writeRules.Elections.Failovers));
+        var appender = new WriteAppender(cluster, options.RemoteWrite, ingest, writeRules, new WriteRuleInstruments(Registry, ranking, () => writeRules.Elections.Failovers));
         var intake = new WriteIntake(cluster, tenants, appender, options.RemoteWrite, budget, ingest, Instruments);
         var split = options.Tenancy.LabelName is { Length: > 0 } label ? new SplitAppender(appender, tenants, ingest, Instruments, label, options.RemoteWrite.MaxDecompressed) : null;
         var cache = options.FrontEnd.ResultsCache ? new ResultCache(options.FrontEnd.CacheMaxSize.Bytes, options.FrontEnd.CacheMaxItems, options.FrontEnd.CacheValidity, time) : null;
