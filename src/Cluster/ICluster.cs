@@ -17,6 +17,12 @@ public interface ICluster : IAsyncDisposable
     /// <summary>The tenants open here, for status pages and self metrics; a snapshot.</summary>
     IReadOnlyList<ITenant> Tenants => [];
 
+    /// <summary>True while this process is the one of the cluster that evaluates rules. It may become so at any time, and stays so until it leaves.</summary>
+    bool EvaluatesRules => true;
+
+    /// <summary>The hands on a cluster of silos; null for the single process, which has none to show or move.</summary>
+    IClusterControl? Control => null;
+
     /// <summary>From now on holds each tenant's new series against these bounds. They are asked for with every new series, so that a change holds at once; by any thread.</summary>
     void LimitSeries(Func<TenantId, SeriesLimits> limits)
     {
@@ -208,6 +214,9 @@ public sealed class ShardUnavailableException(ShardId shard, string reason, Exce
 {
     /// <summary>Which shard.</summary>
     public ShardId Shard { get; } = shard;
+
+    /// <summary>Why, without which.</summary>
+    public string Reason { get; } = reason;
 }
 
 /// <summary>Metadata of a tenant's metrics.</summary>

@@ -33,6 +33,10 @@ public class CommandLineTests
     [InlineData("serve|--storage-shards-per-tenant|3", 2, "metrics: storage.shards_per_tenant: \"3\" is not allowed; allowed is 0 or a power of two")]
     [InlineData("serve|--storage-retention|1h", 2, "metrics: storage.retention: \"1h\" is not allowed; allowed is 0, or at least storage.block_range")]
     [InlineData("serve|--query-enable-features|x", 2, "metrics: query.enable_features: \"x\" is not allowed; allowed is promql-")]
+    [InlineData("serve|--zone|a;b", 2, "metrics: cluster.zone: \"a;b\" is not allowed")]
+    [InlineData("serve|--cluster-name|a/b", 2, "metrics: cluster.name: \"a/b\" is not allowed")]
+    [InlineData("serve|--cluster-listen|nowhere", 2, "metrics: cluster.listen: \"nowhere\" is not allowed")]
+    [InlineData("serve|--cluster-advertised-address|nowhere", 2, "metrics: cluster.advertised_address: \"nowhere\" is not allowed")]
     public async Task MistakesEndWithTheirCodeAndOneClearLine(string args, int exit, string text)
     {
         var (code, output, error) = await RunAsync(args.Split('|'));

@@ -27,6 +27,8 @@ internal sealed class FakeCluster : ICluster
 
     public IReadOnlyList<ITenant> Tenants => [.. tenants.Values.OrderBy(t => t.Id)];
 
+    public IClusterControl? Control { get; set; }
+
     public FakeTenant this[string tenant] => tenants.GetOrAdd(TenantId.Parse(tenant), id => new FakeTenant(this, id));
 
     public ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation) => ValueTask.FromResult<ITenant>(this[tenant.Value]);

@@ -65,7 +65,7 @@ internal sealed class RealGateway : IAsyncDisposable
         var opened = InProcessCluster.Open(LocalCluster.StorageOf(options), engine, clock, _ => { });
         await opened.Ready;
         var said = new StringWriter();
-        var made = new GatewayServer(options, opened, engine, new QueryEngine(engine).ExecuteAsync, clock, logging => logging.SetMinimumLevel(LogLevel.Information).AddProvider(new LogCapture(said)));
+        var made = new GatewayServer(options, opened, engine, new QueryEngine(engine).ExecuteAsync, clock, logging => logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddProvider(new LogCapture(said)));
         await made.StartAsync(CancellationToken.None);
         return new RealGateway(folder, opened, made, said, handler ?? new HttpClientHandler());
     }

@@ -35,8 +35,8 @@ internal sealed class Server : IDisposable
     /// <summary>The names that <see cref="StartAsync"/> knows, ours first: ratios are ours to another's.</summary>
     public static IReadOnlyList<string> Known { get; } = [Ours, Prometheus, VictoriaMetrics];
 
-    /// <summary>Starts a server in a directory of its own below <paramref name="root"/> and waits until it is ready.</summary>
-    public static async Task<Server> StartAsync(string name, string root)
+    /// <summary>Starts a server in a directory of its own below <paramref name="root"/>, with rules if there are any, and waits until it is ready.</summary>
+    public static async Task<Server> StartAsync(string name, string root, RuleFile? rules = null)
     {
         using var probe = new TcpListener(IPAddress.Loopback, 0);
         probe.Start();
@@ -44,12 +44,15 @@ internal sealed class Server : IDisposable
         probe.Stop();
         var directory = System.IO.Directory.CreateDirectory(Path.Combine(root, name)).FullName;
         var configuration = Path.Combine(root, "prometheus.yml");
-        await File.WriteAllTextAsync(configuration, "global: {scrape_interval: 1h}\n");
+        var (ours, theirs) = rules is null ? ((string[])[], "global: {scrape_interval: 1h}\n")
+            : (["--rules-files", rules.Path, "--rules-evaluation-interval", $"{rules.Interval.TotalSeconds}s"],
+                $"global: {{scrape_interval: 1h, evaluation_interval: {rules.Interval.TotalSeconds}s}}\nrule_files: ['{rules.Path}']\n");
+        await File.WriteAllTextAsync(configuration, theirs);
 
         // Limits on queries are raised alike, so that the heavy ones over a million series are answered by all.
         (string File, string[] Arguments) start = name switch
         {
-            Ours => ("dotnet", [OurAssembly(), "serve", "--data-dir", directory, "--http-listen", listen, "--query-max-samples", "2000000000", "--query-timeout", "10m"]),
+            Ours => ("dotnet", [OurAssembly(), "serve", "--data-dir", directory, "--http-listen", listen, "--query-max-samples", "2000000000", "--query-timeout", "10m", .. ours]),
             Prometheus => ("prometheus", [
                 $"--config.file={configuration}", $"--storage.tsdb.path={directory}", $"--web.listen-address={listen}", "--web.enable-remote-write-receiver",
                 "--web.enable-admin-api", "--query.max-samples=2000000000", "--query.timeout=10m", "--log.level=error"]),
@@ -204,3 +207,8 @@ internal sealed class Server : IDisposable
         return Path.Combine(root, "src", "Gateway", "bin", output.Parent.Name, output.Name, "metrics.dll");
     }
 }
+
+/// <summary>Rules that a server evaluates while it is measured.</summary>
+/// <param name="Path">The rule file.</param>
+/// <param name="Interval">How often, where groups do not say.</param>
+internal sealed record RuleFile(string Path, TimeSpan Interval);

@@ -1,4 +1,5 @@
 using Metrics.ObjectStore;
+using Metrics.Storage;
 
 namespace Metrics.Cluster;
 
@@ -7,4 +8,14 @@ namespace Metrics.Cluster;
 /// <param name="Opener">How they are read from there.</param>
 /// <param name="Options">How they are kept.</param>
 /// <param name="Time">The clock.</param>
-internal sealed record ArchiveServices(IObjectStore Store, IBlockOpener Opener, ArchiveOptions Options, TimeProvider Time);
+internal sealed record ArchiveServices(IObjectStore Store, IBlockOpener Opener, ArchiveOptions Options, TimeProvider Time)
+{
+    /// <summary>The services over a store; what is read of blocks that are far away is kept in the data directory.</summary>
+    public static ArchiveServices Over(IObjectStore store, DataDirectory data, ArchiveOptions options, TimeProvider time)
+    {
+        IBlockOpener opener = store.LocalPath("any") is not null
+            ? new LocalBlockOpener(store)
+            : new RemoteBlockOpener(new BlockCache(store, new BlockCacheOptions { Folder = data.Cache, MaxBytes = options.CacheBytes }, time));
+        return new ArchiveServices(store, opener, options, time);
+    }
+}

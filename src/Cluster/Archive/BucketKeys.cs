@@ -17,6 +17,12 @@ internal static class BucketKeys
     /// <summary>The note that the upload of a block has begun: by it, what a crash leaves half uploaded is found without listing every block.</summary>
     public static string Upload(ShardId shard, string ulid) => Uploads(shard) + ulid;
 
+    /// <summary>The folder of a replicated log's checkpoints, ending in a slash.</summary>
+    public static string Checkpoints(ShardId shard) => $"{shard.Tenant}/shards/{shard.Range}/checkpoints/";
+
+    /// <summary>The checkpoint of a log at a record, by the owner of an epoch: no two owners write the same object.</summary>
+    public static string Checkpoint(ShardId shard, long epoch, long record) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Checkpoints(shard)}{epoch:D10}-{record:D20}");
+
     /// <summary>A tenant's shard map.</summary>
     public static string ShardMap(TenantId tenant) => $"{tenant}/shards.json";
 }

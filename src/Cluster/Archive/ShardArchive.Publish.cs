@@ -6,6 +6,9 @@ namespace Metrics.Cluster;
 /// <summary>How blocks get into object storage, and out of it again.</summary>
 internal sealed partial class ShardArchive
 {
+    /// <summary>A bound, so that a log without a quorum does not hold up the work on other shards.</summary>
+    private static readonly TimeSpan AcknowledgedWithin = TimeSpan.FromSeconds(10);
+
     private static readonly string[] FirstAndLast = [BlockMeta.FileName];
 
     /// <summary>Uploads what is pending, oldest first, and makes it live in the manifest, one block a swap.</summary>
@@ -17,10 +20,43 @@ internal sealed partial class ShardArchive
         {
             var folder = Path.Combine(pendingFolder, block.Meta.Ulid.ToString());
             await UploadAsync(block, folder, cancellation);
+            if (log is not null)
+            {
+                await AcknowledgedAsync(log, cancellation);
+            }
+
             await manifest.SwapAsync(now => now with { Blocks = Ordered(now.Blocks.Append(block)), Cuts = WithCut(now.Cuts, block.Meta.Metrics?.Cut) }, cancellation);
             step("a block is published");
             Reconcile();
             await ForgetUploadAsync(block.Meta.Ulid, cancellation);
+        }
+    }
+
+    /// <summary>Uploads finished blocks that the caller makes live, by the change that this gives; here they go live with the next work.</summary>
+    /// <exception cref="ObjectStoreException">The store failed; what is up is found again by its note.</exception>
+    public async Task<Func<ShardManifest, ShardManifest>> UploadAsideAsync(IReadOnlyList<BlockMeta> metas, CancellationToken cancellation)
+    {
+        var blocks = metas.Select(m => ManifestBlock.Of(Path.Combine(compactingFolder, m.Ulid.ToString()), m)).ToList();
+        foreach (var block in blocks)
+        {
+            var folder = Path.Combine(compactingFolder, block.Meta.Ulid.ToString());
+            await UploadAsync(block, folder, cancellation);
+            RemoveLocal(folder);
+        }
+
+        return now => now with { Blocks = Ordered(now.Blocks.Concat(blocks)) };
+    }
+
+    /// <summary>Waits until the log has acknowledged all that blocks hold: the numbers of records that it may lose are given to others, which a block that covers them would hide.</summary>
+    private async Task AcknowledgedAsync(IShardLog by, CancellationToken cancellation)
+    {
+        try
+        {
+            await by.WaitDurableAsync(Volatile.Read(ref recordsHeld) - 1).AsTask().WaitAsync(AcknowledgedWithin, time, cancellation);
+        }
+        catch (TimeoutException e)
+        {
+            throw new IOException("a block waits for the replicas of the log to acknowledge what it holds", e);
         }
     }
 

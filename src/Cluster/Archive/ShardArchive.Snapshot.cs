@@ -5,8 +5,6 @@ namespace Metrics.Cluster;
 /// <summary>How the live blocks are copied out.</summary>
 internal sealed partial class ShardArchive
 {
-    private const int CopyBytes = 4 * 1024 * 1024;
-
     /// <summary>Copies the live blocks into a folder, each under its name: from the pending ones, or from the store.</summary>
     /// <exception cref="ObjectStoreException">A block can't be read.</exception>
     public async Task SnapshotAsync(string folder, CancellationToken cancellation)
@@ -29,41 +27,18 @@ internal sealed partial class ShardArchive
         foreach (var block in held.Blocks)
         {
             var ulid = block.Ulid.ToString();
-            var to = Path.Combine(folder, ulid);
-            var prefix = BucketKeys.Block(shard.Tenant, ulid);
+            if (!IsPending(ulid))
+            {
+                await BlockCopy.RunAsync(store, shard, block.Described, folder, cancellation);
+                continue;
+            }
+
             foreach (var file in block.Described.Files)
             {
-                var path = Path.Combine(to, file.Path);
+                var path = Path.Combine(folder, ulid, file.Path);
                 Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-                var local = IsPending(ulid) ? Path.Combine(pendingFolder, ulid, file.Path) : store.LocalPath(prefix + file.Path);
-                if (local is null)
-                {
-                    await DownloadAsync(prefix + file.Path, file.Bytes, path, cancellation);
-                }
-                else
-                {
-                    File.Copy(local, path);
-                }
+                File.Copy(Path.Combine(pendingFolder, ulid, file.Path), path);
             }
         }
-    }
-
-    private async Task DownloadAsync(string key, long bytes, string path, CancellationToken cancellation)
-    {
-        var buffer = new byte[(int)Math.Min(CopyBytes, Math.Max(1, bytes))];
-        await using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1);
-        for (long at = 0; at < bytes;)
-        {
-            var got = await store.ReadAsync(key, at, buffer.AsMemory(0, (int)Math.Min(buffer.Length, bytes - at)), cancellation);
-            if (got == 0)
-            {
-                throw new ObjectStoreException($"{store.Name}: {key} ends at {at}, the manifest says {bytes} bytes");
-            }
-
-            await file.WriteAsync(buffer.AsMemory(0, got), cancellation);
-            at += got;
-        }
-
-        file.Flush(flushToDisk: true);
     }
 }

@@ -34,19 +34,23 @@ internal sealed partial class ShardArchive : IDisposable
     private readonly Action<string> report;
     private readonly Action<string> step;
     private readonly ManifestFile manifest;
+    private readonly IShardLog? log;
     private readonly SemaphoreSlim turn = new(1, 1);
     private readonly Lock reconciling = new();
     private readonly Dictionary<Ulid, ManifestBlock> pending = [];
     private DateTimeOffset sweptAt;
+    private long recordsHeld;
     private long pastChanges;
 
     /// <summary>Opens what the shard's folder holds; the store is not asked yet.</summary>
     /// <param name="shard">Whose.</param>
     /// <param name="folder">The shard's folder.</param>
     /// <param name="services">Where blocks go and how.</param>
+    /// <param name="manifest">This opening's hold on the manifest.</param>
+    /// <param name="log">A log that acknowledges records later than blocks may hold them: they are published only afterwards. Null for one whose blocks outlast it.</param>
     /// <param name="report">Is told, in a sentence, what an operator should know.</param>
     /// <param name="step">Is called between any two steps that a crash could part; for tests.</param>
-    public ShardArchive(ShardId shard, string folder, ArchiveServices services, Action<string> report, Action<string>? step = null)
+    public ShardArchive(ShardId shard, string folder, ArchiveServices services, ManifestFile manifest, IShardLog? log, Action<string> report, Action<string>? step = null)
     {
         this.shard = shard;
         pendingFolder = Path.Combine(folder, PendingFolder);
@@ -58,7 +62,8 @@ internal sealed partial class ShardArchive : IDisposable
         this.report = report;
         this.step = step ?? (static _ => { });
         Blocks = new ShardBlocks(report);
-        manifest = ManifestFile.Open(store, shard, folder, report);
+        this.manifest = manifest;
+        this.log = log;
         if (Directory.Exists(compactingFolder))
         {
             Directory.Delete(compactingFolder, recursive: true);
@@ -112,9 +117,19 @@ internal sealed partial class ShardArchive : IDisposable
     /// <summary>Begins a block that <see cref="Add"/> takes in once it is finished.</summary>
     public BlockWriter Write(TimeRange range, LogCut? cut) => new(pendingFolder, NewUlid(), Description(range) with { FloatEncoding = options.FloatEncoding, Metrics = new MetricsMeta { HashRange = shard.Range.ToString(), Cut = cut } });
 
-    /// <summary>Makes a finished block live.</summary>
-    public void Add(BlockMeta meta)
+    /// <summary>Begins a block beside those cut from the head, for <see cref="UploadAsideAsync"/>.</summary>
+    public BlockWriter WriteAside(TimeRange range)
     {
+        Directory.CreateDirectory(compactingFolder);
+        return new BlockWriter(compactingFolder, NewUlid(), Description(range) with { FloatEncoding = options.FloatEncoding, Metrics = new MetricsMeta { HashRange = shard.Range.ToString() } });
+    }
+
+    /// <summary>Makes a finished block live.</summary>
+    /// <param name="meta">The block.</param>
+    /// <param name="before">It holds samples of log records before this one.</param>
+    public void Add(BlockMeta meta, long before = 0)
+    {
+        Volatile.Write(ref recordsHeld, Math.Max(recordsHeld, before));
         var block = ManifestBlock.Of(Path.Combine(pendingFolder, meta.Ulid.ToString()), meta);
         step("a block is pending");
         lock (reconciling)

@@ -22,6 +22,9 @@ internal sealed class DataDirectory : IDisposable
     /// <summary>Where what was read of blocks in other object storage is kept.</summary>
     public string Cache => System.IO.Path.Combine(Path, "cache");
 
+    /// <summary>Where replicas of shards' logs lie.</summary>
+    public string Replicas => System.IO.Path.Combine(Path, "replicas");
+
     private string Tenants => System.IO.Path.Combine(Path, "tenants");
 
     /// <summary>Makes the folder if need be and takes its lock, which the operating system drops when the process ends in whatever way.</summary>
@@ -48,6 +51,23 @@ internal sealed class DataDirectory : IDisposable
     /// <summary>Where a shard's files lie below a data directory.</summary>
     public static string FolderOf(string dataDirectory, ShardId shard) =>
         System.IO.Path.Combine(System.IO.Path.GetFullPath(dataDirectory), "tenants", shard.Tenant.Value, "shards", shard.Range.ToString());
+
+    /// <summary>The node that this folder is: drawn at the first call, and kept.</summary>
+    /// <exception cref="InvalidDataException">The file does not hold a name.</exception>
+    public NodeId Node()
+    {
+        var path = System.IO.Path.Combine(Path, "node");
+        if (!File.Exists(path))
+        {
+            DurableFile.Replace(path, System.Text.Encoding.ASCII.GetBytes(System.Security.Cryptography.RandomNumberGenerator.GetHexString(16, lowercase: true)));
+        }
+
+        var name = File.ReadAllText(path).Trim();
+        return name.Length is > 0 and <= 64 && name.All(char.IsAsciiLetterOrDigit) ? new NodeId(name) : throw new InvalidDataException($"{path} does not hold a node's name, 1 to 64 letters and digits");
+    }
+
+    /// <summary>Where a shard's files lie.</summary>
+    public string FolderOf(ShardId shard) => FolderOf(Path, shard);
 
     /// <summary>Tenants that were made: those whose shard map was written.</summary>
     public IEnumerable<TenantId> ExistingTenants()

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.PromQL;
-using Metrics.Storage;
 
 namespace Metrics.Cluster;
 
@@ -23,6 +22,7 @@ public sealed partial class InProcessCluster : ICluster
     private readonly Action<string> report;
     private readonly DataDirectory data;
     private readonly ArchiveServices services;
+    private readonly TenantShardMaps maps;
     private readonly TenantSeriesBounds bounds;
     private readonly ConcurrentDictionary<TenantId, Tenant> tenants = new();
     private readonly SemaphoreSlim making = new(1, 1);
@@ -45,6 +45,7 @@ public sealed partial class InProcessCluster : ICluster
         this.report = report;
         this.data = data;
         this.services = services;
+        maps = new TenantShardMaps(services.Store, options.ShardsPerTenant);
         replaying = new SemaphoreSlim(options.ReplayConcurrency, options.ReplayConcurrency);
         OpenExisting();
         starting = Task.WhenAll(Array.ConvertAll(replayedShards, OpenShardAsync));
@@ -92,7 +93,7 @@ public sealed partial class InProcessCluster : ICluster
     public async ValueTask<ITenant?> FindTenantAsync(TenantId tenant, CancellationToken cancellation) =>
         tenants.TryGetValue(tenant, out var open) ? open
         : deleting.ContainsKey(tenant) ? null
-        : data.Exists(tenant) || await MapInStoreAsync(tenant, cancellation) is not null ? await MakeAsync(tenant, cancellation)
+        : data.Exists(tenant) || await maps.FindAsync(tenant, cancellation) is not null ? await MakeAsync(tenant, cancellation)
         : null;
 
     /// <summary>Takes no more writes, flushes all logs, and lets the folder go.</summary>
@@ -146,15 +147,12 @@ public sealed partial class InProcessCluster : ICluster
         try
         {
             var bucket = store ?? FileSystemObjectStore.Open(taken.Bucket, time);
-            IBlockOpener blocks = bucket.LocalPath("any") is not null
-                ? new LocalBlockOpener(bucket)
-                : new RemoteBlockOpener(new BlockCache(bucket, new BlockCacheOptions { Folder = taken.Cache, MaxBytes = options.Archive.CacheBytes }, time));
-            var shared = new ArchiveServices(bucket, blocks, options.Archive, time);
+            var shared = ArchiveServices.Over(bucket, taken, options.Archive, time);
             var active = new TenantSeriesBounds();
-            opener ??= (shard, folder, meter, cancellation) =>
+            opener ??= async (shard, folder, meter, cancellation) =>
             {
                 var own = options.Of(shard.Tenant) with { ActiveSeries = active.Of(shard.Tenant) };
-                return ShardStore.Open(shard, folder, own, shared with { Options = own.Archive }, meter, text => report($"shard {shard}: {text}"), cancellation);
+                return await ShardStore.OpenAsync(shard, folder, own, shared with { Options = own.Archive }, meter, text => report($"shard {shard}: {text}"), cancellation);
             };
             return new InProcessCluster(options, engine, time, opener, report, taken, shared, active);
         }
@@ -205,7 +203,7 @@ public sealed partial class InProcessCluster : ICluster
             var folder = data.FolderOf(id);
             if (!data.Exists(id))
             {
-                var map = await AgreedMapAsync(id, cancellation);
+                var map = await maps.OpenAsync(id, cancellation);
                 Directory.CreateDirectory(folder);
                 map.Save(folder);
                 DurableFile.FlushFolder(Path.GetDirectoryName(folder)!);
@@ -246,45 +244,6 @@ public sealed partial class InProcessCluster : ICluster
         finally
         {
             replaying.Release();
-        }
-    }
-
-    /// <summary>The shard map that the store has of a tenant, or null.</summary>
-    /// <exception cref="ShardUnavailableException">The store can't say.</exception>
-    private async ValueTask<ShardMap?> MapInStoreAsync(TenantId id, CancellationToken cancellation)
-    {
-        try
-        {
-            var key = BucketKeys.ShardMap(id);
-            return await services.Store.GetAsync(key, ShardMap.MaxBytes, cancellation) is { } found ? ShardMap.Read(found.Content, $"{services.Store.Name}: {key}") : null;
-        }
-        catch (ObjectStoreException e)
-        {
-            throw new ShardUnavailableException(new ShardId(id, HashRange.Everything), $"the tenant is not known here, and object storage can't be asked: {e.Message}", e);
-        }
-    }
-
-    /// <summary>The map of a tenant that is new here: the store's, or one of our own that the store has accepted, so that no two processes begin with different ones.</summary>
-    private async ValueTask<ShardMap> AgreedMapAsync(TenantId id, CancellationToken cancellation)
-    {
-        var fresh = ShardMap.Create(options.ShardsPerTenant);
-        try
-        {
-            if (await MapInStoreAsync(id, cancellation) is { } there)
-            {
-                return there;
-            }
-
-            await services.Store.PutAsync(BucketKeys.ShardMap(id), fresh.ToJson(), PutCondition.Absent, cancellation);
-            return fresh;
-        }
-        catch (ConditionFailedException)
-        {
-            return await MapInStoreAsync(id, cancellation) ?? fresh;
-        }
-        catch (ObjectStoreException e)
-        {
-            throw new ShardUnavailableException(new ShardId(id, HashRange.Everything), $"a new tenant needs object storage once: {e.Message}", e);
         }
     }
 

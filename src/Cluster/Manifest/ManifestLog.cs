@@ -11,6 +11,9 @@ internal sealed record ManifestLog
     /// <summary>Records before this are in blocks, and on no replica needed any more.</summary>
     public long Start { get; init; }
 
+    /// <summary>The object that holds the series which records from the start on may refer to without carrying their labels; null for none.</summary>
+    public string? Checkpoint { get; init; }
+
     /// <summary>Which epoch wrote which records: decided, never taken back.</summary>
     public required EpochHistory History { get; init; }
 
@@ -84,4 +87,5 @@ internal sealed record EnsembleRange(long First, int Acks, IReadOnlyList<string>
 /// <param name="Start">Records before this are in blocks: those of before, and what has been salvaged.</param>
 /// <param name="History">Its decided history.</param>
 /// <param name="Members">The nodes not heard yet.</param>
-internal sealed record LostLog(string Lineage, long Start, EpochHistory History, IReadOnlyList<string> Members);
+/// <param name="Checkpoint">As of the log when it was given up.</param>
+internal sealed record LostLog(string Lineage, long Start, EpochHistory History, IReadOnlyList<string> Members, string? Checkpoint = null);

@@ -55,7 +55,16 @@ internal sealed class LogLeader : IAsyncDisposable
     public ILogPeer Local => local;
 
     /// <summary>The number that the next record will have.</summary>
-    public long Next => Locked(() => window.Next);
+    public long Next
+    {
+        get
+        {
+            lock (gate)
+            {
+                return window.Next;
+            }
+        }
+    }
 
     /// <summary>Records before this are needed no more.</summary>
     public long Start => Volatile.Read(ref start);
@@ -70,7 +79,16 @@ internal sealed class LogLeader : IAsyncDisposable
     public IReadOnlyList<FollowerLink> Links => Locked<IReadOnlyList<FollowerLink>>(() => [.. links]);
 
     /// <summary>True when more may be appended without holding too much in memory.</summary>
-    public bool HasRoom => Locked(() => window.Bytes < Options.UnacknowledgedBytes);
+    public bool HasRoom
+    {
+        get
+        {
+            lock (gate)
+            {
+                return window.Bytes < Options.UnacknowledgedBytes;
+            }
+        }
+    }
 
     /// <summary>Why the leader failed, or null.</summary>
     public Exception? Failure => Locked(() => failure);

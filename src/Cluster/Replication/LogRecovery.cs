@@ -94,7 +94,7 @@ internal sealed class LogRecovery
         now => now.Log is not { } log ? now : now with
         {
             Log = null,
-            LostLogs = [.. now.LostLogs, new LostLog(log.Lineage, log.Start, log.History, log.Nodes)],
+            LostLogs = [.. now.LostLogs, new LostLog(log.Lineage, log.Start, log.History, log.Nodes, log.Checkpoint)],
         },
         cancellation).AsTask();
 

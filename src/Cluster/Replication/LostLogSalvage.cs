@@ -4,7 +4,7 @@ using Metrics.Storage;
 namespace Metrics.Cluster;
 
 /// <summary>Makes blocks of records, for <see cref="LostLogSalvage"/>.</summary>
-internal interface ISalvagedRecords : ILogVisitor
+internal interface ISalvagedRecords : ILogVisitor, IDisposable
 {
     /// <summary>Finishes a block of what was shown, in object storage; gives the change that makes it live.</summary>
     ValueTask<Func<ShardManifest, ShardManifest>> FinishAsync(CancellationToken cancellation);
@@ -14,8 +14,8 @@ internal interface ISalvagedRecords : ILogVisitor
 /// <param name="shard">Whose logs.</param>
 /// <param name="manifest">The owner's hold on the manifest.</param>
 /// <param name="services">By which means.</param>
-/// <param name="begin">Begins a block.</param>
-internal sealed class LostLogSalvage(ShardId shard, ManifestFile manifest, ReplicationServices services, Func<ISalvagedRecords> begin)
+/// <param name="begin">Begins a block of records of a lost log.</param>
+internal sealed class LostLogSalvage(ShardId shard, ManifestFile manifest, ReplicationServices services, Func<LostLog, CancellationToken, ValueTask<ISalvagedRecords>> begin)
 {
     /// <summary>Tries each member of each lost log; gives how many were crossed off.</summary>
     /// <exception cref="EpochLostException">A later owner has the shard.</exception>
@@ -46,7 +46,7 @@ internal sealed class LostLogSalvage(ShardId shard, ManifestFile manifest, Repli
             return false;
         }
 
-        var records = begin();
+        using var records = await begin(lost, cancellation);
         var end = held.First;
         foreach (var (first, next) in new[] { (held.BehindFirst, held.BehindNext), (held.First, held.Next) })
         {

@@ -59,6 +59,25 @@ internal static class ReplicaMessage
         return to.WrittenSpan.ToArray();
     }
 
+    /// <summary>A number that requests to one log share, for handing them out without decoding them; any number for what is no request.</summary>
+    public static uint Addressee(ReadOnlySpan<byte> request)
+    {
+        var rest = request.Length < 2 ? [] : request[2..];
+        var hash = 2166136261u; // FNV-1a over tenant, range and lineage.
+        for (var name = 0; name < 3 && Varint.TryRead(ref rest, out var length) && length <= MaxName && (int)length <= rest.Length; name++)
+        {
+            foreach (var b in rest[..(int)length])
+            {
+                hash = (hash ^ b) * 16777619;
+            }
+
+            hash = (hash ^ 0xff) * 16777619; // No byte of UTF-8.
+            rest = rest[(int)length..];
+        }
+
+        return hash ^ (hash >> 15);
+    }
+
     /// <summary>Reads a request; its frames are a part of <paramref name="message"/>.</summary>
     /// <exception cref="InvalidDataException">The bytes are no request.</exception>
     public static (LogId Log, ReplicaRequest Request) DecodeRequest(ReadOnlyMemory<byte> message) => Decoded(message, static message =>

@@ -4,8 +4,8 @@ using Metrics.Storage;
 namespace Metrics.Cluster;
 
 /// <summary>A shard's log on several nodes, held by its owner. A record is durable when a quorum of the ensemble has it; the protocol is written down in docs/replication.md.</summary>
-/// <remarks>Closed, or failed, it acknowledges nothing more; the shard is then opened anew, here or elsewhere, with a new epoch. Thread rule as <see cref="IShardLog"/>.</remarks>
-internal sealed class ReplicatedLog : IShardLog
+/// <remarks>Closed, or failed, it acknowledges nothing more; the shard is then opened anew, here or elsewhere, with a new epoch. <see cref="Append"/> is for one thread at a time, the rest for any.</remarks>
+internal sealed class ReplicatedLog : IAsyncDisposable
 {
     private readonly LogTakeover takeover;
     private readonly ManifestFile manifest;
@@ -19,13 +19,13 @@ internal sealed class ReplicatedLog : IShardLog
         keeping = new EnsembleKeeper(takeover, manifest).RunAsync();
     }
 
-    /// <inheritdoc/>
+    /// <summary>Names the log, for cuts.</summary>
     public string Lineage => takeover.Term.Log.Lineage;
 
-    /// <inheritdoc/>
+    /// <summary>The number that the next record will have.</summary>
     public long NextRecord => takeover.Leader.Next;
 
-    /// <inheritdoc/>
+    /// <summary>False while so much waits for its acknowledgement that writers should be turned away.</summary>
     public bool HasRoom => takeover.Leader.HasRoom;
 
     /// <summary>Records before this are in blocks.</summary>
@@ -66,13 +66,18 @@ internal sealed class ReplicatedLog : IShardLog
         await new LogCopy(log, manifest.Epoch, services.Replicas.Get(log), services).RunAsync(described, long.MaxValue, cancellation);
     }
 
-    /// <inheritdoc/>
+    /// <summary>Takes a record in; returns its number. It is not durable yet.</summary>
+    /// <exception cref="IOException">The log failed earlier.</exception>
+    /// <exception cref="EpochLostException">Another owner has the shard.</exception>
     public long Append(ReadOnlySpan<byte> payload) => takeover.Leader.Append(payload);
 
-    /// <inheritdoc/>
+    /// <summary>Completes when all records up to a number, inclusive, are acknowledged.</summary>
+    /// <exception cref="IOException">They could not be; whether they will be there after the next opening is open.</exception>
+    /// <exception cref="EpochLostException">Another owner has the shard.</exception>
     public ValueTask WaitDurableAsync(long number) => new(takeover.Leader.CommitAsync(number));
 
-    /// <inheritdoc/>
+    /// <summary>Shows a visitor the records that were recovered, in order.</summary>
+    /// <exception cref="IOException">They can't be read.</exception>
     public async ValueTask ReplayAsync(ILogVisitor visitor, CancellationToken cancellation)
     {
         long position = 0;
@@ -85,15 +90,33 @@ internal sealed class ReplicatedLog : IShardLog
         }
     }
 
-    /// <inheritdoc/>
-    public async ValueTask TruncateBeforeAsync(long number, CancellationToken cancellation)
+    /// <summary>Lets go of records that blocks hold: those before a number.</summary>
+    /// <param name="number">Records from this on are needed; not beyond those acknowledged.</param>
+    /// <param name="cancellation">Ends it; what was there before is still there.</param>
+    /// <param name="checkpoint">The object that holds what later records refer to: a replica keeps no checkpoint. Null when they refer to nothing.</param>
+    /// <exception cref="IOException">It could not be written down; to be called again.</exception>
+    /// <exception cref="EpochLostException">Another owner has the shard.</exception>
+    public async ValueTask TruncateBeforeAsync(long number, CancellationToken cancellation, string? checkpoint = null)
     {
         var start = Math.Min(number, Committed);
         if (start > Start)
         {
-            await manifest.SwapAsync(now => now.Log is { } log && log.Start < start ? now with { Log = log.From(start) } : now, cancellation);
+            await manifest.SwapAsync(now => now.Log is { } log && log.Start < start ? now with { Log = log.From(start) with { Checkpoint = checkpoint } } : now, cancellation);
             takeover.Leader.DropBefore(start);
         }
+    }
+
+    /// <summary>Looks whether this node's own replica has promised another owner's epoch, which an idle log would not find out otherwise; true, and failed, then.</summary>
+    /// <exception cref="IOException">The replica's disk refused.</exception>
+    public async ValueTask<bool> IsOvertakenAsync()
+    {
+        var said = await takeover.Leader.Local.AskAsync(new BeginRequest(0, 0, EpochHistory.Empty), CancellationToken.None);
+        if (said.Promised > Epoch)
+        {
+            takeover.Leader.OnFenced(said.Promised);
+        }
+
+        return said.Promised > Epoch;
     }
 
     /// <summary>The host knows that a node is gone: it is replaced without waiting for its silence.</summary>

@@ -3,52 +3,54 @@ using Metrics.Storage;
 
 namespace Metrics.Cluster;
 
-/// <summary>Brings a shard's head and log back at a start: from the head's snapshot and the log behind it, or from all of the log.</summary>
-/// <remarks>The log is the truth. A snapshot that is damaged, of another log, or ahead of this one, because the log lost its tail, is thrown away before anything is written.</remarks>
+/// <summary>Brings a shard's head back at a start: from the head's snapshot and the log behind it, or from all of the log.</summary>
+/// <remarks>
+/// The log is the truth. A snapshot that is damaged, of another log, or ahead of this one, because the log lost its tail, is thrown away before anything is written. Only a local log has one: a
+/// log that outlives its node may have been continued elsewhere meanwhile, by an owner that knew series which the snapshot does not.
+/// </remarks>
 internal sealed class HeadRecovery
 {
     private readonly string folder;
+    private readonly IShardLog log;
     private readonly StorageOptions options;
-    private readonly TimeProvider time;
     private readonly IReadOnlyList<LogCut> cuts;
     private readonly ReplayMeter meter;
     private readonly Action<string> report;
     private readonly CancellationToken cancellation;
 
-    private HeadRecovery(string folder, StorageOptions options, TimeProvider time, IReadOnlyList<LogCut> cuts, ReplayMeter meter, Action<string> report, CancellationToken cancellation)
+    private HeadRecovery(string folder, IShardLog log, StorageOptions options, IReadOnlyList<LogCut> cuts, ReplayMeter meter, Action<string> report, CancellationToken cancellation)
     {
         this.folder = folder;
+        this.log = log;
         this.options = options;
-        this.time = time;
         this.cuts = cuts;
         this.meter = meter;
         this.report = report;
         this.cancellation = cancellation;
     }
 
-    /// <summary>Brings back what the folder of a shard holds.</summary>
+    /// <summary>Brings back what the log of a shard holds.</summary>
     /// <param name="folder">The shard's folder.</param>
-    /// <param name="options">How to keep it.</param>
-    /// <param name="time">The clock.</param>
+    /// <param name="log">The log, not replayed yet; ready to be written afterwards.</param>
+    /// <param name="options">How to keep the head.</param>
     /// <param name="cuts">What blocks cover of which log.</param>
     /// <param name="meter">Shows how far the replay is.</param>
     /// <param name="report">Is told, in a sentence, what an operator should know.</param>
     /// <param name="cancellation">Ends the replay.</param>
-    /// <exception cref="IOException">The disk failed.</exception>
-    public static RecoveredHead Run(string folder, StorageOptions options, TimeProvider time, IReadOnlyList<LogCut> cuts, ReplayMeter meter, Action<string> report, CancellationToken cancellation) =>
-        new HeadRecovery(folder, options, time, cuts, meter, report, cancellation).Run();
-
-    private string LogFolder => Path.Combine(folder, "log");
+    /// <exception cref="IOException">The disk, or the log, failed.</exception>
+    public static Task<RecoveredHead> RunAsync(
+        string folder, IShardLog log, StorageOptions options, IReadOnlyList<LogCut> cuts, ReplayMeter meter, Action<string> report, CancellationToken cancellation) =>
+        new HeadRecovery(folder, log, options, cuts, meter, report, cancellation).RunAsync();
 
     private string HeadFolder => Path.Combine(folder, "head");
 
     private string SnapshotPath => Path.Combine(HeadFolder, HeadSnapshot.FileName);
 
-    private RecoveredHead Run()
+    private async Task<RecoveredHead> RunAsync()
     {
-        meter.Begin(ShardLog.BytesToReplay(LogFolder));
-        var lineage = LogLineage.Read(LogFolder);
-        if (FromSnapshot(lineage) is { } recovered)
+        var local = log as LocalShardLog;
+        meter.Begin(local?.BytesToReplay ?? 0);
+        if (local is not null && await FromSnapshotAsync() is { } recovered)
         {
             return recovered;
         }
@@ -62,14 +64,14 @@ internal sealed class HeadRecovery
 
         var spill = new ChunkSpill(HeadFolder, options.HeadMemory.SpillFileBytes);
         spill.Clear();
-        return Replay(NewHead(spill), spill, new ExemplarRing(options.ExemplarsPerShard), lineage, from: 0)!;
+        return (await ReplayAsync(NewHead(spill), spill, new ExemplarRing(options.ExemplarsPerShard), from: 0))!;
     }
 
-    private RecoveredHead? FromSnapshot(string lineage)
+    private async Task<RecoveredHead?> FromSnapshotAsync()
     {
         var spill = new ChunkSpill(HeadFolder, options.HeadMemory.SpillFileBytes);
         var exemplars = new ExemplarRing(options.ExemplarsPerShard);
-        if (HeadSnapshot.Load(SnapshotPath, lineage, () => NewHead(spill), exemplars, report) is not var (head, from))
+        if (HeadSnapshot.Load(SnapshotPath, log.Lineage, () => NewHead(spill), exemplars, report) is not var (head, from))
         {
             return null;
         }
@@ -77,7 +79,7 @@ internal sealed class HeadRecovery
         spill.DeleteUnused();
 
         // Cuts that came after the snapshot hold whatever of it is older than their end.
-        var coveredMs = cuts.Where(c => c.Log == lineage && c.FirstRecord >= from).Select(c => c.EndMs).DefaultIfEmpty(long.MinValue).Max();
+        var coveredMs = cuts.Where(c => c.Log == log.Lineage && c.FirstRecord >= from).Select(c => c.EndMs).DefaultIfEmpty(long.MinValue).Max();
         if (coveredMs != long.MinValue)
         {
             head.BeginCut(coveredMs);
@@ -87,7 +89,7 @@ internal sealed class HeadRecovery
             }
         }
 
-        return Replay(head, spill, exemplars, lineage, from);
+        return await ReplayAsync(head, spill, exemplars, from);
     }
 
     private Head NewHead(ChunkSpill spill)
@@ -102,7 +104,7 @@ internal sealed class HeadRecovery
     }
 
     /// <summary>Replays the log from a record on; null when the log ends before it.</summary>
-    private RecoveredHead? Replay(Head head, ChunkSpill spill, ExemplarRing exemplars, string lineage, long from)
+    private async Task<RecoveredHead?> ReplayAsync(Head head, ChunkSpill spill, ExemplarRing exemplars, long from)
     {
         var coverage = new LogCoverage();
         if (from > 0)
@@ -110,52 +112,43 @@ internal sealed class HeadRecovery
             coverage.Skipped(0, from - 1, head.MaxTimeMs);
         }
 
-        ShardLog? log = null;
         try
         {
-            var replay = new LogReplay(head, coverage, [.. cuts.Where(c => c.Log == lineage)], exemplars, options.HeadMemory.SpillBytes, meter, report, cancellation);
-            log = ShardLog.Open(LogFolder, new LogOptions { Fsync = options.Fsync, FsyncInterval = options.FsyncInterval }, time, replay, report, from);
+            var replay = new LogReplay(head, coverage, [.. cuts.Where(c => c.Log == log.Lineage)], exemplars, options.HeadMemory.SpillBytes, meter, report, cancellation);
+            await log.ReplayAsync(replay, from, report, cancellation);
             if (log.NextRecord < from)
             {
                 report($"{SnapshotPath}: the snapshot can't be used, so the whole log is replayed: it stands at record {from}, and the log ends before {log.NextRecord}");
-                Discard(head, log, spill);
+                head.Dispose();
+                spill.Dispose();
                 return null;
             }
 
             replay.Finish();
-            if (cuts.Any(c => c.Log == lineage && c.FirstRecord > log.NextRecord))
+            if (cuts.Any(c => c.Log == log.Lineage && c.FirstRecord > log.NextRecord))
             {
                 // The tail was lost, and its numbers are given out again: what the cuts say of them must not be believed.
                 report($"the log ends at record {log.NextRecord}, before what blocks cover of it; it goes on as another one");
-                lineage = LogLineage.Begin(LogFolder);
+                log.Rename();
             }
 
-            return new RecoveredHead(head, log, coverage, exemplars, spill, lineage, SnapshotPath, replay.Bytes, from > 0 ? new FileInfo(SnapshotPath).Length : 0);
+            return new RecoveredHead(head, coverage, exemplars, spill, SnapshotPath, replay.Bytes, from > 0 ? new FileInfo(SnapshotPath).Length : 0);
         }
         catch
         {
-            Discard(head, log, spill);
+            head.Dispose();
+            spill.Dispose();
             throw;
         }
-    }
-
-    private static void Discard(Head head, ShardLog? log, ChunkSpill spill)
-    {
-        log?.DisposeAsync().AsTask().GetAwaiter().GetResult();
-        head.Dispose();
-        spill.Dispose();
     }
 }
 
 /// <summary>What a start brought back.</summary>
 /// <param name="Head">The head, with what the log holds and blocks do not.</param>
-/// <param name="Log">The log, open for writing.</param>
 /// <param name="Coverage">Which records hold which times.</param>
 /// <param name="Exemplars">The newest exemplars.</param>
 /// <param name="Spill">Where the head's sealed chunks are.</param>
-/// <param name="Lineage">The log's name.</param>
 /// <param name="SnapshotPath">Where the head's snapshot goes.</param>
 /// <param name="ReplayedBytes">Log that was replayed: what came after the snapshot, or all.</param>
 /// <param name="SnapshotBytes">The size of the snapshot that it began with; 0 without one.</param>
-internal sealed record RecoveredHead(
-    Head Head, ShardLog Log, LogCoverage Coverage, ExemplarRing Exemplars, ChunkSpill Spill, string Lineage, string SnapshotPath, long ReplayedBytes, long SnapshotBytes);
+internal sealed record RecoveredHead(Head Head, LogCoverage Coverage, ExemplarRing Exemplars, ChunkSpill Spill, string SnapshotPath, long ReplayedBytes, long SnapshotBytes);

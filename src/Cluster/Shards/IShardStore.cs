@@ -29,8 +29,15 @@ internal interface IShardStore : IAsyncDisposable
     /// <exception cref="IOException">The log refused.</exception>
     AppendResult Append(SampleBatch batch, long maxTimeMs, out long position);
 
+    /// <summary>False while so much waits to be durable that batches should be turned away.</summary>
+    bool HasRoom { get; }
+
+    /// <summary>Faults when nothing more will be durable, where that is known before anybody waits: with <see cref="EpochLostException"/> when another owner has the shard, else with what failed.</summary>
+    Task Failed { get; }
+
     /// <summary>Completes when the log is durable, as its policy says, up to a position.</summary>
     /// <exception cref="IOException">It could not be made durable.</exception>
+    /// <exception cref="EpochLostException">Another owner has the shard.</exception>
     ValueTask CommitAsync(long position);
 
     /// <summary>Adds the series sets of the blocks and the head that a selection touches, by time, to a list whose owner disposes them.</summary>
@@ -77,10 +84,11 @@ internal interface IShardStore : IAsyncDisposable
     Task SnapshotAsync(string folder, CancellationToken cancellation);
 }
 
-/// <summary>Opens the store of a shard's folder, replaying its log. Called on a thread of its own; blocking.</summary>
-/// <exception cref="IOException">The folder can't be read or written.</exception>
+/// <summary>Opens the store of a shard's folder, replaying its log. Called on a thread of its own, which it may block.</summary>
+/// <exception cref="IOException">The folder can't be read or written, or the log not be taken over.</exception>
 /// <exception cref="InvalidDataException">The log is damaged before its end.</exception>
-internal delegate IShardStore ShardStoreOpener(ShardId shard, string folder, ReplayMeter meter, CancellationToken cancellation);
+/// <exception cref="EpochLostException">Another owner has the shard.</exception>
+internal delegate Task<IShardStore> ShardStoreOpener(ShardId shard, string folder, ReplayMeter meter, CancellationToken cancellation);
 
 /// <summary>How far the replay of one log is. Written by one thread, read by any.</summary>
 internal sealed class ReplayMeter

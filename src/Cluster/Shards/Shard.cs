@@ -8,9 +8,9 @@ namespace Metrics.Cluster;
 /// <remarks>
 /// <code>
 ///   Replaying ──► Ready ──► Closed
-///       ▲  │        │
-///       │  └──►  Failed   (the log refused, or the folder can't be opened)
-///       └─────────┘       after <see cref="ReopenAfter"/>, unless another owner has the shard
+///       ▲  │        │ │
+///       │  └──►  Failed └──► Fenced, closed: another owner has the shard; not opened again, which would take it back
+///       └─────────┘       the log refused, or the folder can't be opened; after <see cref="ReopenAfter"/>
 /// </code>
 /// A batch is resolved, judged, logged and applied in one synchronous stretch under the writer lock; only then is the group commit awaited, and only then
 /// is the sender told. A reader may see a sample before it is durable. When the log fails after that, memory holds what disk may not: nothing is
@@ -35,6 +35,7 @@ internal sealed class Shard : IShard, IAsyncDisposable
     private readonly LocalLeaf leaf;
     private readonly Lock writing = new();
     private readonly SemaphoreSlim lifecycle = new(1, 1);
+    private readonly TaskCompletionSource gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     // Guarded by writing; read without it by queries.
     private volatile IShardStore? store;
@@ -43,6 +44,7 @@ internal sealed class Shard : IShard, IAsyncDisposable
     private bool closed;
     private bool fenced;
     private DateTimeOffset reopenAt;
+    private Task closing = Task.CompletedTask;
 
     /// <summary>Makes a shard that is not yet open; <paramref name="maxFuture"/> zero lets samples be of any time.</summary>
     public Shard(ShardId id, string folder, TimeSpan maxFuture, EngineOptions engine, TimeProvider time, ShardStoreOpener opener, Action<string> report)
@@ -65,6 +67,15 @@ internal sealed class Shard : IShard, IAsyncDisposable
 
     /// <summary>True when writes are taken.</summary>
     public bool IsReady => store is not null && Volatile.Read(ref takesWrites);
+
+    /// <summary>True when another owner has the shard.</summary>
+    public bool IsFenced => Volatile.Read(ref fenced);
+
+    /// <summary>Why the shard does not serve; the last reason when it does.</summary>
+    public string Refusal => refusal;
+
+    /// <summary>Completes when the shard is closed for good: disposed, or lost to another owner, and its files let go.</summary>
+    public Task Gone => gone.Task;
 
     /// <inheritdoc/>
     public ShardStatistics Statistics => store?.Statistics ?? default;
@@ -100,6 +111,11 @@ internal sealed class Shard : IShard, IAsyncDisposable
         lock (writing)
         {
             to = takesWrites && store is { } open ? open : throw Unavailable();
+            if (!to.HasRoom)
+            {
+                throw new ShardUnavailableException(Id, "too much waits to be acknowledged by the replicas of its log");
+            }
+
             if (batch.Incarnation != 0 && batch.Incarnation != to.Incarnation)
             {
                 return new AppendResult { Status = AppendStatus.StaleReferences, Incarnation = to.Incarnation };
@@ -161,7 +177,10 @@ internal sealed class Shard : IShard, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, [EnumeratorCancellation] CancellationToken cancellation)
+    public IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation) => ReadAsync(matchers, range, Labels.Empty, cancellation);
+
+    /// <summary>The raw samples of those series that come after some labels.</summary>
+    public async IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, Labels after, [EnumeratorCancellation] CancellationToken cancellation)
     {
         using var found = source.Select(matchers, range, new SelectionHints(), cancellation);
         var order = new (Labels Labels, int Index)[found.Count];
@@ -175,6 +194,11 @@ internal sealed class Shard : IShard, IAsyncDisposable
         foreach (var (labels, index) in order)
         {
             cancellation.ThrowIfCancellationRequested();
+            if (!after.IsEmpty && labels.CompareTo(after) <= 0)
+            {
+                continue;
+            }
+
             samples.Clear();
             found.Read(index, samples);
             if (samples.Count > 0)
@@ -311,11 +335,13 @@ internal sealed class Shard : IShard, IAsyncDisposable
         try
         {
             closed = true;
-            await DropStoreAsync("it is shut down");
+            await DropStoreAsync(IsFenced ? refusal : "it is closed here");
+            await closing;
         }
         finally
         {
             lifecycle.Release();
+            gone.TrySetResult();
         }
     }
 
@@ -338,18 +364,47 @@ internal sealed class Shard : IShard, IAsyncDisposable
         }
     }
 
-    // Not opened again: that would raise the epoch, and take the shard back from whoever has it now.
+    /// <summary>Stops for good, acknowledging, publishing and answering: whoever asks this owner would hear what may no longer be so.</summary>
     private void Fence(IShardStore lost, EpochLostException cause)
     {
         lock (writing)
         {
-            if (ReferenceEquals(store, lost) && !fenced)
+            if (!ReferenceEquals(store, lost) || fenced)
             {
-                fenced = true;
-                Volatile.Write(ref takesWrites, false);
-                refusal = cause.Message;
-                report($"shard {Id} takes no more writes here: {cause.Message}");
+                return;
             }
+
+            NoteFenced(cause);
+            closing = CloseFencedAsync(lost);
+        }
+    }
+
+    // Not opened again: that would raise the epoch, and take the shard back from whoever has it now.
+    private void NoteFenced(EpochLostException cause)
+    {
+        Volatile.Write(ref fenced, true);
+        Volatile.Write(ref takesWrites, false);
+        store = null;
+        refusal = cause.Message;
+        report($"shard {Id} serves no more here: {cause.Message}");
+    }
+
+    private async Task CloseFencedAsync(IShardStore lost)
+    {
+        await Task.Yield(); // The caller may hold what the store waits for.
+        await CloseAsync(lost);
+        gone.TrySetResult();
+    }
+
+    private async Task WatchAsync(IShardStore opened)
+    {
+        try
+        {
+            await opened.Failed;
+        }
+        catch (Exception e)
+        {
+            Fail(opened, e);
         }
     }
 
@@ -358,12 +413,23 @@ internal sealed class Shard : IShard, IAsyncDisposable
         await DropStoreAsync("its log is being replayed");
         try
         {
-            var opened = await Task.Run(() => opener(Id, folder, Meter, cancellation), cancellation);
+            var opened = await Task.Run(async () => await opener(Id, folder, Meter, cancellation), cancellation);
             lock (writing)
             {
                 store = opened;
                 Volatile.Write(ref takesWrites, true);
             }
+
+            _ = WatchAsync(opened);
+        }
+        catch (EpochLostException e)
+        {
+            lock (writing)
+            {
+                NoteFenced(e);
+            }
+
+            gone.TrySetResult();
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -384,11 +450,14 @@ internal sealed class Shard : IShard, IAsyncDisposable
             store = null;
         }
 
-        if (old is null)
+        if (old is not null)
         {
-            return;
+            await CloseAsync(old);
         }
+    }
 
+    private async Task CloseAsync(IShardStore old)
+    {
         try
         {
             await old.DisposeAsync();
@@ -402,6 +471,12 @@ internal sealed class Shard : IShard, IAsyncDisposable
 
     private ShardUnavailableException Fail(IShardStore failed, Exception cause)
     {
+        if (cause is EpochLostException lost)
+        {
+            Fence(failed, lost);
+            return new ShardUnavailableException(Id, cause.Message, cause);
+        }
+
         lock (writing)
         {
             if (ReferenceEquals(store, failed) && takesWrites)

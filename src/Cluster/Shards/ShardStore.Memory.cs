@@ -8,6 +8,7 @@ internal sealed partial class ShardStore
     /// <summary>Series copied into a snapshot in one go under the appender's lock: about a millisecond.</summary>
     private const int SnapshotSlice = 4096;
 
+    private readonly LocalShardLog? local; // Only a log of this machine has snapshots of its head.
     private readonly ChunkSpill spill;
     private readonly string snapshotPath;
     private long snapshotBytes;
@@ -106,9 +107,9 @@ internal sealed partial class ShardStore
     /// </summary>
     private void SnapshotWhenDue(bool afterCut)
     {
-        if (afterCut ? snapshotBytes > 0 : Volatile.Read(ref bytesSinceSnapshot) >= Math.Max(snapshotBytes, options.HeadMemory.SnapshotLogBytes))
+        if (local is not null && (afterCut ? snapshotBytes > 0 : Volatile.Read(ref bytesSinceSnapshot) >= Math.Max(snapshotBytes, options.HeadMemory.SnapshotLogBytes)))
         {
-            Snapshot();
+            Snapshot(local);
         }
         else if (afterCut)
         {
@@ -116,16 +117,16 @@ internal sealed partial class ShardStore
         }
     }
 
-    private void Snapshot()
+    private void Snapshot(LocalShardLog standsOn)
     {
         Spill(head, Locked);
         HeadSnapshotWriter writer;
         long position;
         lock (appending)
         {
-            position = log.NextRecord;
+            position = standsOn.NextRecord;
             Volatile.Write(ref bytesSinceSnapshot, 0);
-            writer = new HeadSnapshotWriter(head, snapshotPath, logLineage, position);
+            writer = new HeadSnapshotWriter(head, snapshotPath, standsOn.Lineage, position);
         }
 
         using (writer)
@@ -142,7 +143,7 @@ internal sealed partial class ShardStore
             }
 
             // A snapshot must not stand where the log has not got to, nor name chunks that a power cut would take.
-            log.Sync();
+            standsOn.Sync();
             spill.Flush();
             step("snapshot.finish");
             snapshotBytes = writer.Finish(exemplars);

@@ -26,7 +26,16 @@ internal sealed partial class ShardStore
     }
 
     /// <inheritdoc/>
-    public Task ArchiveAsync(CancellationToken cancellation) => archive.WorkAsync(cancellation);
+    public async Task ArchiveAsync(CancellationToken cancellation)
+    {
+        await archive.WorkAsync(cancellation);
+        if (salvage is not null)
+        {
+            await salvage.RunWhenDueAsync(cancellation);
+        }
+
+        await TruncatePublishedAsync(cancellation);
+    }
 
     /// <inheritdoc/>
     public void CutAll(CancellationToken cancellation) => CutWhile(NextCutEnd, cancellation);
@@ -58,8 +67,12 @@ internal sealed partial class ShardStore
 
             if (cut)
             {
-                ShedIdleSeries();
-                TruncateLog();
+                if (local is not null)
+                {
+                    ShedIdleSeries();
+                    TruncateAsync(CancellationToken.None).GetAwaiter().GetResult(); // A local log is done when it returns.
+                }
+
                 SnapshotWhenDue(afterCut: true);
             }
         }
@@ -103,7 +116,7 @@ internal sealed partial class ShardStore
         {
             // From here on what comes in order is not older, and what comes late is kept apart: the records so far hold all that the blocks will.
             late = head.BeginCut(endMs);
-            cut = new LogCut(endMs, log.NextRecord, logLineage);
+            cut = new LogCut(endMs, log.NextRecord, log.Lineage);
         }
 
         Publish(endMs, first, late, cut, cancellation);
@@ -121,39 +134,19 @@ internal sealed partial class ShardStore
     /// <summary>Writes a block for each block range that has samples before the end, the newest last: it alone says what is covered, for then all are there.</summary>
     private void Publish(long endMs, long firstMs, IReadOnlyList<TimeRange> late, LogCut cut, CancellationToken cancellation)
     {
-        var starts = new SortedSet<long>();
-        if (firstMs < endMs)
-        {
-            starts.Add(AlignedStart(firstMs));
-        }
-
-        foreach (var span in late)
-        {
-            for (var start = AlignedStart(span.MinMs); start <= span.MaxMs; start += head.Options.BlockRangeMs)
-            {
-                starts.Add(start);
-            }
-        }
-
+        var ranges = CutRanges.Of(firstMs, endMs, late, head.Options.BlockRangeMs);
         using var view = OpenView();
-        foreach (var start in starts)
+        for (var i = 0; i < ranges.Count; i++)
         {
-            var range = new TimeRange(start, Math.Min(start + head.Options.BlockRangeMs, endMs) - 1);
-            using var writer = archive.Write(range, start == starts.Max ? cut : null);
-            if (HeadCut.Write(view, range, writer, cancellation) > 0)
+            using var writer = archive.Write(ranges[i], i == ranges.Count - 1 ? cut : null);
+            if (HeadCut.Write(view, ranges[i], writer, cancellation) > 0)
             {
-                archive.Add(writer.Finish());
+                archive.Add(writer.Finish(), cut.FirstRecord);
             }
         }
     }
 
-    private long AlignedStart(long timeMs)
-    {
-        var range = head.Options.BlockRangeMs;
-        return timeMs - (((timeMs % range) + range) % range);
-    }
-
-    private long AlignedEnd(long timeMs) => AlignedStart(timeMs) + head.Options.BlockRangeMs;
+    private long AlignedEnd(long timeMs) => CutRanges.AlignedStart(timeMs, head.Options.BlockRangeMs) + head.Options.BlockRangeMs;
 
     private void ShedIdleSeries()
     {
@@ -172,34 +165,66 @@ internal sealed partial class ShardStore
         }
     }
 
-    private void TruncateLog()
+    /// <summary>Lets go of what is published, where the log outlives this node: a block that waits for its upload is on this node alone, so until then the log keeps what it holds.</summary>
+    private async Task TruncatePublishedAsync(CancellationToken cancellation)
     {
-        log.Rotate();
+        if (local is not null)
+        {
+            return;
+        }
+
+        Task truncated;
+        lock (cutting)
+        {
+            // Series are shed only with nothing pending, too: else a sample that only a pending block and the log have could be of a series that the checkpoint lacks.
+            if (disposed || archive.PendingCount > 0)
+            {
+                return;
+            }
+
+            ShedIdleSeries();
+            truncated = TruncateAsync(cancellation);
+        }
+
+        await truncated;
+    }
+
+    /// <summary>Lets go of the log that blocks cover. What has to be read of the head is read when this returns its task.</summary>
+    private async Task TruncateAsync(CancellationToken cancellation)
+    {
+        if (archive.Cuts.FirstOrDefault(c => c.Log == log.Lineage) is not { Log: not null } cut)
+        {
+            return;
+        }
+
         long needed;
-        var cut = archive.Cuts.FirstOrDefault(c => c.Log == logLineage);
         lock (appending)
         {
             needed = coverage.FirstNeeded(cut, log.NextRecord);
         }
 
+        step("the log is about to be truncated");
+        await log.TruncateBeforeAsync(needed, WriteSeries, cancellation);
+        step("the log is truncated");
+        Volatile.Write(ref logBytes, log.Bytes);
+    }
+
+    private void WriteSeries(LogCheckpointWriter checkpoint)
+    {
         using var view = OpenView();
-        log.TruncateBefore(needed, checkpoint =>
+        var record = new WriteRecord();
+        view.VisitSeries((reference, labels) =>
         {
-            var record = new WriteRecord();
-            view.VisitSeries((reference, labels) =>
-            {
-                record.AddSeries(reference, labels.Encoded);
-                if (record.SeriesCount == 1000)
-                {
-                    checkpoint.Add(record.Encode());
-                    record.Clear();
-                }
-            });
-            if (!record.IsEmpty)
+            record.AddSeries(reference, labels.Encoded);
+            if (record.SeriesCount == 1000)
             {
                 checkpoint.Add(record.Encode());
+                record.Clear();
             }
         });
-        Volatile.Write(ref logBytes, log.Bytes);
+        if (!record.IsEmpty)
+        {
+            checkpoint.Add(record.Encode());
+        }
     }
 }

@@ -17,9 +17,9 @@ internal sealed partial class ShardStore : IShardStore
     private readonly TimeProvider time;
     private readonly ShardArchive archive;
     private readonly Action<string> step;
-    private readonly string logLineage;
     private readonly LogCoverage coverage;
-    private readonly ShardLog log;
+    private readonly IShardLog log;
+    private readonly ShardSalvage? salvage;
     private readonly Lock appending = new();
     private readonly SettledPast settled;
     private readonly ExemplarRing exemplars;
@@ -30,15 +30,18 @@ internal sealed partial class ShardStore : IShardStore
     private long lastAppend;
     private long logBytes;
 
-    private ShardStore(ShardArchive archive, RecoveredHead recovered, StorageOptions options, TimeProvider time, Action<string>? step)
+    private ShardStore(ShardArchive archive, IShardLog log, ShardSalvage? salvage, RecoveredHead recovered, StorageOptions options, TimeProvider time, Action<string>? step)
     {
+        this.salvage = salvage;
         this.options = options;
         this.time = time;
         this.archive = archive;
+        this.log = log;
+        local = log as LocalShardLog;
         this.step = step ?? (static _ => { });
         settled = new SettledPast(options.OutOfOrderWindow, time);
         Incarnation = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
-        (head, log, coverage, exemplars, spill, logLineage, snapshotPath, bytesSinceSnapshot, snapshotBytes) = recovered;
+        (head, coverage, exemplars, spill, snapshotPath, bytesSinceSnapshot, snapshotBytes) = recovered;
         ReplayedBytes = bytesSinceSnapshot;
         active = options.ActiveSeries.NewPart();
         active.Settle(head);
@@ -66,10 +69,19 @@ internal sealed partial class ShardStore : IShardStore
         }
     }
 
+    /// <summary>The log as its protocol sees it; null for one of this machine alone.</summary>
+    public ReplicatedLog? Replicated => (log as ReplicatedShardLog)?.Replicated;
+
+    /// <inheritdoc/>
+    public bool HasRoom => log.HasRoom;
+
+    /// <inheritdoc/>
+    public Task Failed => log.Failed;
+
     /// <inheritdoc/>
     public ShardHistory History => new(Incarnation, settled.Changes + archive.PastChanges, settled.BeforeMs);
 
-    /// <summary>Opens the store in a folder, which is made if it is not there; see <see cref="ShardStoreOpener"/>.</summary>
+    /// <summary>Opens the store in a folder, which is made if it is not there, with its log in it; see <see cref="ShardStoreOpener"/>.</summary>
     /// <param name="shard">Whose.</param>
     /// <param name="folder">The shard's folder.</param>
     /// <param name="options">How to keep it.</param>
@@ -78,20 +90,87 @@ internal sealed partial class ShardStore : IShardStore
     /// <param name="report">Is told, in a sentence, what an operator should know.</param>
     /// <param name="cancellation">Ends the replay.</param>
     /// <param name="step">Is called between any two steps that a crash could part; for tests.</param>
-    public static ShardStore Open(
+    public static async Task<ShardStore> OpenAsync(
         ShardId shard, string folder, StorageOptions options, ArchiveServices services, ReplayMeter meter, Action<string> report, CancellationToken cancellation, Action<string>? step = null)
     {
         Directory.CreateDirectory(folder);
-        var opened = new ShardArchive(shard, folder, services, report, step);
+        var blocks = new ShardArchive(shard, folder, services, ManifestFile.Open(services.Store, shard, folder, report), log: null, report, step);
         try
         {
-            // The caller has a thread for this; once in a shard's life on a machine.
-            opened.LearnAsync(cancellation).GetAwaiter().GetResult();
-            return new ShardStore(opened, HeadRecovery.Run(folder, options, services.Time, opened.Cuts, meter, report, cancellation), options, services.Time, step);
+            await blocks.LearnAsync(cancellation);
+            var records = new LocalShardLog(Path.Combine(folder, "log"), new LogOptions { Fsync = options.Fsync, FsyncInterval = options.FsyncInterval }, services.Time);
+            return await RecoverAsync(blocks, records, lostLogs: null, folder, options, services, meter, report, step, cancellation);
         }
         catch
         {
-            opened.Dispose();
+            blocks.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Opens the store on a replicated log, which is taken over first; parameters as above. The folder holds nothing that outlasts this opening.</summary>
+    /// <param name="shard">Whose.</param>
+    /// <param name="folder">A folder of this node.</param>
+    /// <param name="options">How to keep it.</param>
+    /// <param name="services">Where its blocks go.</param>
+    /// <param name="manifest">This opening's hold on the manifest, which archive and log share.</param>
+    /// <param name="replication">How its log is replicated.</param>
+    /// <param name="meter">Shows how far the replay is.</param>
+    /// <param name="report">Is told, in a sentence, what an operator should know.</param>
+    /// <param name="cancellation">Ends the opening.</param>
+    /// <param name="step">Is called between any two steps that a crash could part; for tests.</param>
+    /// <exception cref="LogUnavailableException">Too few replicas can be reached.</exception>
+    /// <exception cref="EpochLostException">A later owner has the shard.</exception>
+    /// <exception cref="IOException">Object storage or this node's disk failed.</exception>
+    public static async Task<ShardStore> OpenReplicatedAsync(
+        ShardId shard,
+        string folder,
+        StorageOptions options,
+        ArchiveServices services,
+        ManifestFile manifest,
+        ReplicationServices replication,
+        ReplayMeter meter,
+        Action<string> report,
+        CancellationToken cancellation,
+        Action<string>? step = null)
+    {
+        // Blocks cut here and not published are still in the log, and meanwhile another owner may have cut them, or deleted some of what they hold.
+        if (Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        Directory.CreateDirectory(folder);
+        step?.Invoke("the folder is empty");
+        var records = new ReplicatedShardLog(shard, folder, services.Store, manifest, await ReplicatedLog.OpenAsync(shard, manifest, replication, cancellation), replication);
+        step?.Invoke("the log is taken over");
+        ShardArchive? blocks = null;
+        try
+        {
+            blocks = new ShardArchive(shard, folder, services, manifest, records, report, step);
+            var into = blocks;
+            var lost = new LostLogSalvage(
+                shard, manifest, replication, (found, ended) => SalvagedRecords.BeginAsync(into, Path.Combine(folder, "salvage"), options, services, found, report, ended));
+            return await RecoverAsync(blocks, records, new ShardSalvage(manifest, lost, services.Time), folder, options, services, meter, report, step, cancellation);
+        }
+        catch
+        {
+            blocks?.Dispose();
+            await records.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static async Task<ShardStore> RecoverAsync(
+        ShardArchive blocks, IShardLog records, ShardSalvage? lostLogs, string folder, StorageOptions options, ArchiveServices services, ReplayMeter meter, Action<string> report, Action<string>? step, CancellationToken cancellation)
+    {
+        try
+        {
+            return new ShardStore(blocks, records, lostLogs, await HeadRecovery.RunAsync(folder, records, options, blocks.Cuts, meter, report, cancellation), options, services.Time, step);
+        }
+        catch
+        {
+            await records.DisposeAsync();
             throw;
         }
     }

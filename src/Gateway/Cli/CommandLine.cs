@@ -21,7 +21,9 @@ internal static class CommandLine
             ServeCommand.Build(open, output),
             PromQLCommands.Build(output, error),
             Rules.RulesCommands.Build(output, error),
+            Cluster.ClusterCommands.Build(output, error),
             Tsdb.TsdbCommands.Build(open, output, error),
+            HashPasswordCommand.Build(Console.In, output),
         };
         foreach (var option in root.Options.OfType<VersionOption>())
         {

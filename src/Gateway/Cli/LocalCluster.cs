@@ -13,8 +13,17 @@ internal static class LocalCluster
     /// <summary>Opens the data folder; replay may go on when this returns.</summary>
     /// <exception cref="IOException">The folder cannot be used.</exception>
     /// <exception cref="DataDirectoryInUseException">Another process has the folder.</exception>
-    public static ValueTask<ICluster> OpenAsync(GatewayOptions options, EngineOptions engine, ILoggerFactory loggers, CancellationToken stop) =>
-        ValueTask.FromResult<ICluster>(InProcessCluster.Open(StorageOf(options), engine, TimeProvider.System, text => loggers.CreateLogger("storage").StorageReport(text), StoreOf(options.Archive)));
+    /// <exception cref="ConfigurationException">A setting is a silo's.</exception>
+    public static ValueTask<ICluster> OpenAsync(GatewayOptions options, EngineOptions engine, ILoggerFactory loggers, CancellationToken stop)
+    {
+        var defaults = new GatewayOptions();
+        if (SettingCatalog.In("cluster").FirstOrDefault(s => s.Show(options) != s.Show(defaults)) is { } given)
+        {
+            throw new ConfigurationException($"{given.Key}: this is the single process, which has no cluster; start metrics-silo");
+        }
+
+        return ValueTask.FromResult<ICluster>(InProcessCluster.Open(StorageOf(options), engine, TimeProvider.System, text => loggers.CreateLogger("storage").StorageReport(text), StoreOf(options.Archive)));
+    }
 
     /// <summary>The storage's options as the gateway's say.</summary>
     internal static StorageOptions StorageOf(GatewayOptions options)
@@ -66,7 +75,7 @@ internal static class LocalCluster
     }
 
     /// <summary>The object storage that the settings name; null for the data folder.</summary>
-    private static IObjectStore? StoreOf(ArchiveSettings settings)
+    internal static IObjectStore? StoreOf(ArchiveSettings settings)
     {
         if (settings.ObjstoreConfigFile.Length > 0 && settings.ObjstoreConfig.Length > 0)
         {

@@ -2,7 +2,7 @@ using Metrics.Gateway.Limits;
 
 namespace Metrics.Gateway.Configuration;
 
-/// <summary>All settings of the single process. A property is a section of the configuration file.</summary>
+/// <summary>All settings of the single process and of a silo. A property is a section of the configuration file.</summary>
 public sealed class GatewayOptions
 {
     /// <summary>The network edge.</summary>
@@ -46,6 +46,9 @@ public sealed class GatewayOptions
 
     /// <summary>Which rules are evaluated, and where their alerts go.</summary>
     public RulesOptions Rules { get; } = new();
+
+    /// <summary>How a silo is part of its cluster.</summary>
+    public ClusterSettings Cluster { get; } = new();
 
     /// <summary>What the process tells about itself.</summary>
     public TelemetryOptions Telemetry { get; } = new();

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Numerics;
+using Metrics.Cluster;
 using Metrics.Model;
 
 namespace Metrics.Gateway.Configuration;
@@ -90,6 +91,7 @@ internal static class OptionsValidator
             throw Refused("storage.retention", DurationText.Format(options.Storage.Retention), "0, or at least storage.block_range");
         }
 
+        ValidateCluster(options.Cluster);
         var traces = options.Telemetry.TracesEndpoint;
         if (traces.Length > 0 && (!Uri.TryCreate(traces, UriKind.Absolute, out var endpoint) || endpoint.Scheme is not ("http" or "https")))
         {
@@ -105,9 +107,28 @@ internal static class OptionsValidator
         }
     }
 
+    private static void ValidateCluster(ClusterSettings cluster)
+    {
+        ParseListen(cluster.Listen, "cluster.listen");
+        if (SiloCard.ZoneProblem(cluster.Zone) is { } problem)
+        {
+            throw Refused("cluster.zone", cluster.Zone, $"a short name ({problem})");
+        }
+
+        if (cluster.Name.Length is 0 or > 64 || !cluster.Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
+        {
+            throw Refused("cluster.name", cluster.Name, "1 to 64 letters, digits, - and _");
+        }
+
+        if (cluster.AdvertisedAddress.Length > 0 && !IPAddress.TryParse(cluster.AdvertisedAddress, out _))
+        {
+            throw Refused("cluster.advertised_address", cluster.AdvertisedAddress, "empty or an IP address");
+        }
+    }
+
     /// <summary>Reads HOST:PORT; <c>localhost</c> is the loopback address, an empty host every address.</summary>
     /// <exception cref="ConfigurationException">The text is no address and port.</exception>
-    public static IPEndPoint ParseListen(string listen)
+    public static IPEndPoint ParseListen(string listen, string key = "http.listen")
     {
         var colon = listen.LastIndexOf(':');
         var host = colon < 0 ? listen : listen[..colon];
@@ -115,7 +136,7 @@ internal static class OptionsValidator
         if (colon < 0 || !ushort.TryParse(listen.AsSpan(colon + 1), System.Globalization.NumberStyles.None, null, out var port)
             || (normal.Contains(':') && !normal.StartsWith('[')) || !IPAddress.TryParse(normal, out var address))
         {
-            throw Refused("http.listen", listen, "ADDRESS:PORT with an IP address and a port from 0 to 65535, such as 127.0.0.1:10902 or [::1]:10902");
+            throw Refused(key, listen, "ADDRESS:PORT with an IP address and a port from 0 to 65535, such as 127.0.0.1:10902 or [::1]:10902");
         }
 
         return new IPEndPoint(address, port);

@@ -29,6 +29,9 @@ internal readonly record struct Question(TenantId Tenant, QueryRequest Query, Re
 internal sealed partial class QueryFrontEnd(
     ICluster cluster, QueryExecution execute, GatewayOptions options, EngineOptions engine, ConcurrencyGate gate, FrontEndInstruments instruments, ResultCache? cache, TimeProvider time, ILogger<QueryFrontEnd> logger)
 {
+    // A float sample as the bounds of a query count it.
+    private const int SampleBytes = 16;
+
     private readonly RangeQueries ranges = new(execute, cache, options.FrontEnd, engine, instruments, time);
     private readonly SharedQueries<Question, FrontEndAnswer> shared = new();
     private long lastUnique;
@@ -109,11 +112,18 @@ internal sealed partial class QueryFrontEnd(
     {
         if (choice.LabelText.Length > 0)
         {
-            return await execute(query, [new LocalLeaf(new ReplicaSource(shards, choice.Labels, engine.MaxSamples), engine)], cancellation);
+            return await execute(query, [new LocalLeaf(new ReplicaSource(shards, choice.Labels, MaxSamples(query.Bounds)), engine)], cancellation);
         }
 
         var missing = new PartialWarnings();
         return missing.AddTo(await execute(query, [.. shards.Select(s => new PartialLeaf(s, missing))], cancellation));
+    }
+
+    /// <summary>The most samples that may come here for one selector.</summary>
+    private long MaxSamples(QueryBounds bounds)
+    {
+        var most = bounds.MaxSamples > 0 ? Math.Min(bounds.MaxSamples, engine.MaxSamples) : engine.MaxSamples;
+        return bounds.MaxBytes > 0 ? Math.Min(most, bounds.MaxBytes / SampleBytes) : most;
     }
 
     private void LogIfSlow(TenantId tenant, QueryRequest query, TimeSpan took, long samples)

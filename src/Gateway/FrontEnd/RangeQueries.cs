@@ -62,7 +62,7 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
 
         try
         {
-            if (await EvaluateAsync(plan, query, leaves, cancellation))
+            if (await EvaluateAsync(plan, query, leaves, cancellation) && !IsTooMuch(plan, query.Bounds))
             {
                 if (!plan.Exists(static p => p.Evaluated is { } result && IsRemarked(result)))
                 {
@@ -166,7 +166,7 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
 
     private QueryResult Merged(List<Piece> plan, QueryRequest query, QueryReach reach, TenantHistory? history)
     {
-        var merge = new ResultMerge(engine.MaxSamples);
+        var merge = new ResultMerge(query.Bounds.MaxSamples > 0 ? Math.Min(query.Bounds.MaxSamples, engine.MaxSamples) : engine.MaxSamples);
         try
         {
             foreach (var piece in plan)
@@ -206,6 +206,19 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
         {
             cache!.Put(piece.Key, history.Stamp, CachedExtent.Of(result, piece.Steps, settled, time.GetUtcNow()));
         }
+    }
+
+    /// <summary>True when the parts together may have read more than the query may; the query as a whole counts exactly.</summary>
+    private static bool IsTooMuch(List<Piece> plan, QueryBounds bounds)
+    {
+        var (series, bytes) = (0L, 0L);
+        foreach (var piece in plan)
+        {
+            series += piece.Evaluated?.Statistics.FetchedSeries ?? 0;
+            bytes += piece.Evaluated?.Statistics.FetchedBytes ?? 0;
+        }
+
+        return (bounds.MaxSeries > 0 && series > bounds.MaxSeries) || (bounds.MaxBytes > 0 && bytes > bounds.MaxBytes);
     }
 
     private static bool IsRemarked(QueryResult result) => result.Warnings.Count + result.Infos.Count > 0;

@@ -5,8 +5,8 @@ namespace Metrics.Gateway.FrontEnd;
 /// <summary>Steps of a range query that follow one another: the first, the last and the distance, Unix milliseconds; the last is really a step.</summary>
 internal readonly record struct TimeGridPart(long StartMs, long EndMs, long StepMs)
 {
-    /// <summary>Parts have this many steps at least, where a query has them: reading the windows before a part costs as much as some steps.</summary>
-    private const int StepsMin = 60;
+    /// <summary>Parts have this many steps at least, where a query has them: finding a part's series costs as much as some hundred steps of them.</summary>
+    private const int StepsMin = 240;
 
     /// <summary>The number of steps.</summary>
     public int Count => (int)((EndMs - StartMs) / StepMs) + 1;

@@ -14,7 +14,7 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
 {
     private readonly ConcurrentDictionary<TenantId, TenantWriter> writers = new();
 
-    /// <summary>What walks messages of a version of remote write.</summary>
+    /// <summary>What walks the messages of a remote write protocol.</summary>
     public static WriteReader ReaderOf(WriteProtocol protocol) => protocol == WriteProtocol.V1 ? WriteV1.Read : WriteV2.Read;
 
     /// <summary>Appends all samples of a message; returns when those accepted are durable. Also the number of its series.</summary>

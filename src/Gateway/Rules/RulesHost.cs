@@ -15,6 +15,8 @@ namespace Metrics.Gateway.Rules;
 /// <summary>The rules of all tenants in this process: those in files for the default tenant, and those set through the API for any.</summary>
 internal sealed partial class RulesHost : IAsyncDisposable
 {
+    private static readonly TimeSpan followEvery = TimeSpan.FromSeconds(30);
+
     private readonly RulesOptions options;
     private readonly ICluster cluster;
     private readonly EngineOptions engine;
@@ -115,7 +117,7 @@ internal sealed partial class RulesHost : IAsyncDisposable
                 }
             }
 
-            if (groups.Count > 0 || owned.ContainsKey(tenant))
+            if (cluster.EvaluatesRules && (groups.Count > 0 || owned.ContainsKey(tenant)))
             {
                 await owned.GetOrAdd(tenant, Own).Rules.LoadAsync(groups, cancellation);
             }
@@ -194,12 +196,31 @@ internal sealed partial class RulesHost : IAsyncDisposable
     {
         try
         {
-            while (!cluster.Progress.IsReady)
+            while (!cluster.Progress.IsReady || !cluster.EvaluatesRules)
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(200), time, stopping.Token);
             }
 
-            var tenants = new HashSet<TenantId> { defaultTenant };
+            await LoadAllAsync();
+
+            // In a cluster others take changes through their API, and leave them in the object store.
+            while (cluster.Control is not null)
+            {
+                await Task.Delay(followEvery, time, stopping.Token);
+                await LoadAllAsync();
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The process ends before it was ready.
+        }
+    }
+
+    private async Task LoadAllAsync()
+    {
+        try
+        {
+            var tenants = new HashSet<TenantId>(owned.Keys) { defaultTenant };
             if (Objects is { } store)
             {
                 await foreach (var tenant in RuleObjects.TenantsAsync(store, stopping.Token))
@@ -212,10 +233,6 @@ internal sealed partial class RulesHost : IAsyncDisposable
             {
                 await TryLoadAsync(tenant);
             }
-        }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-        {
-            // The process ends before it was ready.
         }
         catch (ObjectStoreException e)
         {

@@ -1,6 +1,7 @@
 using System.Net;
 using Metrics.Cluster;
 using Metrics.Gateway.Admin;
+using Metrics.Gateway.ClusterStatus;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Federation;
 using Metrics.Gateway.FrontEnd;
@@ -68,6 +69,8 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         rules = new RulesHost(options, cluster, engine, time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
         var writeRules = new WriteRules(limits, options.Relabelling, new ReplicaElections(time, options.HaDedup.FailoverTimeout));
+        var appender = new WriteAppender(cluster, options.RemoteWrite, ingest, writeRules, new WriteRuleInstruments(Registry, ranking, () => writeRules.Elections.Failovers));
+        var intake = new WriteIntake(cluster, tenants, appender, options.RemoteWrite, budget, ingest, Instruments);
         authenticator = new Authenticator(options.Security, time, app.Services.GetRequiredService<ILogger<Authenticator>>());
         WarnOfStrangers(options);
         reload = new ConfigurationReload(
@@ -96,16 +99,20 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             ],
             time, Registry, app.Services.GetRequiredService<ILogger<ConfigurationReload>>());
         watchEvery = options.Http.WatchEvery;
-        var appender = new WriteAppender(cluster, options.RemoteWrite, ingest, writeRules, new WriteRuleInstruments(Registry, ranking, () => writeRules.Elections.Failovers));
-        var intake = new WriteIntake(cluster, tenants, appender, options.RemoteWrite, budget, ingest, Instruments);
-        var split = options.Tenancy.LabelName is { Length: > 0 } label ? new SplitAppender(appender, tenants, ingest, Instruments, label, options.RemoteWrite.MaxDecompressed) : null;
+        var split = options.Tenancy.LabelName is { Length: > 0 } label ? new SplitAppender(intake, tenants, label) : null;
         var cache = options.FrontEnd.ResultsCache ? new ResultCache(options.FrontEnd.CacheMaxSize.Bytes, options.FrontEnd.CacheMaxItems, options.FrontEnd.CacheValidity, time) : null;
         var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
         var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
-        Routes =
+        HttpRoute[] about =
+        [
+            .. new HealthEndpoints(cluster, Registry).Routes,
+            .. new StatusEndpoints(endpoint, cluster, options, time, startTime).Routes,
+            .. new ClusterEndpoints(endpoint, cluster, options.Http.AdminApi).Routes,
+        ];
+        Routes = options.Cluster.Role == SiloRole.Shards ? about :
         [
             HelpPage.Route,
-            .. new HealthEndpoints(cluster, Registry).Routes,
+            .. about,
             .. new RemoteWriteEndpoint(intake, split, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
             .. new OtlpEndpoint(intake, new OtlpTranslators(translation), app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
             .. new InfluxEndpoint(intake, options.Influx, time, app.Services.GetRequiredService<ILogger<InfluxEndpoint>>()).Routes,
@@ -127,7 +134,6 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new RuleEndpoints(endpoint, rules).Routes,
             .. new RuleConfigEndpoints(tenants, rules, options.Rules, engine.Parsing).Routes,
             .. new ParseEndpoints(endpoint, engine.Parsing).Routes,
-            .. new StatusEndpoints(endpoint, cluster, options, time, startTime).Routes,
         ];
         var pipeline = new RequestPipeline(new RouteTable(Routes, options.Http.RoutePrefix), options.Http, options.Tenancy.FromPath, authenticator, Instruments, time, app.Services.GetRequiredService<ILogger<RequestPipeline>>());
         app.Run(pipeline.AnswerAsync);

@@ -27,7 +27,7 @@ internal sealed class GatewayInstruments
         rejected = registry.Add(new CounterVector("metrics_write_rejected_samples_total", "Samples refused for good, by tenant and reason.", ["tenant", "reason"], MaxTenants, ranking));
         series = registry.Add(new Counter("metrics_write_series_total", "Series in accepted write requests, once per request."));
         receivedBytes = registry.Add(new Counter("metrics_write_received_bytes_total", "Bytes of write requests as sent."));
-        blockedQueries = registry.Add(new CounterVector("metrics_queries_blocked_total", "Queries refused because of blocked_queries, by tenant.", ["tenant"], MaxTenants));
+        blockedQueries = registry.Add(new CounterVector("metrics_queries_blocked_total", "Queries refused because of blocked_queries, by tenant.", ["tenant"], MaxTenants, ranking));
         queries = registry.Add(new HistogramVector("metrics_query_duration_seconds", "Time to evaluate queries without waiting, by kind.", "kind", HistogramVector.Seconds));
         querySamples = registry.Add(new Counter("metrics_query_samples_total", "Samples that queries looked at."));
         registry.Add(new Observed("metrics_write_inflight_bytes", "gauge", "Memory held by writes in flight.", sink => sink.Put("", [], inflightBytes())));

@@ -21,6 +21,8 @@ internal static class Logging
         logging
             .SetMinimumLevel(least)
             .AddFilter("Microsoft", least > LogLevel.Warning ? least : LogLevel.Warning)
+            .AddFilter("Orleans", LogLevel.Error) // Its warnings are of connections that fail, page by page; who is gone and what was moved is said by Metrics.Grains.
+            .AddFilter("Metrics.Grains.SiloService", least > LogLevel.Warning ? least : LogLevel.Warning)
             .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None); // what it says, the command line says in one line
         if (options.LogFormat == LogFormat.Json)
         {

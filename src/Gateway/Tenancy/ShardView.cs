@@ -97,6 +97,10 @@ internal sealed class ShardView(IShard shard, AddedLabel? added, long minTimeMs)
     }
 
     /// <inheritdoc/>
+    /// <remarks>What is hidden for its age changes with every moment, so nothing is settled then.</remarks>
+    public ValueTask<ShardHistory> HistoryAsync(CancellationToken cancellation) => minTimeMs == long.MinValue ? shard.HistoryAsync(cancellation) : ValueTask.FromResult(ShardHistory.Unknown);
+
+    /// <inheritdoc/>
     public ValueTask<AppendResult> AppendAsync(SampleBatch batch, CancellationToken cancellation) => throw ReadOnly();
 
     /// <inheritdoc/>

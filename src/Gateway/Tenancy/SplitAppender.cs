@@ -1,15 +1,12 @@
 using Metrics.Cluster;
-using Metrics.Gateway.Configuration;
-using Metrics.Gateway.Limits;
 using Metrics.Gateway.RemoteWrite;
 using Metrics.Gateway.Security;
-using Metrics.Gateway.Telemetry;
 using Metrics.Model;
 
 namespace Metrics.Gateway.Tenancy;
 
 /// <summary>Appends a write whose series name their tenants by a label; see <see cref="TenantSplit"/>.</summary>
-internal sealed class SplitAppender(WriteAppender appender, TenantResolver tenants, IngestLimits limits, GatewayInstruments instruments, string label, ByteSize maxBytes)
+internal sealed class SplitAppender(WriteIntake intake, TenantResolver tenants, string label)
 {
     /// <summary>Appends all parts; one that is refused whole refuses the request once the others are stored, which a retry does not double.</summary>
     /// <exception cref="WriteRefusal">The caller may not write to one of the tenants, and nothing was stored; or a part was refused.</exception>
@@ -18,7 +15,7 @@ internal sealed class SplitAppender(WriteAppender appender, TenantResolver tenan
         TenantSplit.SplitMessage split;
         try
         {
-            split = TenantSplit.Split(message.Span, protocol, label, own, maxBytes);
+            split = TenantSplit.Split(message.Span, protocol, label, own, intake.MaxMessage);
         }
         catch (FormatException e)
         {
@@ -40,15 +37,8 @@ internal sealed class SplitAppender(WriteAppender appender, TenantResolver tenan
         {
             try
             {
-                var (outcome, series) = await appender.AppendAsync(tenant, WriteAppender.ReaderOf(protocol), part, CancellationToken.None);
                 var bytes = parts.Count == 1 ? sentBytes : (int)((long)sentBytes * part.Length / Math.Max(1, parts.Sum(static p => (long)p.Message.Length)));
-                instruments.OnWritten(tenant, series, outcome.Accepted, bytes);
-                limits.UsageOf(tenant).OnWritten(outcome.Accepted, outcome.Rejected, bytes);
-                foreach (var rejection in outcome.Rejections)
-                {
-                    instruments.OnRejected(tenant, rejection.Reason, rejection.Count);
-                }
-
+                var outcome = await intake.AppendAsync(tenant, WriteAppender.ReaderOf(protocol), part, bytes);
                 whole = new WriteOutcome(
                     whole.Accepted + outcome.Accepted, whole.AcceptedHistograms + outcome.AcceptedHistograms, whole.AcceptedExemplars + outcome.AcceptedExemplars, [.. whole.Rejections, .. outcome.Rejections], null)
                 {

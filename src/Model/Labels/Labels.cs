@@ -70,6 +70,36 @@ public sealed class Labels : IEquatable<Labels>, IComparable<Labels>, IEnumerabl
     /// <summary>Wraps canonical bytes, which are copied. The caller vouches for the form; use <see cref="LabelsBuilder"/> otherwise.</summary>
     public static Labels FromEncoded(ReadOnlySpan<byte> canonical) => canonical.IsEmpty ? Empty : new Labels(canonical.ToArray());
 
+    /// <summary>True when bytes that nobody vouches for are in canonical form.</summary>
+    public static bool IsCanonical(ReadOnlySpan<byte> bytes)
+    {
+        ReadOnlySpan<byte> before = default;
+        for (var isFirst = true; !bytes.IsEmpty; isFirst = false)
+        {
+            if (!TryTake(ref bytes, out var name) || !TryTake(ref bytes, out var value) || name.IsEmpty || value.IsEmpty || (!isFirst && before.SequenceCompareTo(name) >= 0))
+            {
+                return false;
+            }
+
+            before = name;
+        }
+
+        return true;
+
+        static bool TryTake(scoped ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> text)
+        {
+            text = default;
+            if (!Varint.TryRead(ref rest, out var length) || length > (ulong)rest.Length)
+            {
+                return false;
+            }
+
+            text = rest[..(int)length];
+            rest = rest[(int)length..];
+            return System.Text.Unicode.Utf8.IsValid(text);
+        }
+    }
+
     /// <summary>Makes a label set from pairs in any order. Pairs with an empty value are dropped; the last of equal names wins.</summary>
     public static Labels Of(params ReadOnlySpan<(string Name, string Value)> pairs)
     {

@@ -82,20 +82,29 @@ public sealed class SampleBuffer : IDisposable
     public void Add(long timeMs, FloatHistogram histogram)
     {
         Add(timeMs, double.NaN);
+        Put(Count - 1, histogram);
+    }
+
+    /// <summary>Makes a sample that is there a histogram.</summary>
+    internal void Put(int index, FloatHistogram histogram)
+    {
         if (histograms is null)
         {
             histograms = ArrayPool<FloatHistogram?>.Shared.Rent(times.Length);
             Array.Clear(histograms);
         }
 
-        histograms[Count - 1] = histogram;
+        histograms[index] = histogram;
     }
 
     /// <summary>Puts another histogram in the place of one.</summary>
     public void Replace(int index, FloatHistogram histogram) => histograms![index] = histogram;
 
     /// <summary>Gives the last sample a start timestamp.</summary>
-    public void SetStartTime(long startMs)
+    public void SetStartTime(long startMs) => PutStartTime(Count - 1, startMs);
+
+    /// <summary>Gives a sample that is there a start timestamp.</summary>
+    internal void PutStartTime(int index, long startMs)
     {
         if (startTimes is null)
         {
@@ -103,7 +112,7 @@ public sealed class SampleBuffer : IDisposable
             Array.Clear(startTimes);
         }
 
-        startTimes[Count - 1] = startMs;
+        startTimes[index] = startMs;
     }
 
     /// <summary>Appends one sample of another buffer, whatever its kind.</summary>

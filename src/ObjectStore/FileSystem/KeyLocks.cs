@@ -89,7 +89,16 @@ internal sealed class KeyLocks(string folder, TimeProvider time)
         }
 
         // Not FileShare.None: .NET lets file systems without locks pass silently, and an environment variable turns its locks off.
-        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        FileStream file;
+        try
+        {
+            file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        }
+        catch (IOException e) when (Posix.IsWouldBlock(e))
+        {
+            return null; // .NET takes a shared lock as it opens, which fails while another process has the exclusive one.
+        }
+
         try
         {
             if (Posix.TryLock(file.SafeFileHandle))

@@ -39,6 +39,9 @@ internal static partial class Posix
         }
     }
 
+    /// <summary>True when opening a file failed because another has its lock.</summary>
+    public static bool IsWouldBlock(IOException e) => e.HResult == wouldBlock;
+
     /// <summary>Gives a file a second name; false when the file system refuses (another one, no links, not permitted).</summary>
     public static bool TryLink(string existing, string added) => !OperatingSystem.IsWindows() && Link(existing, added) == 0;
 

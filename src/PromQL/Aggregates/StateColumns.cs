@@ -35,7 +35,11 @@ internal sealed class StateColumns : IDisposable
 
     public int Cells => Groups * Steps;
 
+    public int NumberColumns => numbers.Length;
+
     public bool HasHistograms => sums is not null;
+
+    public bool HasCompensations => compensations is not null;
 
     /// <summary>One column of numbers over the steps of a group.</summary>
     public Span<double> Numbers(int column, int group) => numbers[column].AsSpan(group * Steps, Steps);

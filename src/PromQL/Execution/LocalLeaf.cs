@@ -1,6 +1,5 @@
 using Metrics.Model;
 using Metrics.PromQL.Execution;
-using Metrics.PromQL.Parsing;
 using Metrics.PromQL.Planning;
 
 namespace Metrics.PromQL;
@@ -12,6 +11,8 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
     // Below this many series to a run, starting another costs more than it saves.
     private const int SeriesPerRunMin = 512;
 
+    private readonly FragmentPlans plans = new();
+
     /// <inheritdoc/>
     public async ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation)
     {
@@ -22,7 +23,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
             TypeAndUnitLabels = fragment.TypeAndUnitLabels,
             UseStartTimestamps = fragment.UseStartTimestamps,
         };
-        var plan = fragment.Plan ?? Replan(fragment, effective);
+        var plan = fragment.Plan ?? plans.Of(fragment, effective);
         var (select, reach) = SelectorOf(plan);
         var hints = select.Hints with { MaxResolutionMs = fragment.MaxResolutionMs, LookbackMs = select.LookbackMs };
         var matchers = select.Matchers;
@@ -63,13 +64,6 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
             Annotations = annotations.ToList(),
             Statistics = new QueryStatistics { TotalQueryableSamples = budget.Looked, PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes },
         };
-    }
-
-    private static PlanNode Replan(Fragment fragment, EngineOptions effective)
-    {
-        var expression = PromQLParser.Parse(fragment.Query, ParseOptions.All);
-        var plan = QueryPlan.Make(expression, fragment.Grid, fragment.LookbackMs, effective);
-        return plan.Fragments[fragment.Index].Body;
     }
 
     private static (SelectNode Select, TimeRange Reach) SelectorOf(PlanNode node)

@@ -20,10 +20,16 @@ public sealed partial class ScriptRunner
 
     /// <summary>Makes a runner with empty data.</summary>
     public ScriptRunner(EngineOptions options)
+        : this(options, static leaf => leaf)
+    {
+    }
+
+    /// <summary>Makes a runner with empty data whose leaves are asked through something.</summary>
+    internal ScriptRunner(EngineOptions options, Func<IQueryLeaf, IQueryLeaf> through)
     {
         this.options = options;
         engine = new QueryEngine(options);
-        leaves = [.. storage.Shards.Select(s => new LocalLeaf(s, options))];
+        leaves = [.. storage.Shards.Select(s => through(new LocalLeaf(s, options)))];
     }
 
     /// <summary>The engine options of the reference runner.</summary>

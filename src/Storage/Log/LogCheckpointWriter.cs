@@ -26,16 +26,16 @@ public sealed class LogCheckpointWriter
     {
         var path = Path.Combine(directory, LogSegment.NameOf(first, LogSegment.CheckpointExtension));
         var unfinished = path + ".tmp";
-        using (var created = File.Create(unfinished, bufferSize: 64 * 1024))
-        {
-            Span<byte> header = stackalloc byte[LogSegment.HeaderBytes];
-            LogSegment.WriteHeader(header, 0);
-            created.Write(header);
-            writeSeries(new LogCheckpointWriter(created));
-            created.Flush(flushToDisk: true);
-        }
-
+        LogCheckpoint.Write(unfinished, writeSeries);
         File.Move(unfinished, path, overwrite: true);
         DurableFile.FlushFolder(directory);
+    }
+
+    internal static void Write(FileStream to, Action<LogCheckpointWriter> writeSeries)
+    {
+        Span<byte> header = stackalloc byte[LogSegment.HeaderBytes];
+        LogSegment.WriteHeader(header, 0);
+        to.Write(header);
+        writeSeries(new LogCheckpointWriter(to));
     }
 }

@@ -5,6 +5,9 @@ namespace Metrics.Storage;
 /// <summary>The new series of a log record; each text of their labels is in it once, since series that come together share most. See FORMAT.md. Reused; not thread-safe.</summary>
 internal sealed class LoggedSeries
 {
+    /// <summary>The most bytes that the labels of one series may take when read: damaged or hostile bytes can name a long text again and again.</summary>
+    private const int MaxSeriesBytes = 64 * 1024 * 1024;
+
     private byte[] texts = new byte[1024];
     private byte[] series = new byte[1024];
     private (int Offset, int Length)[] places = new (int, int)[64];
@@ -90,6 +93,11 @@ internal sealed class LoggedSeries
                 }
 
                 var (offset, length) = dictionary[text];
+                if (length > MaxSeriesBytes - at)
+                {
+                    throw new FormatException($"the labels of a series take more than {MaxSeriesBytes} bytes");
+                }
+
                 Reserve(ref labels, at + length);
                 all.Slice(offset, length).CopyTo(labels.AsSpan(at));
                 at += length;

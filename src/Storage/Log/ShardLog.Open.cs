@@ -83,12 +83,7 @@ public sealed partial class ShardLog
                 continue;
             }
 
-            var scan = LogReader.Scan(path, 0, visitor, ref position);
-            if (scan.End != SegmentEnd.Whole)
-            {
-                // It was renamed into place after it was synced, so this is no torn write.
-                report($"{path}: damaged at {scan.Length}: {scan.What}; samples of series that only the rest names can't be replayed");
-            }
+            position += LogCheckpoint.Read(path, visitor, report);
         }
     }
 

@@ -91,7 +91,7 @@ public sealed class DamagedBlockTests : IDisposable
             await FillAsync(store, publish: false);
         }
 
-        using var archive = new ShardArchive(Id, folder, services, reports.Add);
+        using var archive = new ShardArchive(Id, folder, services, ManifestFile.Open(services.Store, Id, folder, reports.Add), log: null, reports.Add);
         using var held = archive.Blocks.Hold(TimeRange.All);
         Assert.NotEmpty(held.Blocks);
         await archive.WorkAsync(CancellationToken.None);
@@ -158,6 +158,6 @@ public sealed class DamagedBlockTests : IDisposable
         var bucket = FileSystemObjectStore.Open(Path.Combine(root, "bucket"), TimeProvider.System);
         var services = new ArchiveServices(bucket, new LocalBlockOpener(bucket), new ArchiveOptions(), TimeProvider.System);
         var options = new StorageOptions { DataDirectory = "unused", BlockRange = TimeSpan.FromMilliseconds(RangeMs) };
-        return ShardStore.Open(Id, Path.Combine(root, "shard"), options, services, new ReplayMeter(), reports.Add, CancellationToken.None);
+        return ShardStore.OpenAsync(Id, Path.Combine(root, "shard"), options, services, new ReplayMeter(), reports.Add, CancellationToken.None).GetAwaiter().GetResult();
     }
 }

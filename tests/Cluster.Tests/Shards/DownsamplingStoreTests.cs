@@ -77,7 +77,7 @@ public sealed class DownsamplingStoreTests : IDisposable
         var bucket = FileSystemObjectStore.Open(Path.Combine(root, "bucket"), TimeProvider.System);
         var archive = new ArchiveOptions { Retention = new RetentionOptions { Raw = rawRetention } };
         var services = new ArchiveServices(bucket, new LocalBlockOpener(bucket), archive, TimeProvider.System);
-        return ShardStore.Open(
-            new ShardId(TenantId.Parse("t"), HashRange.Everything), Path.Combine(root, "shard"), new StorageOptions { DataDirectory = "unused" }, services, new ReplayMeter(), Assert.Fail, CancellationToken.None);
+        return ShardStore.OpenAsync(
+            new ShardId(TenantId.Parse("t"), HashRange.Everything), Path.Combine(root, "shard"), new StorageOptions { DataDirectory = "unused" }, services, new ReplayMeter(), Assert.Fail, CancellationToken.None).GetAwaiter().GetResult();
     }
 }

@@ -148,6 +148,6 @@ public sealed class HistogramStoreTests : IDisposable
         var archive = new ArchiveOptions { Compaction = new CompactionOptions { Ranges = [TimeSpan.FromMilliseconds(2 * RangeMs), TimeSpan.FromMilliseconds(4 * RangeMs)] } };
         var services = new ArchiveServices(bucket, new LocalBlockOpener(bucket), archive, TimeProvider.System);
         var options = new StorageOptions { DataDirectory = "unused", BlockRange = TimeSpan.FromMilliseconds(RangeMs), HeadMemory = Small };
-        return ShardStore.Open(new ShardId(TenantId.Parse("t"), HashRange.Everything), Path.Combine(root, "shard"), options, services, new ReplayMeter(), reports.Add, CancellationToken.None);
+        return ShardStore.OpenAsync(new ShardId(TenantId.Parse("t"), HashRange.Everything), Path.Combine(root, "shard"), options, services, new ReplayMeter(), reports.Add, CancellationToken.None).GetAwaiter().GetResult();
     }
 }

@@ -16,7 +16,7 @@ internal sealed class MemoryDisk
 
     public TaskCompletionSource? Gate { get; set; }
 
-    public IShardStore Open(ShardId shard, string folder, ReplayMeter meter, CancellationToken cancellation)
+    public Task<IShardStore> Open(ShardId shard, string folder, ReplayMeter meter, CancellationToken cancellation)
     {
         Gate?.Task.Wait(cancellation);
         if (FailsOpens)
@@ -29,7 +29,7 @@ internal sealed class MemoryDisk
             var samples = Folders.TryGetValue(folder, out var found) ? found : Folders[folder] = [];
             meter.Begin(samples.Count);
             meter.Reach(samples.Count);
-            return new MemoryStore(this, samples, ++incarnation);
+            return Task.FromResult<IShardStore>(new MemoryStore(this, samples, ++incarnation));
         }
     }
 }
@@ -41,6 +41,10 @@ internal sealed class MemoryStore(MemoryDisk disk, List<(Labels Labels, long Tim
     private readonly List<Labels> series = [.. committed.Select(c => c.Labels).Distinct()];
 
     public ulong Incarnation => incarnation;
+
+    public bool HasRoom => true;
+
+    public Task Failed { get; } = new TaskCompletionSource().Task;
 
     public ShardHistory History => ShardHistory.Unknown;
 

@@ -384,7 +384,7 @@ public sealed class ShardStoreTests : IDisposable
         var bucket = FileSystemObjectStore.Open(Path.Combine(folder, "bucket"), clock);
         var services = new ArchiveServices(bucket, new LocalBlockOpener(bucket), archive ?? new ArchiveOptions(), clock);
         var options = new StorageOptions { DataDirectory = "unused", BlockRange = TimeSpan.FromMilliseconds(RangeMs), HeadMemory = Small };
-        return ShardStore.Open(new ShardId(TenantId.Parse("t"), HashRange.Everything), Path.Combine(folder, "shard"), options, services, new ReplayMeter(), reports.Add, CancellationToken.None);
+        return ShardStore.OpenAsync(new ShardId(TenantId.Parse("t"), HashRange.Everything), Path.Combine(folder, "shard"), options, services, new ReplayMeter(), reports.Add, CancellationToken.None).GetAwaiter().GetResult();
     }
 
     private sealed class Clock : TimeProvider

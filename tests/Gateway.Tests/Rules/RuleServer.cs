@@ -42,6 +42,7 @@ internal sealed class RuleServer : IAsyncDisposable
         var data = Directory.CreateTempSubdirectory("gateway-rule-server-").FullName;
         var options = new GatewayOptions();
         options.Http.Listen = "127.0.0.1:0";
+        options.Http.WatchEvery = TimeSpan.Zero;
         configure?.Invoke(options);
         OptionsValidator.Validate(options);
         var engine = new EngineOptions();

@@ -1,4 +1,5 @@
 using Metrics.Model;
+using Metrics.PromQL.Tests.Exchange;
 
 namespace Metrics.PromQL.Tests.Reference;
 
@@ -9,7 +10,10 @@ internal sealed class NaiveSource(IEnumerable<NaiveSeries> series) : ISeriesSour
 
     /// <summary>Spreads series over shards by their hash.</summary>
     public static IReadOnlyList<IQueryLeaf> Shards(IReadOnlyList<NaiveSeries> data, int shards, EngineOptions options) =>
-        [.. Enumerable.Range(0, shards).Select(n => new LocalLeaf(new NaiveSource(data.Where(s => (int)((s.Labels.Hash >> 32) % (uint)shards) == n)), options))];
+        [.. Enumerable.Range(0, shards).Select(n => Leaf(n, new LocalLeaf(new NaiveSource(data.Where(s => (int)((s.Labels.Hash >> 32) % (uint)shards) == n)), options)))];
+
+    // Every other one is elsewhere.
+    private static IQueryLeaf Leaf(int shard, LocalLeaf leaf) => shard % 2 == 0 ? leaf : new WiredLeaf(leaf);
 
     public ValueTask<ISeriesSet> SelectAsync(SeriesSelection selection, CancellationToken cancellation) =>
         ValueTask.FromResult<ISeriesSet>(new Set([.. all.Where(s => Matcher.AllMatch(selection.Matchers, s.Labels))], selection.Range));

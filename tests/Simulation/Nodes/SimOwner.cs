@@ -178,7 +178,7 @@ internal sealed class SimOwner : ILogVisitor
             {
                 if (IsOpen && manifest.Current.LostLogs.Count > 0)
                 {
-                    node.Faults.Count("lost log salvaged", await new LostLogSalvage(shard, manifest, node.Services, () => new Salvaged(this)).RunAsync(CancellationToken.None) > 0);
+                    node.Faults.Count("lost log salvaged", await new LostLogSalvage(shard, manifest, node.Services, (_, _) => ValueTask.FromResult<ISalvagedRecords>(new Salvaged(this))).RunAsync(CancellationToken.None) > 0);
                 }
 
                 if (IsOpen && (head.Count > 0 || pending is not null))
@@ -281,6 +281,10 @@ internal sealed class SimOwner : ILogVisitor
             var block = await owner.WriteBlockAsync([.. ids]);
             owner.inBlocks.UnionWith(ids);
             return now => now with { Blocks = [.. now.Blocks, block] };
+        }
+
+        public void Dispose()
+        {
         }
     }
 

@@ -1,0 +1,56 @@
+using Metrics.Model;
+
+namespace Metrics.Cluster;
+
+/// <summary>What one silo holds of the cluster, whatever carries its calls: its replicas of logs, and the shards that it owns. Thread-safe.</summary>
+/// <remarks>
+/// Nothing here decides who should own a shard: the host does, and may be wrong. Opening a shard takes it from whoever had it, by the manifest's epoch; the one before then finds out, at the latest when it
+/// next acknowledges or publishes, and closes it (<see cref="ClosedAsync"/>). So two hosts that both believe they should own a shard cost each other time, and no data.
+/// </remarks>
+public interface IShardNode : IAsyncDisposable
+{
+    /// <summary>This node's name: drawn when the data directory was made, and kept there.</summary>
+    NodeId Id { get; }
+
+    /// <summary>The shards that are open here, or being opened; a snapshot.</summary>
+    IReadOnlyList<ShardStatus> Shards { get; }
+
+    /// <summary>The shard maps of tenants.</summary>
+    TenantShardMaps Maps { get; }
+
+    /// <summary>As <see cref="ICluster.LimitSeries"/>, for the shards of this node: each node counts its own.</summary>
+    void LimitSeries(Func<TenantId, SeriesLimits> limits);
+
+    /// <summary>The shard when it is open here, or null.</summary>
+    IShard? Find(ShardId shard);
+
+    /// <summary>Takes a shard over: fences the owner before, recovers its log, replays what blocks do not hold. Completes when it takes writes; one that is open already is given at once.</summary>
+    /// <remarks>Takes from milliseconds to as long as <see cref="ReplicationOptions.OpenTimeout"/>, for a log of one replica <see cref="ReplicationOptions.Grace"/>, and the replay; <see cref="CloseShardAsync"/> ends it. Calls for one shard share one opening; cancelling one caller's wait does not end it.</remarks>
+    /// <exception cref="ShardUnavailableException">Too few replicas or no object storage can be reached, a later owner was faster, or the node is closing; nothing is open here, and it may be tried again.</exception>
+    ValueTask<IShard> OpenShardAsync(ShardId shard, CancellationToken cancellation);
+
+    /// <summary>Hands a shard over: takes no more writes, waits until all that was taken in is acknowledged or cannot be, and closes it. One that is not open is no error.</summary>
+    ValueTask CloseShardAsync(ShardId shard);
+
+    /// <summary>Completes when the shard that is open here is closed for whatever reason: handed over, or lost to another owner. At once when it is not open.</summary>
+    Task ClosedAsync(ShardId shard);
+
+    /// <summary>Prepares a move to this node: copies the shard's log while its owner goes on, so that <see cref="OpenShardAsync"/> finds little left to copy.</summary>
+    /// <exception cref="ShardUnavailableException">It can't be copied now; taking over does not need it.</exception>
+    ValueTask CatchUpAsync(ShardId shard, CancellationToken cancellation);
+
+    /// <summary>The nodes that hold the shard's log, those of the newest ensemble first: where it opens fastest. None when it was never open.</summary>
+    /// <exception cref="ShardUnavailableException">Object storage can't say.</exception>
+    ValueTask<IReadOnlyList<NodeId>> HoldersAsync(ShardId shard, CancellationToken cancellation);
+
+    /// <summary>Answers a message that another node's <see cref="ILogTransport"/> sent to this one.</summary>
+    /// <exception cref="InvalidDataException">The bytes are no message.</exception>
+    ValueTask<ReadOnlyMemory<byte>> AnswerLogAsync(ReadOnlyMemory<byte> message, CancellationToken cancellation);
+
+    /// <summary>Answers a call that a <see cref="RemoteShard"/> sent through its <see cref="IShardChannel"/>. Calls for one shard may overlap in any number; none waits for another.</summary>
+    /// <returns>The answer; refusals, failures and a shard that is not open here are answers too.</returns>
+    ValueTask<ReadOnlyMemory<byte>> AnswerShardAsync(ShardId shard, ReadOnlyMemory<byte> call, CancellationToken cancellation);
+
+    /// <summary>The host knows that a node is gone: its replicas are replaced without waiting for its silence.</summary>
+    void OnNodeLost(NodeId node);
+}

@@ -1,0 +1,219 @@
+using System.Collections.Concurrent;
+using Metrics.Cluster;
+using Metrics.Model;
+using Metrics.ObjectStore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Metrics.Grains;
+
+/// <summary>The cluster as the gateway of one of its silos sees it: tenants by the maps in the bucket, shards behind their grains. Thread-safe.</summary>
+public sealed class OrleansCluster : ICluster, IClusterControl
+{
+    /// <summary>How often maps are read again and metadata is exchanged.</summary>
+    private static readonly TimeSpan refreshEvery = TimeSpan.FromSeconds(30);
+
+    private readonly SiloContext silo;
+    private readonly SiloDirectory directory;
+    private readonly SiloWatch watch;
+    private readonly SiloServiceClient silos;
+    private readonly IGrainFactory grains;
+    private readonly ILocalSiloDetails self;
+    private readonly TimeProvider time;
+    private readonly ConcurrentDictionary<TenantId, Task<ClusterTenant>> tenants = new();
+    private readonly CancellationTokenSource stopping = new();
+    private readonly Task refreshing;
+    private int disposed;
+
+    /// <summary>A gateway over the silo whose services these are.</summary>
+    public OrleansCluster(IServiceProvider services)
+    {
+        silo = services.GetRequiredService<SiloContext>();
+        directory = services.GetRequiredService<SiloDirectory>();
+        watch = services.GetRequiredService<SiloWatch>();
+        silos = services.GetRequiredService<SiloServiceClient>();
+        grains = services.GetRequiredService<IGrainFactory>();
+        self = services.GetRequiredService<ILocalSiloDetails>();
+        time = services.GetRequiredService<TimeProvider>();
+        refreshing = Task.Run(RefreshAsync);
+    }
+
+    /// <inheritdoc/>
+    public ReplayProgress Progress
+    {
+        get
+        {
+            var (done, all, replayed, shards) = (0L, 0L, 0, 0);
+            foreach (var shard in silo.Node?.Shards ?? [])
+            {
+                done += shard.Replay.Done;
+                all += shard.Replay.All;
+                replayed += shard.State == ShardState.Open ? 1 : 0;
+                shards++;
+            }
+
+            // A shard that is being opened here is no reason to send requests elsewhere: it would be opening there too.
+            return new ReplayProgress(watch.IsActive, done, all, replayed, shards);
+        }
+    }
+
+    /// <inheritdoc/>
+    public IObjectStore Objects => silo.Store;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ITenant> Tenants => [.. Open];
+
+    /// <inheritdoc/>
+    public IClusterControl Control => this;
+
+    /// <summary>The eldest of the silos that take requests: when it leaves, the next one begins, and no other changes. Should two believe that they are, the state of a rule group admits one.</summary>
+    public bool EvaluatesRules =>
+        directory.Silos.Where(static s => s.Status == SiloStatus.Active && s.Card.Http.Length > 0).MinBy(static s => (s.Address.Generation, s.Address.ToParsableString()))?.Address.Equals(self.SiloAddress) == true;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ClusterSilo> Silos =>
+        [.. directory.Silos.OrderBy(static s => s.Address.ToParsableString(), StringComparer.Ordinal).Select(s => new ClusterSilo(s.Address.ToParsableString(), s.Status.ToString(), s.Card, directory.ReportOf(s.Address)))];
+
+    private IEnumerable<ClusterTenant> Open => tenants.Values.Where(static t => t.IsCompletedSuccessfully).Select(static t => t.Result);
+
+    /// <inheritdoc/>
+    public async ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation) =>
+        await OpenOnceAsync(tenant, async () => await silo.Maps.OpenAsync(tenant, CancellationToken.None), cancellation) ?? throw new InvalidOperationException($"tenant {tenant} has no shards");
+
+    /// <inheritdoc/>
+    public async ValueTask<ITenant?> FindTenantAsync(TenantId tenant, CancellationToken cancellation) =>
+        await OpenOnceAsync(tenant, async () => await silo.Maps.FindAsync(tenant, CancellationToken.None), cancellation);
+
+    /// <inheritdoc/>
+    public async ValueTask MoveAsync(ShardId shard, NodeId to, CancellationToken cancellation)
+    {
+        if (!directory.Silos.Any(s => s.Card.Node == to && s.Card.HoldsShards))
+        {
+            throw new ArgumentException($"there is no silo with node {to}", nameof(to));
+        }
+
+        try
+        {
+            if (await grains.GetGrain<IShardGrain>(ShardKey.Of(shard)).MoveAsync(to.Value).AsTask().WaitAsync(cancellation) is { } problem)
+            {
+                throw new ShardUnavailableException(shard, problem);
+            }
+
+            await WaitOpenAsync(shard, cancellation);
+        }
+        catch (Exception e) when (e is OrleansException or TimeoutException)
+        {
+            throw new ShardUnavailableException(shard, e.Message, e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DrainAsync(NodeId silo, CancellationToken cancellation)
+    {
+        if (directory.Find(silo) is not { } address)
+        {
+            throw new ArgumentException($"there is no silo with node {silo}", nameof(silo));
+        }
+
+        if (!directory.Hosts.Any(h => h.Node != silo))
+        {
+            throw new ArgumentException($"node {silo} is the only one that holds shards", nameof(silo));
+        }
+
+        try
+        {
+            await silos.Of(address).DrainAsync().WaitAsync(cancellation);
+        }
+        catch (Exception e) when (e is OrleansException or TimeoutException)
+        {
+            throw new IOException($"node {silo} did not answer: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Stops refreshing. The silo, its node and the bucket are the caller's.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref disposed, 1) == 0)
+        {
+            await stopping.CancelAsync();
+            await refreshing;
+            stopping.Dispose();
+        }
+    }
+
+    private async Task WaitOpenAsync(ShardId shard, CancellationToken cancellation)
+    {
+        var began = time.GetTimestamp();
+        while (await grains.GetGrain<IShardGrain>(ShardKey.Of(shard)).WakeAsync().AsTask().WaitAsync(cancellation) is { Problem: { } problem } reply)
+        {
+            if (!reply.IsPassing || time.GetElapsedTime(began) > silo.Options.MovePatience)
+            {
+                throw new ShardUnavailableException(shard, problem);
+            }
+
+            await Task.Delay(silo.Options.MoveRetry, time, cancellation);
+        }
+    }
+
+    /// <summary>The tenant, opened once for all who ask at the same time; null, and not remembered, when it has no map.</summary>
+    private async ValueTask<ClusterTenant?> OpenOnceAsync(TenantId id, Func<Task<ShardMap?>> map, CancellationToken cancellation)
+    {
+        // Fast path: every request but the first.
+        if (tenants.TryGetValue(id, out var known) && known.IsCompletedSuccessfully)
+        {
+            return known.Result;
+        }
+
+        if (await map().WaitAsync(cancellation) is not { } found)
+        {
+            return null;
+        }
+
+        var opened = new TaskCompletionSource<ClusterTenant>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var first = tenants.GetOrAdd(id, opened.Task);
+        if (first == opened.Task)
+        {
+            var metadata = new ClusterMetadata(grains.GetGrain<ITenantGrain>(id.Value));
+            opened.SetResult(new ClusterTenant(id, metadata, found, ShardOf));
+            await metadata.ExchangeAsync().WaitAsync(cancellation); // So that the first question about metrics is answered.
+        }
+
+        return await first.WaitAsync(cancellation);
+    }
+
+    private ClusterShard ShardOf(ShardId id) => new(id, silo.Node, new RemoteShard(id, new GrainShardChannel(grains.GetGrain<IShardGrain>(ShardKey.Of(id)), silo.Options, time), silo.Store, time));
+
+    private async Task RefreshAsync()
+    {
+        using var timer = new PeriodicTimer(refreshEvery, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stopping.Token))
+            {
+                foreach (var tenant in Open)
+                {
+                    await tenant.Book.ExchangeAsync();
+                    await RefreshMapAsync(tenant);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The gateway is stopping.
+        }
+    }
+
+    private async Task RefreshMapAsync(ClusterTenant tenant)
+    {
+        try
+        {
+            if (await silo.Maps.FindAsync(tenant.Id, stopping.Token) is { } map)
+            {
+                tenant.Adopt(map);
+            }
+        }
+        catch (Exception e) when (e is ShardUnavailableException or InvalidDataException)
+        {
+            return; // The map in force goes on; a shard that no longer owns a range says so.
+        }
+    }
+}

@@ -1,0 +1,43 @@
+namespace Metrics.Grains;
+
+/// <summary>The owner of a shard, wherever it is. The key is <see cref="ShardKey"/>'s.</summary>
+[Alias("metrics.shard")]
+internal interface IShardGrain : IGrainWithStringKey
+{
+    /// <summary>Carries a call of the shard's protocol to its node.</summary>
+    [Alias("call")]
+    ValueTask<ShardReply> CallAsync(Payload call, CancellationToken cancellation);
+
+    /// <summary>Opens the shard, when it is not open anywhere: after its silo was lost, by whoever knows that something is left to be done for it.</summary>
+    /// <returns>Why there is nothing open, or null when it is open.</returns>
+    [Alias("wake")]
+    ValueTask<ShardReply> WakeAsync();
+
+    /// <summary>Hands the shard over to the silo of a node; that silo copies the log first, and only then the shard is closed here.</summary>
+    /// <returns>Why it stays, or null when it goes.</returns>
+    [Alias("move")]
+    [ResponseTimeout("00:15:00")]
+    ValueTask<string?> MoveAsync(string node);
+}
+
+/// <summary>What came of a call.</summary>
+/// <param name="answer">The answer, when there is one.</param>
+/// <param name="problem">Why there is none, or null. Nothing was done then.</param>
+/// <param name="isPassing">True when asking again soon is likely to help: the shard is on its way to another silo.</param>
+[GenerateSerializer]
+[Immutable]
+[Alias("metrics.shard-reply")]
+internal readonly struct ShardReply(Payload answer, string? problem, bool isPassing)
+{
+    /// <summary>The answer, when there is no problem.</summary>
+    [Id(0)]
+    public Payload Answer { get; } = answer;
+
+    /// <summary>Why there is no answer, or null.</summary>
+    [Id(1)]
+    public string? Problem { get; } = problem;
+
+    /// <summary>True when asking again soon is likely to help.</summary>
+    [Id(2)]
+    public bool IsPassing { get; } = isPassing;
+}

@@ -1,0 +1,181 @@
+using Metrics.Cluster;
+using Metrics.Model;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+using Orleans.Runtime.Placement;
+
+namespace Metrics.Grains;
+
+/// <summary>Owns a shard: opens it on its silo's node, carries calls to it, closes it. Everything else is the node's.</summary>
+/// <remarks>
+/// Calls run on the thread pool and overlap: a long query holds up no append. It lives as long as its shard is open: a shard that is lost to another owner takes its grain with it, and one without calls is flushed and
+/// closed. Two of them for one shard, which Orleans allows for a moment, fence each other by the manifest's epoch.
+/// </remarks>
+[ShardPlacement]
+[Reentrant]
+[KeepAlive]
+internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directory, SiloServiceClient silos, TimeProvider time, ILogger<ShardGrain> logger)
+    : Grain, IShardGrain, IDisposable
+{
+    private readonly CancellationTokenSource closed = new();
+    private ShardId shard;
+    private Task<IShard> opening = Task.FromException<IShard>(new InvalidOperationException("not activated"));
+    private bool isClosing;
+    private long lastCall;
+
+    private IShardNode Node => silo.Node ?? throw new InvalidOperationException("a silo that holds no shards was asked to open one");
+
+    /// <inheritdoc/>
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        shard = ShardKey.Parse(this.GetPrimaryKeyString());
+        lastCall = time.GetTimestamp();
+        opening = Task.Run(() => Node.OpenShardAsync(shard, closed.Token).AsTask(), CancellationToken.None);
+        _ = FollowAsync();
+        this.RegisterGrainTimer(CloseWhenIdleAsync, new GrainTimerCreationOptions(silo.Options.IdleCheck, silo.Options.IdleCheck) { Interleave = true });
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => await CloseAsync();
+
+    /// <inheritdoc/>
+    public async ValueTask<ShardReply> CallAsync(Payload call, CancellationToken cancellation)
+    {
+        lastCall = time.GetTimestamp();
+        if (await OpenedAsync(cancellation) is { } notOpen)
+        {
+            return notOpen;
+        }
+
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, closed.Token);
+        try
+        {
+            var answer = await Task.Run(() => Node.AnswerShardAsync(shard, call.Bytes, either.Token).AsTask(), CancellationToken.None);
+            return new ShardReply(new Payload(answer), null, isPassing: false);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            // What was cancelled reads only: closing waits for appends.
+            return new ShardReply(default, "it was handed over", isPassing: true);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<ShardReply> WakeAsync() => await OpenedAsync(CancellationToken.None) ?? default(ShardReply);
+
+    /// <inheritdoc/>
+    public async ValueTask<string?> MoveAsync(string node)
+    {
+        var to = new NodeId(node);
+        if (to == Node.Id)
+        {
+            return null;
+        }
+
+        if (directory.Find(to) is not { } target)
+        {
+            return $"there is no silo with node {node}";
+        }
+
+        if (isClosing)
+        {
+            return "it is being handed over already";
+        }
+
+        try
+        {
+            await silos.Of(target).CatchUpAsync(this.GetPrimaryKeyString());
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            LogNotCaughtUp(shard, node, e.Message); // It takes over all the same, and copies then.
+        }
+
+        LogMoving(shard, node);
+        await CloseAsync();
+        RequestContext.Set(IPlacementDirector.PlacementHintKey, target);
+        MigrateOnIdle();
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => closed.Dispose();
+
+    /// <summary>Waits until the shard is open; null then, and why it is not otherwise.</summary>
+    private async ValueTask<ShardReply?> OpenedAsync(CancellationToken cancellation)
+    {
+        if (isClosing)
+        {
+            return new ShardReply(default, "it is being handed over", isPassing: true);
+        }
+
+        try
+        {
+            await opening.WaitAsync(silo.Options.OpenPatience, time, cancellation);
+            return null;
+        }
+        catch (TimeoutException)
+        {
+            return new ShardReply(default, "it is still being opened", isPassing: false);
+        }
+        catch (Exception e) when (e is ShardUnavailableException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
+        {
+            return new ShardReply(default, e.Message, isPassing: isClosing);
+        }
+    }
+
+    /// <summary>Waits until the shard is open and then until it is gone, and goes too.</summary>
+    private async Task FollowAsync()
+    {
+        try
+        {
+            await opening;
+            LogOpened(shard, Node.Id.Value);
+            await Node.ClosedAsync(shard);
+        }
+        catch (Exception e) when (e is ShardUnavailableException or OperationCanceledException)
+        {
+            LogNotOpened(shard, e.Message);
+        }
+
+        if (!isClosing)
+        {
+            DeactivateOnIdle();
+        }
+    }
+
+    private async Task CloseWhenIdleAsync(CancellationToken cancellation)
+    {
+        if (isClosing || !opening.IsCompletedSuccessfully || time.GetElapsedTime(lastCall) < silo.Options.IdleAfter)
+        {
+            return;
+        }
+
+        // Nobody looks after a closed shard's replicas, so nothing may be left that only its log holds.
+        try
+        {
+            var open = await opening;
+            await Task.Run(() => open.FlushAsync(cancellation).AsTask(), cancellation);
+        }
+        catch (ShardUnavailableException e)
+        {
+            LogNotFlushed(shard, e.Message);
+            return;
+        }
+
+        if (time.GetElapsedTime(lastCall) >= silo.Options.IdleAfter)
+        {
+            LogIdle(shard);
+            DeactivateOnIdle();
+        }
+    }
+
+    /// <summary>Takes no more calls, waits for what was appended, closes the shard, and ends what still reads.</summary>
+    private async Task CloseAsync()
+    {
+        isClosing = true;
+        await Task.Run(() => Node.CloseShardAsync(shard).AsTask(), CancellationToken.None);
+        await closed.CancelAsync();
+    }
+}

@@ -1,0 +1,29 @@
+using Orleans.Services;
+
+namespace Metrics.Grains;
+
+/// <summary>What silos ask of each other by address, one on each silo: messages between replicas of logs, reports, and the two halves of a hand-over.</summary>
+/// <remarks>Copying a log of some GiB takes minutes; a message to a replica is given up by its leader long before its time here.</remarks>
+[Alias("metrics.silo")]
+internal interface ISiloService : IGrainService
+{
+    /// <summary>Answers a message to this silo's replicas.</summary>
+    [Alias("log")]
+    [ResponseTimeout("00:00:10")]
+    Task<Payload> AnswerLogAsync(Payload message);
+
+    /// <summary>Hears how another silo is.</summary>
+    [Alias("hear")]
+    [ResponseTimeout("00:00:10")]
+    Task HearAsync(SiloAddress from, Payload report);
+
+    /// <summary>Copies the log of a shard, by its grain's key, that this silo will own soon.</summary>
+    [Alias("catch-up")]
+    [ResponseTimeout("00:15:00")]
+    Task CatchUpAsync(string shard);
+
+    /// <summary>Hands over all shards, and takes none until it is started again.</summary>
+    [Alias("drain")]
+    [ResponseTimeout("00:15:00")]
+    Task DrainAsync();
+}

@@ -1,0 +1,29 @@
+using Metrics.Cluster;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+
+namespace Metrics.Grains;
+
+/// <summary>Carries what other silos ask to this silo's node, off Orleans's threads.</summary>
+[Reentrant]
+internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers, SiloContext silo, SiloDirectory directory, SiloWatch watch) : GrainService(id, host, loggers), ISiloService
+{
+    private readonly MessageLanes lanes = new((message, cancellation) => silo.Node!.AnswerLogAsync(message, cancellation), silo.Options.LogLanes);
+
+    /// <inheritdoc/>
+    public async Task<Payload> AnswerLogAsync(Payload message) =>
+        silo.Node is null ? throw new InvalidOperationException("this silo holds no logs") : new Payload(await lanes.AnswerAsync(message.Bytes, StoppedCancellationTokenSource.Token));
+
+    /// <inheritdoc/>
+    public Task HearAsync(SiloAddress from, Payload report)
+    {
+        directory.Hear(from, SiloReport.Read(report.Bytes.Span));
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task CatchUpAsync(string shard) => Task.Run(() => silo.Node!.CatchUpAsync(ShardKey.Parse(shard), StoppedCancellationTokenSource.Token).AsTask(), StoppedCancellationTokenSource.Token);
+
+    /// <inheritdoc/>
+    public Task DrainAsync() => watch.DrainAsync(StoppedCancellationTokenSource.Token);
+}

@@ -1,0 +1,28 @@
+using Metrics.Model;
+using Microsoft.Extensions.Logging;
+
+namespace Metrics.Grains;
+
+internal sealed partial class SiloWatch
+{
+    [LoggerMessage(Level = LogLevel.Warning, Message = "silo {Silo} is gone, and with it node {Node}")]
+    private partial void LogSiloGone(SiloAddress silo, string node);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "shard {Shard}: could not be handed over: {Problem}")]
+    private partial void LogNotHandedOver(ShardId shard, string problem);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the time to hand over is up; {Shards} shards are closed and open elsewhere")]
+    private partial void LogDrainCut(int shards);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "silo {Silo} did not hear how this one is: {Problem}")]
+    private partial void LogNotTold(SiloAddress silo, string problem);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "shard {Shard}: could not be opened after its silo was lost, and waits for a call: {Problem}")]
+    private partial void LogNotWoken(ShardId shard, string problem);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "shard {Shard}: moved from node {From} to {To}, which does less")]
+    private partial void LogBalancing(ShardId shard, string from, string to);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Problem}")]
+    private partial void LogFailed(string problem);
+}

@@ -1,0 +1,246 @@
+using Metrics.Cluster;
+using Metrics.Model;
+using Microsoft.Extensions.Logging;
+
+namespace Metrics.Grains;
+
+/// <summary>What a silo does by itself: tells the others how it is, notices who is gone, evens out shards when that is its turn, and hands its own over before it leaves.</summary>
+internal sealed partial class SiloWatch(
+    SiloContext silo, SiloDirectory directory, IServiceProvider services, IClusterMembershipService membership, ILocalSiloDetails self, IGrainFactory grains, TimeProvider time, ILogger<SiloWatch> logger)
+    : ILifecycleParticipant<ISiloLifecycle>, IDisposable
+{
+    /// <summary>Above all else: begun when the silo takes part, ended while it still does.</summary>
+    private const int Stage = ServiceLifecycleStage.Active + 100;
+
+    private readonly CancellationTokenSource stopping = new();
+    private readonly SiloReporter reporter = new(silo.Node, time);
+    private readonly SemaphoreSlim reporting = new(1);
+    private readonly SemaphoreSlim draining = new(1);
+    private volatile bool isLeaving;
+    private volatile bool isActive;
+    private Task work = Task.CompletedTask;
+
+    /// <summary>True from when the silo takes part until it leaves.</summary>
+    public bool IsActive => isActive;
+
+    private SiloServiceClient Client => field ??= (SiloServiceClient)services.GetService(typeof(SiloServiceClient))!;
+
+    /// <inheritdoc/>
+    public void Participate(ISiloLifecycle observer) => observer.Subscribe(nameof(SiloWatch), Stage, StartAsync, StopAsync);
+
+    /// <summary>Hands over all shards that are open here, and has none placed here any more. One drain at a time.</summary>
+    public async Task DrainAsync(CancellationToken cancellation)
+    {
+        if (silo.Node is null)
+        {
+            return;
+        }
+
+        isLeaving = true;
+        await draining.WaitAsync(cancellation);
+        try
+        {
+            await ReportAsync();
+            var options = new ParallelOptions { MaxDegreeOfParallelism = silo.Options.DrainConcurrency, CancellationToken = cancellation };
+            await Parallel.ForEachAsync(silo.Node.Shards.Select(static s => s.Shard), options, HandOverAsync);
+        }
+        finally
+        {
+            draining.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        stopping.Dispose();
+        reporting.Dispose();
+        draining.Dispose();
+    }
+
+    private Task StartAsync(CancellationToken cancellation)
+    {
+        isActive = true;
+        work = Task.WhenAll(
+            Task.Run(() => EveryAsync(silo.Options.ReportEvery, ReportAsync), CancellationToken.None),
+            Task.Run(FollowMembershipAsync, CancellationToken.None),
+            Task.Run(() => EveryAsync(silo.Options.BalanceEvery, BalanceAsync), CancellationToken.None));
+        return Task.CompletedTask;
+    }
+
+    private async Task StopAsync(CancellationToken cancellation)
+    {
+        isActive = false;
+        using var patience = new CancellationTokenSource(silo.Options.DrainTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, patience.Token);
+        try
+        {
+            await DrainAsync(either.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            LogDrainCut(silo.Node?.Shards.Count ?? 0);
+        }
+
+        await stopping.CancelAsync();
+        await work;
+    }
+
+    private async ValueTask HandOverAsync(ShardId shard, CancellationToken cancellation)
+    {
+        try
+        {
+            var hosts = directory.Hosts.Where(h => h.Node != silo.Card.Node).ToList();
+            var holders = await LogHolders.FindAsync(silo.Store, shard, cancellation);
+            if (OwnerChoice.Of(shard, hosts, holders) is { } to && await grains.GetGrain<IShardGrain>(ShardKey.Of(shard)).MoveAsync(to.Value).AsTask().WaitAsync(cancellation) is null)
+            {
+                await silo.Node!.ClosedAsync(shard).WaitAsync(cancellation);
+            }
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or OrleansException or TimeoutException)
+        {
+            LogNotHandedOver(shard, e.Message); // It is closed with the silo, and opens elsewhere.
+        }
+    }
+
+    private async Task ReportAsync()
+    {
+        await reporting.WaitAsync(stopping.Token);
+        try
+        {
+            var report = reporter.Report(isLeaving);
+            directory.Hear(self.SiloAddress, report);
+            var bytes = new Payload(report.ToJson());
+            await Task.WhenAll(directory.Silos.Where(s => !s.Address.Equals(self.SiloAddress)).Select(s => TellAsync(s.Address, bytes)));
+        }
+        finally
+        {
+            reporting.Release();
+        }
+    }
+
+    private async Task TellAsync(SiloAddress to, Payload report)
+    {
+        try
+        {
+            await Client.Of(to).HearAsync(self.SiloAddress, report).WaitAsync(silo.Options.ReportEvery, time, stopping.Token);
+        }
+        catch (Exception e) when (e is OrleansException or TimeoutException or OperationCanceledException)
+        {
+            LogNotTold(to, e.Message); // It hears the next, or membership finds that it is gone.
+        }
+    }
+
+    private async Task FollowMembershipAsync()
+    {
+        var before = new Dictionary<SiloAddress, SiloCard>();
+        try
+        {
+            await foreach (var _ in membership.MembershipUpdates.WithCancellation(stopping.Token))
+            {
+                var now = directory.Silos.ToDictionary(static s => s.Address, static s => s.Card);
+                foreach (var (address, card) in before)
+                {
+                    if (!now.ContainsKey(address) && card.HoldsShards)
+                    {
+                        OnSiloGone(address, card, now.Values);
+                    }
+                }
+
+                before = now;
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The silo is leaving.
+        }
+    }
+
+    /// <summary>Its replicas are replaced unless its disk is back already, and its shards are opened elsewhere even if nobody calls them: their logs lack a replica.</summary>
+    private void OnSiloGone(SiloAddress address, SiloCard card, IEnumerable<SiloCard> others)
+    {
+        if (others.All(o => o.Node != card.Node))
+        {
+            LogSiloGone(address, card.Node.Value);
+            silo.Node?.OnNodeLost(card.Node);
+        }
+
+        foreach (var shard in directory.ReportOf(address)?.Shards ?? [])
+        {
+            if (shard.Followers.Any(f => f.Node == silo.Card.Node.Value) && shard.TryGetShard(out var id))
+            {
+                _ = WakeAsync(id);
+            }
+        }
+    }
+
+    private async Task WakeAsync(ShardId shard)
+    {
+        try
+        {
+            await grains.GetGrain<IShardGrain>(ShardKey.Of(shard)).WakeAsync();
+        }
+        catch (Exception e) when (e is OrleansException or TimeoutException)
+        {
+            LogNotWoken(shard, e.Message);
+        }
+    }
+
+    /// <summary>The oldest of the silos that hold shards evens them out. Should two believe that they are, a shard is moved once too often.</summary>
+    private async Task BalanceAsync()
+    {
+        var hosts = directory.Hosts;
+        var eldest = directory.Silos.Where(static s => s.Status == SiloStatus.Active && s.Card.HoldsShards).MinBy(static s => (s.Address.Generation, s.Address.ToParsableString()));
+        if (eldest is null || !eldest.Address.Equals(self.SiloAddress) || hosts.Any(h => directory.Find(h.Node) is not { } at || directory.ReportOf(at) is null))
+        {
+            return;
+        }
+
+        var shards = new List<PlacedShard>();
+        foreach (var host in hosts)
+        {
+            foreach (var shard in directory.ReportOf(directory.Find(host.Node)!)?.Shards ?? [])
+            {
+                if (shard.State == ShardState.Open && shard.TryGetShard(out var id))
+                {
+                    shards.Add(new PlacedShard(id, host.Node, shard.Weight, [.. shard.Followers.Where(static f => f is { Lost: null, IsWhole: true }).Select(static f => new NodeId(f.Node))]));
+                }
+            }
+        }
+
+        if (LoadBalance.Next(hosts, shards) is { } move)
+        {
+            LogBalancing(move.Shard, move.From.Value, move.To.Value);
+            await grains.GetGrain<IShardGrain>(ShardKey.Of(move.Shard)).MoveAsync(move.To.Value);
+        }
+    }
+
+    private async Task EveryAsync(TimeSpan period, Func<Task> act)
+    {
+        if (period <= TimeSpan.Zero)
+        {
+            return;
+        }
+
+        using var timer = new PeriodicTimer(period, time);
+        try
+        {
+            do
+            {
+                try
+                {
+                    await act();
+                }
+                catch (Exception e) when (e is OrleansException or TimeoutException or IOException)
+                {
+                    LogFailed(e.Message);
+                }
+            }
+            while (await timer.WaitForNextTickAsync(stopping.Token));
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The silo is leaving.
+        }
+    }
+}

@@ -1,0 +1,84 @@
+using Metrics.Cluster;
+using Metrics.ObjectStore;
+using Microsoft.Extensions.Logging;
+
+namespace Metrics.Grains;
+
+/// <summary>Keeps a tenant's metadata for all gateways: in memory, and in the bucket some time later, since senders repeat it.</summary>
+internal sealed partial class TenantGrain(SiloContext silo, TimeProvider time, ILogger<TenantGrain> logger) : Grain, ITenantGrain
+{
+    /// <summary>The largest book read: its text, and JSON around it.</summary>
+    private const int MaxObjectBytes = 8 * MetadataBook.MaxBytes;
+
+    private static readonly TimeSpan saveEvery = TimeSpan.FromMinutes(1);
+
+    private readonly MetadataBook book = new();
+
+    /// <summary>Versions of different activations differ, so that a gateway asks for all once after a move.</summary>
+    private readonly long firstVersion = time.GetUtcNow().ToUnixTimeMilliseconds() << 20;
+
+    private long savedVersion;
+
+    private string Key => $"{this.GetPrimaryKeyString()}/metadata.jsonl";
+
+    /// <inheritdoc/>
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        await LoadAsync(cancellationToken);
+        savedVersion = book.Version;
+        this.RegisterGrainTimer(SaveAsync, new GrainTimerCreationOptions(saveEvery, saveEvery));
+    }
+
+    /// <inheritdoc/>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => SaveAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<MetadataReply> ExchangeMetadataAsync(Payload heard, long knownVersion)
+    {
+        book.PutLines(heard.Bytes.Span);
+        var version = firstVersion + book.Version;
+        return ValueTask.FromResult(new MetadataReply(version, version == knownVersion ? default : new Payload(book.ToLines())));
+    }
+
+    private async Task LoadAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            if (await silo.Store.GetAsync(Key, MaxObjectBytes, cancellation) is { } stored)
+            {
+                book.PutLines(stored.Content);
+            }
+        }
+        catch (ObjectStoreException e)
+        {
+            LogNotLoaded(this.GetPrimaryKeyString(), e.Message);
+        }
+    }
+
+    /// <summary>What another activation saved meanwhile is taken in first; what falls between is said again.</summary>
+    private async Task SaveAsync(CancellationToken cancellation)
+    {
+        if (book.Version == savedVersion)
+        {
+            return;
+        }
+
+        await LoadAsync(cancellation);
+        var version = book.Version;
+        try
+        {
+            await silo.Store.PutAsync(Key, book.ToLines(), PutCondition.None, cancellation);
+            savedVersion = version;
+        }
+        catch (ObjectStoreException e)
+        {
+            LogNotSaved(this.GetPrimaryKeyString(), e.Message);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "tenant {Tenant}: the metadata of its metrics can't be read, and comes back as senders repeat it: {Problem}")]
+    private partial void LogNotLoaded(string tenant, string problem);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "tenant {Tenant}: the metadata of its metrics can't be stored, and will be: {Problem}")]
+    private partial void LogNotSaved(string tenant, string problem);
+}

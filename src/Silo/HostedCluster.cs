@@ -1,0 +1,64 @@
+using Metrics.Cluster;
+using Metrics.Grains;
+using Metrics.Model;
+using Metrics.ObjectStore;
+
+namespace Metrics.Silo;
+
+/// <summary>The cluster together with this process's part of it: disposing hands the shards over, leaves, and closes node and bucket.</summary>
+internal sealed class HostedCluster(IHost host, ShardNode? node, IObjectStore store) : ICluster
+{
+    private readonly OrleansCluster cluster = new(host.Services);
+    private int disposed;
+
+    /// <inheritdoc/>
+    public ReplayProgress Progress => cluster.Progress;
+
+    /// <inheritdoc/>
+    public IObjectStore? Objects => cluster.Objects;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ITenant> Tenants => cluster.Tenants;
+
+    /// <inheritdoc/>
+    public bool EvaluatesRules => cluster.EvaluatesRules;
+
+    /// <inheritdoc/>
+    public IClusterControl? Control => cluster.Control;
+
+    /// <inheritdoc/>
+    public void LimitSeries(Func<TenantId, SeriesLimits> limits) => node?.LimitSeries(limits);
+
+    /// <inheritdoc/>
+    public ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation) => cluster.OpenTenantAsync(tenant, cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask<ITenant?> FindTenantAsync(TenantId tenant, CancellationToken cancellation) => cluster.FindTenantAsync(tenant, cancellation);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref disposed, 1) != 0)
+        {
+            return;
+        }
+
+        await cluster.DisposeAsync();
+        try
+        {
+            await host.StopAsync(CancellationToken.None);
+        }
+        catch (OperationCanceledException e)
+        {
+            host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("cluster").NotStopped(e.Message);
+        }
+
+        host.Dispose();
+        if (node is not null)
+        {
+            await node.DisposeAsync();
+        }
+
+        await store.DisposeAsync();
+    }
+}

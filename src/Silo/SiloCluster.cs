@@ -1,0 +1,124 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using Metrics.Cluster;
+using Metrics.Gateway.Cli;
+using Metrics.Gateway.Configuration;
+using Metrics.Grains;
+using Metrics.PromQL;
+using Orleans.Configuration;
+using GatewayOptions = Metrics.Gateway.Configuration.GatewayOptions;
+
+namespace Metrics.Silo;
+
+/// <summary>Starts this process's silo, for the gateway of the same process to serve.</summary>
+internal static class SiloCluster
+{
+    /// <summary>Opens the bucket and the node, starts the silo and joins the cluster.</summary>
+    /// <exception cref="ConfigurationException">A setting is missing.</exception>
+    /// <exception cref="IOException">The data folder or the bucket can't be used, or the address is taken.</exception>
+    public static async ValueTask<ICluster> OpenAsync(GatewayOptions options, EngineOptions engine, ILoggerFactory loggers, CancellationToken stop)
+    {
+        var store = LocalCluster.StoreOf(options.Archive)
+            ?? throw new ConfigurationException("archive.objstore_config_file: a cluster needs object storage that all its silos share: an S3 bucket, or a folder (type FILESYSTEM) on a file system that all mount");
+        ShardNode? node = null;
+        IHost? host = null;
+        try
+        {
+            var settings = options.Cluster;
+            var logger = loggers.CreateLogger("cluster");
+            SiloLogTransport? transport = null;
+            if (settings.Role != SiloRole.Gateway)
+            {
+                transport = new SiloLogTransport();
+                var replication = new ReplicationOptions { Factor = settings.ReplicationFactor, Grace = settings.LogGrace, AbandonsUnavailable = settings.AbandonLostLogs };
+                node = ShardNode.Open(LocalCluster.StorageOf(options), replication, engine, store, transport, transport.Followers, TimeProvider.System, logger.NodeReport);
+            }
+
+            var card = new SiloCard(node?.Id ?? new NodeId(""), settings.Zone, settings.Role == SiloRole.Shards ? "" : HttpAddress(options));
+            var maps = node?.Maps ?? new TenantShardMaps(store, LocalCluster.StorageOf(options).ShardsPerTenant);
+            var context = new SiloContext(card, store, node, maps, new Grains.SiloOptions { IdleAfter = settings.IdleAfter, DrainTimeout = settings.DrainTimeout, BalanceEvery = settings.BalanceEvery });
+            host = Build(settings, context, transport, loggers);
+            await host.StartAsync(stop);
+            logger.Joined(settings.Name, card.Node.Value, settings.ReplicationFactor);
+            return new HostedCluster(host, node, store);
+        }
+        catch
+        {
+            host?.Dispose();
+            if (node is not null)
+            {
+                await node.DisposeAsync();
+            }
+
+            await store.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static IHost Build(ClusterSettings settings, SiloContext context, SiloLogTransport? transport, ILoggerFactory loggers)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.AddSingleton(loggers);
+        builder.Services.AddSingleton<IHostLifetime, CallerLifetime>();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.DrainTimeout + TimeSpan.FromSeconds(30));
+        builder.UseOrleans(silo =>
+        {
+            silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (settings.Name, settings.Name));
+            silo.Configure<EndpointOptions>(endpoints =>
+            {
+                var listen = OptionsValidator.ParseListen(settings.Listen, "cluster.listen");
+                endpoints.AdvertisedIPAddress = Advertised(settings, listen.Address);
+                endpoints.SiloPort = listen.Port;
+                endpoints.SiloListeningEndpoint = listen;
+                endpoints.GatewayPort = 0; // Clients speak HTTP.
+            });
+            silo.Configure<ClusterMembershipOptions>(membership =>
+            {
+                membership.ProbeTimeout = settings.ProbeTimeout;
+                membership.TableRefreshTimeout = TimeSpan.FromSeconds(20); // A change travels by gossip; this is for who missed it.
+            });
+            silo.Configure<SiloMessagingOptions>(messaging =>
+            {
+                messaging.ResponseTimeout = TimeSpan.FromMinutes(5); // Longer than a query may take; what has a deadline of its own brings it.
+                messaging.MaxMessageBodySize = 256 * 1024 * 1024;
+            });
+            silo.UseBucketMembership(new BucketMembership(context.Store));
+            silo.UseShards(context, transport);
+        });
+        return builder.Build();
+    }
+
+    private static string HttpAddress(GatewayOptions options)
+    {
+        var listen = OptionsValidator.ParseListen(options.Http.Listen);
+        var isAny = listen.Address.Equals(IPAddress.Any) || listen.Address.Equals(IPAddress.IPv6Any);
+        return new IPEndPoint(isAny ? Advertised(options.Cluster, listen.Address) : listen.Address, listen.Port).ToString();
+    }
+
+    private static IPAddress Advertised(ClusterSettings settings, IPAddress listen)
+    {
+        if (settings.AdvertisedAddress.Length > 0)
+        {
+            return IPAddress.Parse(settings.AdvertisedAddress);
+        }
+
+        if (!listen.Equals(IPAddress.Any) && !listen.Equals(IPAddress.IPv6Any))
+        {
+            return listen;
+        }
+
+        return NetworkInterface.GetAllNetworkInterfaces()
+            .Where(static n => n.OperationalStatus == OperationalStatus.Up && n.NetworkInterfaceType != NetworkInterfaceType.Loopback)
+            .SelectMany(static n => n.GetIPProperties().UnicastAddresses)
+            .Select(static a => a.Address)
+            .FirstOrDefault(a => a.AddressFamily == listen.AddressFamily && !a.IsIPv6LinkLocal) ?? (listen.Equals(IPAddress.Any) ? IPAddress.Loopback : IPAddress.IPv6Loopback);
+    }
+
+    /// <summary>Whoever opened the cluster closes it.</summary>
+    private sealed class CallerLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

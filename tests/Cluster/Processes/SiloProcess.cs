@@ -1,0 +1,101 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Runtime.InteropServices;
+using Metrics.EndToEnd.Programs;
+
+namespace Metrics.Cluster.Silos.Processes;
+
+/// <summary>A silo as an operator starts it: the built executable, a data folder of its own, the folder that all share, two ports.</summary>
+internal sealed partial class SiloProcess(string shared, string data, string[] extraArguments) : IDisposable
+{
+    private const int SigStop = 19;
+    private const int SigContinue = 18;
+
+    /// <summary>Where the build put the executable's assembly, in the configuration that this test was built in.</summary>
+    private static readonly string assembly = FindAssembly();
+
+    /// <summary>Where it takes HTTP; another port after each start.</summary>
+    public Uri Address { get; private set; } = new("http://127.0.0.1/");
+
+    /// <summary>The process.</summary>
+    public RunningProgram Program { get; private set; } = null!;
+
+    /// <summary>True from its start until it is killed, stopped or frozen.</summary>
+    public bool IsServing { get; private set; }
+
+    /// <summary>Starts the program without waiting for it.</summary>
+    public void Start()
+    {
+        var (http, silo) = (RunningProgram.FreePort(), RunningProgram.FreePort());
+        Address = new Uri($"http://127.0.0.1:{http}/");
+        string[] arguments =
+        [
+            assembly, "serve", "--http-listen", $"127.0.0.1:{http}", "--cluster-listen", $"127.0.0.1:{silo}", "--data-dir", data,
+            "--objstore.config", $"{{type: FILESYSTEM, config: {{directory: \"{shared}\"}}}}", .. extraArguments,
+        ];
+        Program = RunningProgram.Start("dotnet", arguments);
+    }
+
+    /// <summary>Waits until it takes part.</summary>
+    public async Task WaitReadyAsync(HttpClient http)
+    {
+        await Program.WaitReadyAsync(http, new Uri(Address, "-/ready"), TimeSpan.FromSeconds(60));
+        IsServing = true;
+    }
+
+    /// <summary>kill -9.</summary>
+    public void Kill()
+    {
+        IsServing = false;
+        Program.Kill();
+    }
+
+    /// <summary>SIGTERM; gives the exit code.</summary>
+    public Task<int> TerminateAsync()
+    {
+        IsServing = false;
+        return Program.TerminateAsync(TimeSpan.FromSeconds(90));
+    }
+
+    /// <summary>SIGSTOP: it holds its sockets and does nothing.</summary>
+    public void Freeze()
+    {
+        IsServing = false;
+        Signal(SigStop);
+    }
+
+    /// <summary>SIGCONT: it goes on where it was, and knows nothing of what happened.</summary>
+    public void Thaw() => Signal(SigContinue);
+
+    /// <summary>Posts a Snappy-compressed remote write 1.0 body.</summary>
+    public async Task<HttpResponseMessage> WriteAsync(HttpClient http, ReadOnlyMemory<byte> snappyBody, CancellationToken cancellation)
+    {
+        using var content = new ReadOnlyMemoryContent(snappyBody);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/x-protobuf");
+        content.Headers.ContentEncoding.Add("snappy");
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Address, "api/v1/write")) { Content = content, Version = HttpVersion.Version11 };
+        return await http.SendAsync(request, cancellation);
+    }
+
+    public void Dispose() => Program?.Dispose();
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int SendSignal(int processId, int signal);
+
+    private void Signal(int signal)
+    {
+        if (SendSignal(Program.ProcessId, signal) != 0)
+        {
+            throw new InvalidOperationException($"could not send signal {signal}: errno {Marshal.GetLastPInvokeError()}");
+        }
+    }
+
+    private static string FindAssembly()
+    {
+        // tests/Cluster/bin/<configuration>/net10.0 -> src/Silo/bin/<configuration>/net10.0
+        var output = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
+        var root = output.Parent!.Parent!.Parent!.Parent!.Parent!.FullName;
+        var path = Path.Combine(root, "src", "Silo", "bin", output.Parent!.Name, output.Name, "metrics-silo.dll");
+        return File.Exists(path) ? path : throw new FileNotFoundException("the silo is not built", path);
+    }
+}
