@@ -9,10 +9,10 @@ internal sealed class WriteRuleInstruments
     private readonly CounterVector samples;
 
     /// <summary>Registers the families.</summary>
-    public WriteRuleInstruments(MetricRegistry registry, Func<long> failovers)
+    public WriteRuleInstruments(MetricRegistry registry, TenantRanking ranking, Func<long> failovers)
     {
-        requests = registry.Add(new CounterVector("metrics_ha_deduplicated_requests_total", "Write requests of replicas that are not elected, by tenant.", ["tenant"], GatewayInstruments.MaxTenants));
-        samples = registry.Add(new CounterVector("metrics_write_relabelled_away_samples_total", "Samples of series that relabelling leaves out, by tenant.", ["tenant"], GatewayInstruments.MaxTenants));
+        requests = registry.Add(new CounterVector("metrics_ha_deduplicated_requests_total", "Write requests of replicas that are not elected, by tenant.", ["tenant"], GatewayInstruments.MaxTenants, ranking));
+        samples = registry.Add(new CounterVector("metrics_write_relabelled_away_samples_total", "Samples of series that relabelling leaves out, by tenant.", ["tenant"], GatewayInstruments.MaxTenants, ranking));
         registry.Add(new Observed("metrics_ha_failovers_total", "counter", "Elections of another replica than before.", sink => sink.Put("", [], failovers())));
     }
 
