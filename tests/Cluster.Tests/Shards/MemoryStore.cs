@@ -1,5 +1,6 @@
 using Metrics.Model;
 using Metrics.PromQL;
+using Metrics.Storage;
 
 namespace Metrics.Cluster.Tests;
 
