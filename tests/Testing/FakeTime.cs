@@ -36,8 +36,8 @@ public sealed class FakeTime(long startMs) : TimeProvider
     /// <summary>Waits until somebody waits for a time to come: so many timers are set.</summary>
     public Task UntilTimersAsync(int count) => UntilAsync(() => timers.Count(t => t.DueAt is not null) >= count);
 
-    /// <summary>Waits until somebody waits for this very instant.</summary>
-    public Task UntilDueAsync(long timeMs) => UntilAsync(() => timers.Exists(t => t.DueAt == DateTimeOffset.FromUnixTimeMilliseconds(timeMs)));
+    /// <summary>Waits until so many wait for this very instant.</summary>
+    public Task UntilDueAsync(long timeMs, int count = 1) => UntilAsync(() => timers.Count(t => t.DueAt == DateTimeOffset.FromUnixTimeMilliseconds(timeMs)) >= count);
 
     /// <summary>Moves the clock, and fires what is due on the way.</summary>
     public void AdvanceTo(long timeMs)
@@ -56,7 +56,7 @@ public sealed class FakeTime(long startMs) : TimeProvider
                 }
 
                 now = due.DueAt!.Value > now ? due.DueAt.Value : now;
-                due.DueAt = null;
+                due.DueAt = due.Period is { } period ? now + period : null;
             }
 
             due.Fire();
@@ -88,20 +88,18 @@ public sealed class FakeTime(long startMs) : TimeProvider
     {
         public DateTimeOffset? DueAt { get; set; }
 
+        public TimeSpan? Period { get; private set; }
+
         public void Fire() => callback(state);
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            if (period != Timeout.InfiniteTimeSpan && period != TimeSpan.Zero)
-            {
-                throw new NotSupportedException("periodic timers");
-            }
-
             var isOff = dueTime == Timeout.InfiniteTimeSpan;
             var isNow = dueTime == TimeSpan.Zero;
             lock (owner.sync)
             {
-                DueAt = isOff || isNow ? null : owner.now + dueTime;
+                Period = isOff || period <= TimeSpan.Zero ? null : period;
+                DueAt = isOff ? null : isNow ? owner.now + Period : owner.now + dueTime;
                 if (!owner.timers.Contains(this))
                 {
                     owner.timers.Add(this);
