@@ -33,11 +33,11 @@ public sealed class FakeTime(long startMs) : TimeProvider
         return timer;
     }
 
-    /// <summary>Waits until somebody waits for a time to come: so many timers are set, those that tick again and again not counted.</summary>
-    public Task UntilTimersAsync(int count) => UntilAsync(() => timers.Count(t => t.DueAt is not null && t.Period is null) >= count);
+    /// <summary>Waits until somebody waits for a time to come: so many timers are set.</summary>
+    public Task UntilTimersAsync(int count) => UntilAsync(() => timers.Count(t => t.DueAt is not null) >= count);
 
-    /// <summary>Waits until somebody waits for this very instant.</summary>
-    public Task UntilDueAsync(long timeMs) => UntilAsync(() => timers.Exists(t => t.DueAt == DateTimeOffset.FromUnixTimeMilliseconds(timeMs)));
+    /// <summary>Waits until so many wait for this very instant.</summary>
+    public Task UntilDueAsync(long timeMs, int count = 1) => UntilAsync(() => timers.Count(t => t.DueAt == DateTimeOffset.FromUnixTimeMilliseconds(timeMs)) >= count);
 
     /// <summary>Moves the clock, and fires what is due on the way.</summary>
     public void AdvanceTo(long timeMs)
@@ -56,7 +56,7 @@ public sealed class FakeTime(long startMs) : TimeProvider
                 }
 
                 now = due.DueAt!.Value > now ? due.DueAt.Value : now;
-                due.DueAt = due.Period is { } period ? due.DueAt + period : null;
+                due.DueAt = due.Period is { } period ? now + period : null;
             }
 
             due.Fire();
@@ -98,8 +98,8 @@ public sealed class FakeTime(long startMs) : TimeProvider
             var isNow = dueTime == TimeSpan.Zero;
             lock (owner.sync)
             {
-                Period = period == Timeout.InfiniteTimeSpan || period == TimeSpan.Zero ? null : period;
-                DueAt = isOff ? null : !isNow ? owner.now + dueTime : owner.now + Period;
+                Period = isOff || period <= TimeSpan.Zero ? null : period;
+                DueAt = isOff ? null : isNow ? owner.now + Period : owner.now + dueTime;
                 if (!owner.timers.Contains(this))
                 {
                     owner.timers.Add(this);

@@ -24,8 +24,8 @@ public sealed class TenantAlertmanagersTests : IDisposable
         await using var server = await RuleServer.StartAsync(options => (options.Rules.Alertmanagers, options.Rules.OverridesFile) = ([$"http://{general.Address}"], overrides));
         await server.SetAsync("a", Group.Replace("TENANT", "a"));
         await server.SetAsync("b", Group.Replace("TENANT", "b"));
-        await server.Time.UntilTimersAsync(2);
         var tick = RuleServer.FirstTick("g", Minute);
+        await server.Time.UntilDueAsync(tick, 2);
         await server.TickAsync("a", "g", tick);
         await server.TickAsync("b", "g", tick);
         await special.UntilAsync(1);
@@ -42,9 +42,10 @@ public sealed class TenantAlertmanagersTests : IDisposable
         await WriteAsync(later);
         Assert.Equal(HttpStatusCode.OK, (await server.SendAsync(HttpMethod.Post, "/-/reload")).Status);
         Assert.Equal($"http://{later.Address}/api/v2/alerts", await UrlAsync(server, "a"));
+        await server.Time.UntilDueAsync(tick + Minute, 2);
         await server.TickAsync("a", "g", tick + Minute);
         await server.TickAsync("b", "g", tick + Minute);
-        await server.Time.UntilTimersAsync(2);
+        await server.Time.UntilDueAsync(tick + (2 * Minute), 2);
         await server.TickAsync("a", "g", tick + (2 * Minute));
         await server.TickAsync("b", "g", tick + (2 * Minute));
         await later.UntilAsync(1);
