@@ -31,6 +31,8 @@ internal static class StrictestLimits
     {
         TimeSpan duration => duration.TotalMilliseconds,
         ByteSize size => size.Bytes,
-        _ => Convert.ToDouble(value, System.Globalization.CultureInfo.InvariantCulture),
+        long number => number,
+        int number => number,
+        _ => 0, // What is no number limits nothing.
     };
 }

@@ -32,9 +32,10 @@ internal sealed class UsageEndpoints(ApiEndpoint endpoint, ICluster cluster, Ing
                 {
                     case TimeSpan duration: json.WriteString(setting.Name, DurationText.Format(duration)); break;
                     case ByteSize size: json.WriteNumber(setting.Name, size.Bytes); break;
-                    case bool isOn: json.WriteBoolean(setting.Name, isOn); break;
-                    case string text: json.WriteString(setting.Name, text); break;
-                    case var number: json.WriteNumber(setting.Name, Convert.ToInt64(number, System.Globalization.CultureInfo.InvariantCulture)); break;
+                    case long number: json.WriteNumber(setting.Name, number); break;
+                    case int number: json.WriteNumber(setting.Name, number); break;
+                    case bool flag: json.WriteBoolean(setting.Name, flag); break;
+                    default: json.WriteString(setting.Name, setting.ShowIn(own)); break;
                 }
             }
 
