@@ -39,7 +39,7 @@ public class ConfigurationTests
     }
 
     [Theory]
-    [InlineData("htp:\n  listen: x", "f.yml:1: unknown key \"htp\"; allowed are http, tenancy, security, limits, remote_write, otlp, influx, ha_dedup, relabelling, query, front_end, storage, archive, rules, telemetry")]
+    [InlineData("htp:\n  listen: x", "f.yml:1: unknown key \"htp\"; allowed are http, tenancy, security, limits, remote_write, otlp, influx, ha_dedup, relabelling, query, front_end, storage, archive, rules, cluster, telemetry")]
     [InlineData("http:\n  lisen: x", "f.yml:2: unknown key \"http.lisen\"; allowed are listen, route_prefix, max_connections, shutdown_timeout, http2, admin_api, enable_lifecycle, watch_every, cors_origin")]
     [InlineData("\nquery:\n  timeout: soon", "f.yml:3: query.timeout: \"soon\" is not allowed; allowed is a duration such as 30s or 1h30m, 1ms to 1d")]
     [InlineData("query:\n  timeout: 2d", "f.yml:2: query.timeout: \"2d\" is not allowed; allowed is a duration such as 30s or 1h30m, 1ms to 1d")]

@@ -11,11 +11,6 @@ internal static class StrictestLimits
         var both = one.Copy();
         foreach (var setting in SettingCatalog.In("limits"))
         {
-            if (setting.ValueIn(one) is string or bool)
-            {
-                continue; // How writes are read; no bound on a read.
-            }
-
             var (mine, theirs) = (Size(setting.ValueIn(one)), Size(setting.ValueIn(other)));
             if (theirs != 0 && (mine == 0 || theirs < mine))
             {

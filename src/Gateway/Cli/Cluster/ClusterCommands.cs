@@ -15,7 +15,22 @@ internal static class ClusterCommands
         BuildDrain(output, error),
     };
 
-    private static Option<Uri> Url() => new("--url") { Description = "A gateway of the cluster.", HelpName = "URL", DefaultValueFactory = static _ => new Uri("http://127.0.0.1:10902") };
+    private static Option<Uri> Url() => new("--url")
+    {
+        Description = "A gateway of the cluster.",
+        HelpName = "URL",
+        DefaultValueFactory = static _ => new Uri("http://127.0.0.1:10902"),
+        CustomParser = static given =>
+        {
+            if (Uri.TryCreate(given.Tokens.Count > 0 ? given.Tokens[0].Value : "", UriKind.Absolute, out var url) && url.Scheme is ("http" or "https"))
+            {
+                return url;
+            }
+
+            given.AddError("--url: allowed is a URL with http or https");
+            return null;
+        },
+    };
 
     private static Command BuildStatus(TextWriter output, TextWriter error)
     {
