@@ -1,6 +1,6 @@
 using Metrics.PromQL.Parsing;
-using Metrics.PromQL.TestScripts;
 using Metrics.PromQL.Tests.Exchange;
+using Metrics.PromQL.TestScripts;
 using Xunit;
 using Xunit.Abstractions;
 
