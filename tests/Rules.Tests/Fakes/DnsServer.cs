@@ -9,7 +9,7 @@ namespace Metrics.Rules.Tests.Fakes;
 /// <summary>A small name server on loopback, over UDP and TCP, which answers from a table.</summary>
 internal sealed class DnsServer : IAsyncDisposable
 {
-    private readonly Socket udp = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+    private readonly Socket udp;
     private readonly TcpListener tcp;
     private readonly Dictionary<(string Name, DnsRecordType Type), byte[][]> records = [];
     private readonly CancellationTokenSource stopping = new();
@@ -17,9 +17,7 @@ internal sealed class DnsServer : IAsyncDisposable
 
     public DnsServer()
     {
-        udp.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        tcp = new TcpListener((IPEndPoint)udp.LocalEndPoint!);
-        tcp.Start();
+        (udp, tcp) = OnePortForBoth();
         loops = [ListenUdpAsync(), ListenTcpAsync()];
     }
 
@@ -55,6 +53,27 @@ internal sealed class DnsServer : IAsyncDisposable
         udp.Dispose();
         tcp.Dispose();
         stopping.Dispose();
+    }
+
+    /// <summary>A port that is free for UDP may be taken for TCP; then another.</summary>
+    private static (Socket Udp, TcpListener Tcp) OnePortForBoth()
+    {
+        while (true)
+        {
+            var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+            udp.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            var tcp = new TcpListener((IPEndPoint)udp.LocalEndPoint!);
+            try
+            {
+                tcp.Start();
+                return (udp, tcp);
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                tcp.Dispose();
+                udp.Dispose();
+            }
+        }
     }
 
     private void Set(string name, DnsRecordType type, byte[][] data)
