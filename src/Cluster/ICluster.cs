@@ -104,6 +104,10 @@ public interface IShard : IQueryLeaf
     /// <summary>Counts for status pages and self metrics.</summary>
     ShardStatistics Statistics { get; }
 
+    /// <summary>The counts as the shard's owner has them now, wherever it is; <see cref="Statistics"/> may be older, or leave out what another process counts.</summary>
+    /// <exception cref="ShardUnavailableException">The owner can't be asked.</exception>
+    ValueTask<ShardStatistics> StatisticsAsync(CancellationToken cancellation) => ValueTask.FromResult(Statistics);
+
     /// <summary>Up to when the past is settled, and whether it was changed all the same; for whoever keeps answers. A shard that can't tell says <see cref="ShardHistory.Unknown"/>.</summary>
     /// <exception cref="ShardUnavailableException">The shard is replaying or closed.</exception>
     ValueTask<ShardHistory> HistoryAsync(CancellationToken cancellation) => ValueTask.FromResult(ShardHistory.Unknown);

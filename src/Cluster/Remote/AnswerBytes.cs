@@ -114,4 +114,16 @@ internal static class AnswerBytes
     /// <exception cref="InvalidDataException">The bytes are none.</exception>
     public static ShardStatistics Statistics(ref ByteReader from) => new(
         from.SVarint(), from.SVarint(), from.SVarint(), from.SVarint(), from.Int32(), from.SVarint(), from.SVarint(), from.Int32(), from.Int32(), from.SVarint(), from.SVarint());
+
+    /// <summary>Writes what a shard says about its past.</summary>
+    public static void Write(ByteWriter to, ShardHistory history)
+    {
+        to.UInt64(history.Incarnation);
+        to.SVarint(history.Changes);
+        to.SVarint(history.SettledBeforeMs);
+    }
+
+    /// <summary>Reads what a shard says about its past.</summary>
+    /// <exception cref="InvalidDataException">The bytes are none.</exception>
+    public static ShardHistory History(ref ByteReader from) => new(from.UInt64(), from.SVarint(), from.SVarint());
 }

@@ -40,8 +40,7 @@ public sealed class RemoteShard(ShardId id, IShardChannel channel, IObjectStore 
         }
     }
 
-    /// <summary>Counts as the owner has them now.</summary>
-    /// <exception cref="ShardUnavailableException">It can't be asked.</exception>
+    /// <inheritdoc/>
     public async ValueTask<ShardStatistics> StatisticsAsync(CancellationToken cancellation)
     {
         var now = await CallAsync(ShardMessage.Begin(ShardCall.Statistics), AnswerBytes.Statistics, cancellation);
@@ -90,6 +89,17 @@ public sealed class RemoteShard(ShardId id, IShardChannel channel, IObjectStore 
     public ValueTask<IReadOnlyList<SeriesExemplars>> ExemplarsAsync(LabelQuery query, CancellationToken cancellation) =>
         CallAsync<IReadOnlyList<SeriesExemplars>>(Asking(ShardCall.Exemplars, query), AnswerBytes.Exemplars, cancellation);
 
+    /// <inheritdoc/>
+    public ValueTask<ShardHistory> HistoryAsync(CancellationToken cancellation) => CallAsync(ShardMessage.Begin(ShardCall.History), AnswerBytes.History, cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask<ShardCardinality> CardinalityAsync(CardinalityQuery query, CancellationToken cancellation)
+    {
+        var call = ShardMessage.Begin(ShardCall.Cardinality);
+        CardinalityBytes.Write(call, query);
+        return CallAsync(call, CardinalityBytes.Answer, cancellation);
+    }
+
     /// <summary>As everywhere; the series come in pages, each of which sees the shard as it is when the page is read.</summary>
     /// <inheritdoc/>
     public async IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, [EnumeratorCancellation] CancellationToken cancellation)
@@ -125,11 +135,7 @@ public sealed class RemoteShard(ShardId id, IShardChannel channel, IObjectStore 
     /// <inheritdoc/>
     public async ValueTask SnapshotAsync(string folder, bool skipHead, CancellationToken cancellation)
     {
-        if (!skipHead)
-        {
-            await FlushAsync(cancellation);
-        }
-
+        await CallAsync(ShardMessage.Begin(skipHead ? ShardCall.Publish : ShardCall.Flush), Nothing, cancellation);
         try
         {
             foreach (var block in (await ManifestFile.PeekAsync(store, id, cancellation))?.Blocks ?? [])
@@ -137,7 +143,7 @@ public sealed class RemoteShard(ShardId id, IShardChannel channel, IObjectStore 
                 await BlockCopy.RunAsync(store, id, block, folder, cancellation);
             }
         }
-        catch (Exception e) when (e is IOException or InvalidDataException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
             throw new ShardUnavailableException(id, e.Message, e);
         }

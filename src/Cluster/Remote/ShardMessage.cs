@@ -39,6 +39,15 @@ internal enum ShardCall : byte
 
     /// <summary><see cref="IShard.CleanDeletedAsync"/>.</summary>
     CleanDeleted = 11,
+
+    /// <summary><see cref="IShard.HistoryAsync"/>.</summary>
+    History = 12,
+
+    /// <summary><see cref="IShard.CardinalityAsync"/>.</summary>
+    Cardinality = 13,
+
+    /// <summary>Publishes the blocks that were cut, without cutting the head: for <see cref="IShard.SnapshotAsync"/>.</summary>
+    Publish = 14,
 }
 
 /// <summary>How a call was answered.</summary>

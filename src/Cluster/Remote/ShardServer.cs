@@ -100,6 +100,15 @@ internal static class ShardServer
             case ShardCall.CleanDeleted:
                 await shard.CleanDeletedAsync(cancellation);
                 break;
+            case ShardCall.History:
+                AnswerBytes.Write(to, await shard.HistoryAsync(cancellation));
+                break;
+            case ShardCall.Cardinality:
+                CardinalityBytes.Write(to, await shard.CardinalityAsync(Body(call, CardinalityBytes.Query), cancellation));
+                break;
+            case ShardCall.Publish:
+                await shard.PublishAsync(cancellation);
+                break;
             case var unknown:
                 throw new InvalidDataException($"a call of kind {(byte)unknown}");
         }

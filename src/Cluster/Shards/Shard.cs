@@ -299,6 +299,14 @@ internal sealed class Shard : IShard, IAsyncDisposable
         await ArchivedAsync(open, () => open.ArchiveAsync(cancellation));
     }
 
+    /// <summary>Publishes the blocks that were cut; completes when that is done.</summary>
+    /// <exception cref="ShardUnavailableException">Object storage or the disk failed; it goes on in the background.</exception>
+    public async ValueTask PublishAsync(CancellationToken cancellation)
+    {
+        var open = Store();
+        await ArchivedAsync(open, () => open.ArchiveAsync(cancellation));
+    }
+
     /// <inheritdoc/>
     public async ValueTask DeleteAsync(LabelQuery query, CancellationToken cancellation)
     {

@@ -45,10 +45,11 @@ internal sealed class UsageEndpoints(ApiEndpoint endpoint, ICluster cluster, Ing
 
     private async ValueTask<ApiAnswer> StatsAsync(ApiRequest request)
     {
-        var found = new List<(TenantId, ITenant?)>();
+        var found = new List<(TenantId, IReadOnlyList<ShardStatistics>)>();
         foreach (var tenant in request.Tenant.Members)
         {
-            found.Add((tenant, await cluster.FindTenantAsync(tenant, request.Aborted)));
+            var shards = await cluster.FindTenantAsync(tenant, request.Aborted) is { } there ? there.Shards : [];
+            found.Add((tenant, await Task.WhenAll(shards.Select(s => s.StatisticsAsync(request.Aborted).AsTask()))));
         }
 
         return await Json(json =>
@@ -66,17 +67,17 @@ internal sealed class UsageEndpoints(ApiEndpoint endpoint, ICluster cluster, Ing
         {
             json.WriteStartObject();
             json.WriteString("userID", tenant.Id.Value);
-            Write(json, [(tenant.Id, tenant)]);
+            Write(json, [(tenant.Id, [.. tenant.Shards.Select(static s => s.Statistics)])]);
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
     });
 
-    private void Write(Utf8JsonWriter json, IReadOnlyList<(TenantId Id, ITenant? Tenant)> tenants)
+    private void Write(Utf8JsonWriter json, IReadOnlyList<(TenantId Id, IReadOnlyList<ShardStatistics> Shards)> tenants)
     {
         var (rate, series, samples, refused, bytes, writes, queries, blocks) = (0.0, 0L, 0L, 0L, 0L, 0L, 0L, 0L);
-        foreach (var (id, tenant) in tenants)
+        foreach (var (id, shards) in tenants)
         {
             var used = usage.UsageOf(id);
             rate += used.WriteRate.PerSecond;
@@ -85,9 +86,8 @@ internal sealed class UsageEndpoints(ApiEndpoint endpoint, ICluster cluster, Ing
             bytes += used.ReceivedBytes;
             writes += used.Writes;
             queries += used.Queries;
-            foreach (var shard in tenant?.Shards ?? [])
+            foreach (var now in shards)
             {
-                var now = shard.Statistics;
                 series += now.HeadSeries;
                 blocks += now.Blocks;
             }

@@ -20,7 +20,7 @@ internal sealed class TsdbStatusEndpoint(ApiEndpoint endpoint, ICluster cluster)
     {
         var limit = Limit(request.Parameters["limit"]);
         IReadOnlyList<IShard> shards = await cluster.FindTenantAsync(request.Tenant, request.Aborted) is { } tenant ? tenant.Shards : [];
-        var heads = shards.Select(s => s.Statistics).ToList();
+        var heads = await Task.WhenAll(shards.Select(s => s.StatisticsAsync(request.Aborted).AsTask()));
         var found = await TenantCardinality.AskAsync(shards, new CardinalityQuery(null, [Labels.MetricName], limit), request.Aborted);
         return ApiAnswer.Small(to =>
         {

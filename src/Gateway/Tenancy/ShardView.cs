@@ -16,6 +16,9 @@ internal sealed class ShardView(IShard shard, AddedLabel? added, long minTimeMs)
     public ShardStatistics Statistics => shard.Statistics;
 
     /// <inheritdoc/>
+    public ValueTask<ShardStatistics> StatisticsAsync(CancellationToken cancellation) => shard.StatisticsAsync(cancellation);
+
+    /// <inheritdoc/>
     public ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation) =>
         shard.RunAsync(fragment with { Added = added, MinTimeMs = Math.Max(fragment.MinTimeMs, minTimeMs) }, cancellation);
 
