@@ -3,11 +3,12 @@ using Metrics.Cluster;
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace Metrics.Grains;
 
 /// <summary>The cluster as the gateway of one of its silos sees it: tenants by the maps in the bucket, shards behind their grains. Thread-safe.</summary>
-public sealed class OrleansCluster : ICluster, IClusterControl
+public sealed partial class OrleansCluster : ICluster, IClusterControl
 {
     /// <summary>How often maps are read again and metadata is exchanged.</summary>
     private static readonly TimeSpan refreshEvery = TimeSpan.FromSeconds(30);
@@ -19,6 +20,7 @@ public sealed class OrleansCluster : ICluster, IClusterControl
     private readonly IGrainFactory grains;
     private readonly ILocalSiloDetails self;
     private readonly TimeProvider time;
+    private readonly ILogger<OrleansCluster> logger;
     private readonly ConcurrentDictionary<TenantId, Task<ClusterTenant>> tenants = new();
     private readonly CancellationTokenSource stopping = new();
     private readonly Task refreshing;
@@ -34,6 +36,10 @@ public sealed class OrleansCluster : ICluster, IClusterControl
         grains = services.GetRequiredService<IGrainFactory>();
         self = services.GetRequiredService<ILocalSiloDetails>();
         time = services.GetRequiredService<TimeProvider>();
+        logger = services.GetRequiredService<ILogger<OrleansCluster>>();
+        closings = services.GetRequiredService<TenantClosings>();
+        erasure = new TenantErasure(silo.Store);
+        closings.Add(Forget);
         refreshing = Task.Run(RefreshAsync);
     }
 
@@ -134,6 +140,7 @@ public sealed class OrleansCluster : ICluster, IClusterControl
     {
         if (Interlocked.Exchange(ref disposed, 1) == 0)
         {
+            closings.Remove(Forget);
             await stopping.CancelAsync();
             await refreshing;
             stopping.Dispose();
@@ -173,7 +180,7 @@ public sealed class OrleansCluster : ICluster, IClusterControl
         if (first == opened.Task)
         {
             var metadata = new ClusterMetadata(grains.GetGrain<ITenantGrain>(id.Value));
-            opened.SetResult(new ClusterTenant(id, metadata, found, ShardOf));
+            opened.SetResult(new ClusterTenant(id, metadata, found, ShardOf, silo.DataDirectory, time));
             await metadata.ExchangeAsync().WaitAsync(cancellation); // So that the first question about metrics is answered.
         }
 
@@ -194,6 +201,8 @@ public sealed class OrleansCluster : ICluster, IClusterControl
                     await tenant.Book.ExchangeAsync();
                     await RefreshMapAsync(tenant);
                 }
+
+                await FinishDeletionsAsync();
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -209,6 +218,10 @@ public sealed class OrleansCluster : ICluster, IClusterControl
             if (await silo.Maps.FindAsync(tenant.Id, stopping.Token) is { } map)
             {
                 tenant.Adopt(map);
+            }
+            else
+            {
+                Forget(tenant.Id); // It was deleted, and this silo did not hear of it.
             }
         }
         catch (Exception e) when (e is ShardUnavailableException or InvalidDataException)

@@ -30,6 +30,15 @@ internal sealed class HostedCluster(IHost host, ShardNode? node, IObjectStore st
     public void LimitSeries(Func<TenantId, SeriesLimits> limits) => node?.LimitSeries(limits);
 
     /// <inheritdoc/>
+    public ValueTask MarkForDeletionAsync(TenantId tenant, CancellationToken cancellation) => cluster.MarkForDeletionAsync(tenant, cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask<bool> IsMarkedForDeletionAsync(TenantId tenant, CancellationToken cancellation) => cluster.IsMarkedForDeletionAsync(tenant, cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask DeleteMarkedAsync(TenantId tenant, CancellationToken cancellation) => cluster.DeleteMarkedAsync(tenant, cancellation);
+
+    /// <inheritdoc/>
     public ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation) => cluster.OpenTenantAsync(tenant, cancellation);
 
     /// <inheritdoc/>

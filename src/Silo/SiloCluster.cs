@@ -36,7 +36,7 @@ internal static class SiloCluster
 
             var card = new SiloCard(node?.Id ?? new NodeId(""), settings.Zone, settings.Role == SiloRole.Shards ? "" : HttpAddress(options));
             var maps = node?.Maps ?? new TenantShardMaps(store, LocalCluster.StorageOf(options).ShardsPerTenant);
-            var context = new SiloContext(card, store, node, maps, new Grains.SiloOptions { IdleAfter = settings.IdleAfter, DrainTimeout = settings.DrainTimeout, BalanceEvery = settings.BalanceEvery });
+            var context = new SiloContext(card, store, node, LocalCluster.StorageOf(options).DataDirectory, maps, new Grains.SiloOptions { IdleAfter = settings.IdleAfter, DrainTimeout = settings.DrainTimeout, BalanceEvery = settings.BalanceEvery });
             host = Build(settings, context, transport, loggers);
             await host.StartAsync(stop);
             logger.Joined(settings.Name, card.Node.Value, settings.ReplicationFactor);

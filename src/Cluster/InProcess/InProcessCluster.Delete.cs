@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Metrics.Model;
-using Metrics.ObjectStore;
 
 namespace Metrics.Cluster;
 
@@ -11,36 +10,14 @@ namespace Metrics.Cluster;
 /// </remarks>
 public sealed partial class InProcessCluster
 {
-    /// <summary>Object names that start like this are no tenant's.</summary>
-    private const string Marks = "__deleting/";
-
     private readonly ConcurrentDictionary<TenantId, bool> deleting = new();
+    private readonly TenantErasure erasure;
 
     /// <inheritdoc/>
-    public async ValueTask MarkForDeletionAsync(TenantId tenant, CancellationToken cancellation)
-    {
-        try
-        {
-            await services.Store.PutAsync(Marks + tenant, ReadOnlyMemory<byte>.Empty, PutCondition.None, cancellation);
-        }
-        catch (ObjectStoreException e)
-        {
-            throw new ShardUnavailableException(new ShardId(tenant, HashRange.Everything), $"object storage can't be told that the tenant is to go: {e.Message}", e);
-        }
-    }
+    public ValueTask MarkForDeletionAsync(TenantId tenant, CancellationToken cancellation) => erasure.MarkAsync(tenant, cancellation);
 
     /// <inheritdoc/>
-    public async ValueTask<bool> IsMarkedForDeletionAsync(TenantId tenant, CancellationToken cancellation)
-    {
-        try
-        {
-            return deleting.ContainsKey(tenant) || await services.Store.GetAsync(Marks + tenant, 1, cancellation) is not null;
-        }
-        catch (ObjectStoreException e)
-        {
-            throw new ShardUnavailableException(new ShardId(tenant, HashRange.Everything), $"object storage can't be asked: {e.Message}", e);
-        }
-    }
+    public async ValueTask<bool> IsMarkedForDeletionAsync(TenantId tenant, CancellationToken cancellation) => deleting.ContainsKey(tenant) || await erasure.IsMarkedAsync(tenant, cancellation);
 
     /// <inheritdoc/>
     public async ValueTask DeleteMarkedAsync(TenantId tenant, CancellationToken cancellation)
@@ -52,6 +29,11 @@ public sealed partial class InProcessCluster
 
         try
         {
+            if (!await erasure.IsMarkedAsync(tenant, cancellation))
+            {
+                return;
+            }
+
             await making.WaitAsync(cancellation);
             try
             {
@@ -68,20 +50,7 @@ public sealed partial class InProcessCluster
                 making.Release();
             }
 
-            await services.Store.DeleteAsync(BucketKeys.ShardMap(tenant), cancellation);
-
-            // Again until there is nothing: what was on its way when the tenant was closed may have arrived since.
-            for (var found = true; found;)
-            {
-                found = false;
-                await foreach (var item in services.Store.ListAsync($"{tenant}/", cancellation))
-                {
-                    found = true;
-                    await services.Store.DeleteAsync(item.Key, cancellation);
-                }
-            }
-
-            await services.Store.DeleteAsync(Marks + tenant, cancellation);
+            await erasure.EraseAsync(tenant, cancellation);
         }
         finally
         {
@@ -96,12 +65,9 @@ public sealed partial class InProcessCluster
         {
             await starting;
             var marked = new List<TenantId>();
-            await foreach (var mark in services.Store.ListAsync(Marks, stopping.Token))
+            await foreach (var tenant in erasure.MarkedAsync(stopping.Token))
             {
-                if (TenantId.TryParse(mark.Key[Marks.Length..], out var tenant, out _))
-                {
-                    marked.Add(tenant);
-                }
+                marked.Add(tenant);
             }
 
             foreach (var tenant in marked)
@@ -114,7 +80,7 @@ public sealed partial class InProcessCluster
         {
             // The next start goes on.
         }
-        catch (Exception e) when (e is ObjectStoreException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ShardUnavailableException)
         {
             report($"tenants to be deleted can't be deleted now, the next start tries again: {e.Message}");
         }

@@ -46,6 +46,7 @@ public sealed partial class InProcessCluster : ICluster
         this.data = data;
         this.services = services;
         maps = new TenantShardMaps(services.Store, options.ShardsPerTenant);
+        erasure = new TenantErasure(services.Store);
         replaying = new SemaphoreSlim(options.ReplayConcurrency, options.ReplayConcurrency);
         OpenExisting();
         starting = Task.WhenAll(Array.ConvertAll(replayedShards, OpenShardAsync));
@@ -231,7 +232,7 @@ public sealed partial class InProcessCluster : ICluster
             shards[i] = new Shard(shard, Path.Combine(folder, "shards", shard.Range.ToString()), options.MaxFuture, engine, time, opener, report);
         }
 
-        return new Tenant(id, folder, shards, TenantMetadata.Open(folder), time);
+        return new Tenant(id, data.Path, shards, TenantMetadata.Open(folder), time);
     }
 
     private async Task OpenShardAsync(Shard shard)

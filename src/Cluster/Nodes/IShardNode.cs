@@ -32,6 +32,13 @@ public interface IShardNode : IAsyncDisposable
     /// <summary>Hands a shard over: takes no more writes, waits until all that was taken in is acknowledged or cannot be, and closes it. One that is not open is no error.</summary>
     ValueTask CloseShardAsync(ShardId shard);
 
+    /// <summary>Closes a tenant's shards that are open here, as <see cref="CloseShardAsync"/> does.</summary>
+    ValueTask CloseTenantAsync(TenantId tenant);
+
+    /// <summary>Removes what lies here of a tenant whose manifests are fenced (<see cref="TenantErasure"/>): its replicas, and what its shards kept beside them. May be repeated.</summary>
+    /// <exception cref="IOException">The disk or object storage failed; to be called again.</exception>
+    ValueTask RemoveTenantAsync(TenantId tenant, CancellationToken cancellation);
+
     /// <summary>Completes when the shard that is open here is closed for whatever reason: handed over, or lost to another owner. At once when it is not open.</summary>
     Task ClosedAsync(ShardId shard);
 

@@ -141,6 +141,17 @@ public sealed class ShardNode : IShardNode
     }
 
     /// <inheritdoc/>
+    public async ValueTask CloseTenantAsync(TenantId tenant) => await Task.WhenAll(Owned().Where(s => s.Shard.Id.Tenant == tenant).Select(s => RemovedAsync(s.Shard.Id, s)));
+
+    /// <inheritdoc/>
+    public async ValueTask RemoveTenantAsync(TenantId tenant, CancellationToken cancellation)
+    {
+        await CloseTenantAsync(tenant);
+        await services.Replication.Replicas.SweepAsync(tenant, Store, cancellation);
+        services.Data.Delete(tenant);
+    }
+
+    /// <inheritdoc/>
     public Task ClosedAsync(ShardId shard) => Held(shard) is { } owned ? owned.Shard.Gone : Task.CompletedTask;
 
     /// <inheritdoc/>

@@ -1,3 +1,4 @@
+using Metrics.Model;
 using Metrics.ObjectStore;
 
 namespace Metrics.Cluster;
@@ -67,25 +68,11 @@ public sealed class LogReplicas : IAsyncDisposable
     /// Only those whose promise is older than the manifest's epoch: the owner they promised to is gone and can't make members of them, and the present one would have spoken to them first.
     /// </remarks>
     /// <exception cref="ObjectStoreException">The store failed.</exception>
-    public async ValueTask SweepAsync(IObjectStore store, CancellationToken cancellation)
-    {
-        foreach (var log in stores.List())
-        {
-            var manifest = await ManifestFile.PeekAsync(store, log.Shard, cancellation);
-            if (manifest is null || (IsNamed(manifest, log) && mutant != Mutant.SweepsMembers))
-            {
-                continue;
-            }
+    public ValueTask SweepAsync(IObjectStore store, CancellationToken cancellation) => SweepAsync(stores.List(), store, cancellation);
 
-            if (await Get(log).RetireAsync(manifest.Epoch, () => stores.RemoveAsync(log)))
-            {
-                lock (gate)
-                {
-                    replicas.Remove(log);
-                }
-            }
-        }
-    }
+    /// <summary>As <see cref="SweepAsync(IObjectStore, CancellationToken)"/>, of one tenant: all of them, once its manifests are fenced (<see cref="TenantErasure"/>).</summary>
+    /// <exception cref="ObjectStoreException">The store failed.</exception>
+    public ValueTask SweepAsync(TenantId tenant, IObjectStore store, CancellationToken cancellation) => SweepAsync(stores.List().Where(l => l.Shard.Tenant == tenant), store, cancellation);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -100,6 +87,26 @@ public sealed class LogReplicas : IAsyncDisposable
         foreach (var replica in open)
         {
             await replica.DisposeAsync();
+        }
+    }
+
+    private async ValueTask SweepAsync(IEnumerable<LogId> logs, IObjectStore store, CancellationToken cancellation)
+    {
+        foreach (var log in logs)
+        {
+            var manifest = await ManifestFile.PeekAsync(store, log.Shard, cancellation);
+            if (manifest is null || (IsNamed(manifest, log) && mutant != Mutant.SweepsMembers))
+            {
+                continue;
+            }
+
+            if (await Get(log).RetireAsync(manifest.Epoch, () => stores.RemoveAsync(log)))
+            {
+                lock (gate)
+                {
+                    replicas.Remove(log);
+                }
+            }
         }
     }
 

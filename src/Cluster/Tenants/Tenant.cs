@@ -1,11 +1,9 @@
-using System.Globalization;
-using System.Security.Cryptography;
 using Metrics.Model;
 
 namespace Metrics.Cluster;
 
 /// <summary>A tenant of this process.</summary>
-internal sealed class Tenant(TenantId id, string folder, Shard[] shards, TenantMetadata metadata, TimeProvider time) : ITenant
+internal sealed class Tenant(TenantId id, string dataDirectory, Shard[] shards, TenantMetadata metadata, TimeProvider time) : ITenant
 {
     /// <inheritdoc/>
     public TenantId Id => id;
@@ -20,25 +18,7 @@ internal sealed class Tenant(TenantId id, string folder, Shard[] shards, TenantM
     public IMetricMetadata Metadata => metadata;
 
     /// <inheritdoc/>
-    public async ValueTask<string> SnapshotAsync(bool skipHead, CancellationToken cancellation)
-    {
-        var name = string.Create(CultureInfo.InvariantCulture, $"{time.GetUtcNow().UtcDateTime:yyyyMMdd'T'HHmmss'Z'}-{RandomNumberGenerator.GetHexString(16, lowercase: true)}");
-        var snapshots = Path.Combine(folder, "snapshots");
-        var unfinished = Path.Combine(snapshots, name + ".tmp");
-        Directory.CreateDirectory(unfinished);
-        try
-        {
-            await Task.WhenAll(Array.ConvertAll(shards, s => s.SnapshotAsync(unfinished, skipHead, cancellation).AsTask()));
-            Directory.Move(unfinished, Path.Combine(snapshots, name));
-            DurableFile.FlushFolder(snapshots);
-            return name;
-        }
-        catch
-        {
-            Directory.Delete(unfinished, recursive: true);
-            throw;
-        }
-    }
+    public ValueTask<string> SnapshotAsync(bool skipHead, CancellationToken cancellation) => TenantSnapshot.TakeAsync(dataDirectory, id, shards, skipHead, time, cancellation);
 
     /// <summary>Closes all shards.</summary>
     public async Task CloseAsync()

@@ -8,6 +8,8 @@ namespace Metrics.Cluster;
 /// <param name="shardsPerTenant">The shards of a new tenant, a power of two.</param>
 public sealed class TenantShardMaps(IObjectStore store, int shardsPerTenant)
 {
+    private readonly TenantErasure erasure = new(store);
+
     /// <summary>The map of a tenant, or null when nobody ever made one.</summary>
     /// <exception cref="ShardUnavailableException">The store can't say.</exception>
     /// <exception cref="InvalidDataException">What is stored is no map.</exception>
@@ -25,13 +27,18 @@ public sealed class TenantShardMaps(IObjectStore store, int shardsPerTenant)
     }
 
     /// <summary>The map of a tenant; for one that has none, the first map, which the store has accepted: no two processes begin with different ones.</summary>
-    /// <exception cref="ShardUnavailableException">The store can't say.</exception>
+    /// <exception cref="ShardUnavailableException">The store can't say, or the tenant is being deleted.</exception>
     /// <exception cref="InvalidDataException">What is stored is no map.</exception>
     public async ValueTask<ShardMap> OpenAsync(TenantId tenant, CancellationToken cancellation)
     {
         if (await FindAsync(tenant, cancellation) is { } there)
         {
             return there;
+        }
+
+        if (await erasure.IsMarkedAsync(tenant, cancellation))
+        {
+            throw new ShardUnavailableException(new ShardId(tenant, HashRange.Everything), "the tenant is being deleted");
         }
 
         var first = ShardMap.Create(shardsPerTenant);

@@ -30,7 +30,7 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
     {
         shard = ShardKey.Parse(this.GetPrimaryKeyString());
         lastCall = time.GetTimestamp();
-        opening = Task.Run(() => Node.OpenShardAsync(shard, closed.Token).AsTask(), CancellationToken.None);
+        opening = Task.Run(OpenAsync, CancellationToken.None);
         _ = FollowAsync();
         this.RegisterGrainTimer(CloseWhenIdleAsync, new GrainTimerCreationOptions(silo.Options.IdleCheck, silo.Options.IdleCheck) { Interleave = true });
         return Task.CompletedTask;
@@ -101,6 +101,38 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
 
     /// <inheritdoc/>
     public void Dispose() => closed.Dispose();
+
+    /// <summary>Opens the shard, when its tenant has a map before and after: a tenant that is being deleted loses its map first, so what is opened at that moment is closed here, or with its others.</summary>
+    private async Task<IShard> OpenAsync()
+    {
+        await CheckTenantAsync();
+        var opened = await Node.OpenShardAsync(shard, closed.Token);
+        try
+        {
+            await CheckTenantAsync();
+            return opened;
+        }
+        catch
+        {
+            await Node.CloseShardAsync(shard);
+            throw;
+        }
+    }
+
+    private async ValueTask CheckTenantAsync()
+    {
+        try
+        {
+            if (await silo.Maps.FindAsync(shard.Tenant, closed.Token) is null)
+            {
+                throw new ShardUnavailableException(shard, "there is no such tenant");
+            }
+        }
+        catch (InvalidDataException e)
+        {
+            throw new ShardUnavailableException(shard, e.Message, e);
+        }
+    }
 
     /// <summary>Waits until the shard is open; null then, and why it is not otherwise.</summary>
     private async ValueTask<ShardReply?> OpenedAsync(CancellationToken cancellation)

@@ -2,7 +2,7 @@ using Orleans.Services;
 
 namespace Metrics.Grains;
 
-/// <summary>What silos ask of each other by address, one on each silo: messages between replicas of logs, reports, and the two halves of a hand-over.</summary>
+/// <summary>What silos ask of each other by address, one on each silo: messages between replicas of logs, reports, the two halves of a hand-over, and the deletion of tenants.</summary>
 /// <remarks>Copying a log of some GiB takes minutes; a message to a replica is given up by its leader long before its time here.</remarks>
 [Alias("metrics.silo")]
 internal interface ISiloService : IGrainService
@@ -26,4 +26,14 @@ internal interface ISiloService : IGrainService
     [Alias("drain")]
     [ResponseTimeout("00:15:00")]
     Task DrainAsync();
+
+    /// <summary>Closes what is open here of a tenant that is being deleted, by its name, and forgets the tenant.</summary>
+    [Alias("close-tenant")]
+    [ResponseTimeout("00:05:00")]
+    Task CloseTenantAsync(string tenant);
+
+    /// <summary>Removes what lies here of a tenant that is closed everywhere and whose manifests are fenced.</summary>
+    [Alias("remove-tenant")]
+    [ResponseTimeout("00:05:00")]
+    Task RemoveTenantAsync(string tenant);
 }

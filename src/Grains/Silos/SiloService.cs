@@ -1,4 +1,5 @@
 using Metrics.Cluster;
+using Metrics.Model;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 
@@ -6,7 +7,7 @@ namespace Metrics.Grains;
 
 /// <summary>Carries what other silos ask to this silo's node, off Orleans's threads.</summary>
 [Reentrant]
-internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers, SiloContext silo, SiloDirectory directory, SiloWatch watch) : GrainService(id, host, loggers), ISiloService
+internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers, SiloContext silo, SiloDirectory directory, SiloWatch watch, TenantClosings closings) : GrainService(id, host, loggers), ISiloService
 {
     private readonly MessageLanes lanes = new((message, cancellation) => silo.Node!.AnswerLogAsync(message, cancellation), silo.Options.LogLanes);
 
@@ -26,4 +27,16 @@ internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers,
 
     /// <inheritdoc/>
     public Task DrainAsync() => watch.DrainAsync(StoppedCancellationTokenSource.Token);
+
+    /// <inheritdoc/>
+    public Task CloseTenantAsync(string tenant)
+    {
+        var closed = TenantId.Parse(tenant);
+        closings.OnClosed(closed);
+        return silo.Node is { } node ? Task.Run(() => node.CloseTenantAsync(closed).AsTask(), StoppedCancellationTokenSource.Token) : Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task RemoveTenantAsync(string tenant) =>
+        silo.Node is { } node ? Task.Run(() => node.RemoveTenantAsync(TenantId.Parse(tenant), StoppedCancellationTokenSource.Token).AsTask(), StoppedCancellationTokenSource.Token) : Task.CompletedTask;
 }

@@ -18,6 +18,9 @@ internal sealed class ClusterShard(ShardId id, IShardNode? node, IShard remote) 
     public ShardStatistics Statistics => node?.Find(id)?.Statistics ?? default;
 
     /// <inheritdoc/>
+    public ValueTask<ShardStatistics> StatisticsAsync(CancellationToken cancellation) => CallAsync(cancellation, static (s, c) => s.StatisticsAsync(c));
+
+    /// <inheritdoc/>
     public ValueTask<AppendResult> AppendAsync(SampleBatch batch, CancellationToken cancellation) => CallAsync((batch, cancellation), static (s, a) => s.AppendAsync(a.batch, a.cancellation));
 
     /// <inheritdoc/>
@@ -69,8 +72,7 @@ internal sealed class ClusterShard(ShardId id, IShardNode? node, IShard remote) 
     });
 
     /// <inheritdoc/>
-    public ValueTask SnapshotAsync(string folder, bool skipHead, CancellationToken cancellation) =>
-        node?.Find(id) is { } here ? here.SnapshotAsync(folder, skipHead, cancellation) : throw new ShardUnavailableException(id, "it is on another machine, and a snapshot is a folder of this one");
+    public ValueTask SnapshotAsync(string folder, bool skipHead, CancellationToken cancellation) => (node?.Find(id) ?? remote).SnapshotAsync(folder, skipHead, cancellation);
 
     /// <summary>Calls the shard on this node, if it is there, or wherever it is.</summary>
     private async ValueTask<TResult> CallAsync<TArguments, TResult>(TArguments arguments, Func<IShard, TArguments, ValueTask<TResult>> call)

@@ -4,7 +4,7 @@ using Metrics.Model;
 namespace Metrics.Grains;
 
 /// <summary>A tenant as a gateway of the cluster has it: the shards of its map, each behind its grain.</summary>
-internal sealed class ClusterTenant(TenantId id, ClusterMetadata metadata, ShardMap map, Func<ShardId, IShard> shardOf) : ITenant
+internal sealed class ClusterTenant(TenantId id, ClusterMetadata metadata, ShardMap map, Func<ShardId, IShard> shardOf, string dataDirectory, TimeProvider time) : ITenant
 {
     private volatile IReadOnlyList<IShard> shards = [.. map.Ranges.Select(r => shardOf(new ShardId(id, r)))];
     private long version = map.Version;
@@ -31,7 +31,7 @@ internal sealed class ClusterTenant(TenantId id, ClusterMetadata metadata, Shard
         }
     }
 
+    /// <summary>As everywhere, into a folder of the machine that is asked: what other silos own comes from the bucket, after they have published it.</summary>
     /// <inheritdoc/>
-    public ValueTask<string> SnapshotAsync(bool skipHead, CancellationToken cancellation) =>
-        throw new ShardUnavailableException(new ShardId(id, HashRange.Everything), "a snapshot is a folder of one machine; of a cluster, flush the shards and copy the bucket");
+    public ValueTask<string> SnapshotAsync(bool skipHead, CancellationToken cancellation) => TenantSnapshot.TakeAsync(dataDirectory, id, shards, skipHead, time, cancellation);
 }

@@ -1,3 +1,5 @@
+using Orleans.Concurrency;
+
 namespace Metrics.Grains;
 
 /// <summary>What belongs to a tenant and to no shard. The key is the tenant's name.</summary>
@@ -9,6 +11,13 @@ internal interface ITenantGrain : IGrainWithStringKey
     /// <param name="knownVersion">The version of the book that the caller had last; nothing is sent when it has not changed.</param>
     [Alias("metadata")]
     ValueTask<MetadataReply> ExchangeMetadataAsync(Payload heard, long knownVersion);
+
+    /// <summary>Deletes the tenant, when it is marked for it: one at a time in the whole cluster, because it is done here. All who ask meanwhile wait for the same.</summary>
+    /// <returns>Why it is not done yet, or null when it is. The mark stays then, and another call goes on.</returns>
+    [Alias("delete")]
+    [AlwaysInterleave]
+    [ResponseTimeout("01:00:00")]
+    ValueTask<string?> DeleteAsync();
 }
 
 /// <summary>A tenant's metadata.</summary>

@@ -1,11 +1,12 @@
 using Metrics.Cluster;
+using Metrics.Model;
 using Metrics.ObjectStore;
 using Microsoft.Extensions.Logging;
 
 namespace Metrics.Grains;
 
-/// <summary>Keeps a tenant's metadata for all gateways: in memory, and in the bucket some time later, since senders repeat it.</summary>
-internal sealed partial class TenantGrain(SiloContext silo, TimeProvider time, ILogger<TenantGrain> logger) : Grain, ITenantGrain
+/// <summary>Keeps a tenant's metadata for all gateways: in memory, and in the bucket some time later, since senders repeat it; and deletes the tenant.</summary>
+internal sealed partial class TenantGrain(SiloContext silo, SiloDirectory directory, SiloServiceClient silos, TimeProvider time, ILogger<TenantGrain> logger) : Grain, ITenantGrain
 {
     /// <summary>The largest book read: its text, and JSON around it.</summary>
     private const int MaxObjectBytes = 8 * MetadataBook.MaxBytes;
@@ -18,6 +19,7 @@ internal sealed partial class TenantGrain(SiloContext silo, TimeProvider time, I
     private readonly long firstVersion = time.GetUtcNow().ToUnixTimeMilliseconds() << 20;
 
     private long savedVersion;
+    private Task<string?>? deleting;
 
     private string Key => $"{this.GetPrimaryKeyString()}/metadata.jsonl";
 
@@ -35,9 +37,38 @@ internal sealed partial class TenantGrain(SiloContext silo, TimeProvider time, I
     /// <inheritdoc/>
     public ValueTask<MetadataReply> ExchangeMetadataAsync(Payload heard, long knownVersion)
     {
+        if (deleting is not null)
+        {
+            return ValueTask.FromResult(default(MetadataReply));
+        }
+
         book.PutLines(heard.Bytes.Span);
         var version = firstVersion + book.Version;
         return ValueTask.FromResult(new MetadataReply(version, version == knownVersion ? default : new Payload(book.ToLines())));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<string?> DeleteAsync()
+    {
+        var problem = await (deleting ??= DeletedAsync());
+
+        // What was heard before is the deleted tenant's, and goes with this activation.
+        DeactivateOnIdle();
+        return problem;
+    }
+
+    private async Task<string?> DeletedAsync()
+    {
+        try
+        {
+            var tenant = TenantId.Parse(this.GetPrimaryKeyString());
+            await Task.Run(() => new TenantErasure(silo.Store).RunAsync(tenant, new SiloTenantHolders(directory, silos), CancellationToken.None));
+            return null;
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException or EpochLostException)
+        {
+            return e.Message;
+        }
     }
 
     private async Task LoadAsync(CancellationToken cancellation)
@@ -58,7 +89,7 @@ internal sealed partial class TenantGrain(SiloContext silo, TimeProvider time, I
     /// <summary>What another activation saved meanwhile is taken in first; what falls between is said again.</summary>
     private async Task SaveAsync(CancellationToken cancellation)
     {
-        if (book.Version == savedVersion)
+        if (book.Version == savedVersion || deleting is not null)
         {
             return;
         }
@@ -67,6 +98,11 @@ internal sealed partial class TenantGrain(SiloContext silo, TimeProvider time, I
         var version = book.Version;
         try
         {
+            if (deleting is not null)
+            {
+                return;
+            }
+
             await silo.Store.PutAsync(Key, book.ToLines(), PutCondition.None, cancellation);
             savedVersion = version;
         }

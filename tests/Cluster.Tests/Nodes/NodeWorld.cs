@@ -14,6 +14,7 @@ internal sealed class NodeWorld : IAsyncDisposable
     private readonly string root = Directory.CreateTempSubdirectory("nodes").FullName;
     private readonly Dictionary<NodeId, ShardNode> nodes = [];
     private readonly HashSet<NodeId> cutOff = [];
+    private readonly Dictionary<NodeId, string> folders = [];
     private readonly IObjectStore bucket;
 
     public NodeWorld() => bucket = FileSystemObjectStore.Open(Path.Combine(root, "bucket"), TimeProvider.System);
@@ -43,6 +44,7 @@ internal sealed class NodeWorld : IAsyncDisposable
         lock (nodes)
         {
             nodes[node.Id] = node;
+            folders[node.Id] = name;
         }
 
         return node;
@@ -110,6 +112,13 @@ internal sealed class NodeWorld : IAsyncDisposable
         }
 
         return found;
+    }
+
+    /// <summary>The files of a tenant's replicas on a node.</summary>
+    public IReadOnlyList<string> ReplicasOf(ShardNode node, TenantId tenant)
+    {
+        var folder = Path.Combine(root, folders[node.Id], "replicas", tenant.Value);
+        return Directory.Exists(folder) ? Directory.GetFiles(folder, "*", SearchOption.AllDirectories) : [];
     }
 
     /// <summary>The manifest of the shard.</summary>

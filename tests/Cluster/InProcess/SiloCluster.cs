@@ -15,6 +15,7 @@ internal sealed class SiloCluster : IAsyncDisposable
     private readonly string folder = Directory.CreateTempSubdirectory("metrics-silos-").FullName;
     private readonly MemoryObjectStore bucket = new(TimeProvider.System);
     private readonly ConcurrentDictionary<string, ShardNode> nodes = new();
+    private readonly ConcurrentDictionary<string, string> dataOf = new();
     private readonly ConcurrentDictionary<string, OrleansCluster> gateways = new();
     private readonly ConcurrentDictionary<string, NodeId> nodeOf = new();
     private readonly InProcessTestCluster cluster;
@@ -26,12 +27,14 @@ internal sealed class SiloCluster : IAsyncDisposable
         builder.ConfigureSilo((_, silo) =>
         {
             var transport = new SiloLogTransport();
+            var data = Path.Combine(folder, $"silo{Interlocked.Increment(ref opened)}");
             var node = ShardNode.Open(
-                new StorageOptions { DataDirectory = Path.Combine(folder, $"silo{Interlocked.Increment(ref opened)}"), ShardsPerTenant = 4 }, new ReplicationOptions { Factor = replicationFactor }, new EngineOptions(), bucket,
+                new StorageOptions { DataDirectory = data, ShardsPerTenant = 4 }, new ReplicationOptions { Factor = replicationFactor }, new EngineOptions(), bucket,
                 transport, transport.Followers, TimeProvider.System, static _ => { });
             nodes[node.Id.Value] = node;
+            dataOf[node.Id.Value] = data;
             var options = new SiloOptions { ReportEvery = TimeSpan.FromMilliseconds(300), BalanceEvery = TimeSpan.Zero };
-            silo.UseShards(new SiloContext(new SiloCard(node.Id, "", "127.0.0.1:0"), bucket, node, node.Maps, options), transport);
+            silo.UseShards(new SiloContext(new SiloCard(node.Id, "", "127.0.0.1:0"), bucket, node, data, node.Maps, options), transport);
         });
         cluster = builder.Build();
     }
@@ -54,6 +57,21 @@ internal sealed class SiloCluster : IAsyncDisposable
 
     /// <summary>The name of a silo's node.</summary>
     public NodeId NodeOf(InProcessSiloHandle silo) => nodeOf.GetOrAdd(silo.SiloAddress.ToParsableString(), _ => cluster.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<SiloContext>().Card.Node);
+
+    /// <summary>A silo's data folder.</summary>
+    public string DataOf(InProcessSiloHandle silo) => dataOf[NodeOf(silo).Value];
+
+    /// <summary>The keys in the bucket that start like this.</summary>
+    public async Task<List<string>> KeysAsync(string prefix)
+    {
+        var keys = new List<string>();
+        await foreach (var item in bucket.ListAsync(prefix, default))
+        {
+            keys.Add(item.Key);
+        }
+
+        return keys;
+    }
 
     /// <summary>The silo that owns a shard.</summary>
     public InProcessSiloHandle OwnerOf(ShardId shard) => Silos.Single(s => Node(s).Find(shard) is not null);
