@@ -7,7 +7,8 @@ cd "$(dirname "$0")"
 peers=(prometheus promtool prometheus-node-exporter prometheus-alertmanager)
 # Ceph, as small as it gets: the S3 server of the object storage tests.
 object_storage=(ceph ceph-authtool monmaptool ceph-mon ceph-osd radosgw radosgw-admin)
-packages=(prometheus prometheus-node-exporter prometheus-alertmanager ceph-common ceph-mon ceph-osd radosgw)
+network=(ip)
+packages=(prometheus prometheus-node-exporter prometheus-alertmanager ceph-common ceph-mon ceph-osd radosgw iproute2)
 
 missing() {
     local name
@@ -16,7 +17,7 @@ missing() {
     done
 }
 
-if [ -n "$(missing "${peers[@]}" "${object_storage[@]}")" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+if [ -n "$(missing "${peers[@]}" "${object_storage[@]}" "${network[@]}")" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "Installing ${packages[*]} ..."
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >/dev/null ||
         echo "apt-get failed; going on without."
@@ -35,6 +36,15 @@ if [ -n "$left_out" ]; then
     conditions+=("Category!=ObjectStorage")
 fi
 
+probe="metrics-probe-$$"
+if [ "$(id -u)" = 0 ] && ip netns add "$probe" 2>/dev/null && ip -n "$probe" link add probe0 type veth peer name probe1 2>/dev/null; then
+    ip netns del "$probe"
+else
+    ip netns del "$probe" 2>/dev/null
+    echo "LEFT OUT: the tests of silos that are cut off, since network namespaces can't be made (root and iproute2)."
+    conditions+=("Category!=NetworkNamespaces")
+fi
+
 filter=()
 if [ "${#conditions[@]}" -gt 0 ]; then
     filter=(--filter "$(IFS='&'; echo "${conditions[*]}")")
@@ -49,10 +59,10 @@ fi
 # Orleans's packages are not on every feed. Without them all but the projects that use them is built and tested; the single process needs none of it.
 solution=Metrics.sln
 if ! { dotnet restore src/Silo -p:Configuration=Release --nologo -v quiet "${precompile[@]}" && dotnet restore tests/Cluster -p:Configuration=Release --nologo -v quiet "${precompile[@]}"; } >/dev/null 2>&1; then
-    echo "LEFT OUT: src/Grains, src/Silo and tests/Cluster, since the packages of Microsoft Orleans can't be restored."
+    echo "LEFT OUT: src/Grains, src/Silo, tests/Cluster and bench/Cluster, since the packages of Microsoft Orleans can't be restored."
     mkdir -p artifacts
     solution=artifacts/WithoutOrleans.slnf
-    dotnet sln Metrics.sln list | tr '\\' '/' | grep '\.csproj$' | grep -Ev '^(src/Grains|src/Silo|tests/Cluster)/' |
+    dotnet sln Metrics.sln list | tr '\\' '/' | grep '\.csproj$' | grep -Ev '^(src/Grains|src/Silo|tests/Cluster|bench/Cluster)/' |
         awk 'BEGIN { printf "{\"solution\":{\"path\":\"../Metrics.sln\",\"projects\":[" } { printf "%s\"%s\"", n++ ? "," : "", $0 } END { print "]}}" }' >"$solution"
 fi
 

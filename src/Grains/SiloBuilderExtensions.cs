@@ -21,6 +21,8 @@ public static class SiloBuilderExtensions
         builder.Services.AddSingleton<TenantClosings>();
         builder.Services.AddSingleton<SiloWatch>();
         builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static services => services.GetRequiredService<SiloWatch>());
+        builder.Services.AddSingleton<IdleCare>();
+        builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static services => services.GetRequiredService<IdleCare>());
         builder.AddPlacementDirector<ShardPlacementStrategy, ShardPlacementDirector>();
         builder.AddGrainService<SiloService>();
         if (transport is not null)

@@ -12,7 +12,10 @@ public sealed class SiloOptions
     /// <summary>A shard that nobody called for so long is flushed and closed. Default 1 h.</summary>
     public TimeSpan IdleAfter { get; init; } = TimeSpan.FromHours(1);
 
-    /// <summary>How often a shard looks at that. Default 1 min.</summary>
+    /// <summary>How often one silo looks whether the blocks of closed shards want something: retention, merges. Default 8 h, by which nothing outlives its retention for long and a thousand tenants cost a request every few seconds while it lasts; zero for never.</summary>
+    public TimeSpan IdleCareEvery { get; init; } = TimeSpan.FromHours(8);
+
+    /// <summary>How often an open shard looks whether it is idle. Default 1 min.</summary>
     public TimeSpan IdleCheck { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>How long a call waits for its shard to be opened. Default 10 s: longer than a takeover with a short log; after that senders are told to come again.</summary>

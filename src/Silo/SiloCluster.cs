@@ -4,6 +4,7 @@ using Metrics.Cluster;
 using Metrics.Gateway.Cli;
 using Metrics.Gateway.Configuration;
 using Metrics.Grains;
+using Metrics.ObjectStore;
 using Metrics.PromQL;
 using Orleans.Configuration;
 using GatewayOptions = Metrics.Gateway.Configuration.GatewayOptions;
@@ -13,6 +14,9 @@ namespace Metrics.Silo;
 /// <summary>Starts this process's silo, for the gateway of the same process to serve.</summary>
 internal static class SiloCluster
 {
+    /// <summary>How often a silo writes down that it lives. Who comes after all silos were lost at once waits for three of these.</summary>
+    private static readonly TimeSpan aliveEvery = TimeSpan.FromSeconds(15);
+
     /// <summary>Opens the bucket and the node, starts the silo and joins the cluster.</summary>
     /// <exception cref="ConfigurationException">A setting is missing.</exception>
     /// <exception cref="IOException">The data folder or the bucket can't be used, or the address is taken.</exception>
@@ -38,7 +42,7 @@ internal static class SiloCluster
             var maps = node?.Maps ?? new TenantShardMaps(store, LocalCluster.StorageOf(options).ShardsPerTenant);
             var context = new SiloContext(card, store, node, LocalCluster.StorageOf(options).DataDirectory, maps, new Grains.SiloOptions { IdleAfter = settings.IdleAfter, DrainTimeout = settings.DrainTimeout, BalanceEvery = settings.BalanceEvery });
             host = Build(settings, context, transport, loggers);
-            await host.StartAsync(stop);
+            await JoinAsync(host, settings, store, logger, stop);
             logger.Joined(settings.Name, card.Node.Value, settings.ReplicationFactor);
             return new HostedCluster(host, node, store);
         }
@@ -52,6 +56,22 @@ internal static class SiloCluster
 
             await store.DisposeAsync();
             throw;
+        }
+    }
+
+    /// <summary>Starts the silo; and sees to it that it need not wait for members of which none is left.</summary>
+    private static async Task JoinAsync(IHost host, ClusterSettings settings, IObjectStore store, ILogger logger, CancellationToken stop)
+    {
+        using var joined = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var watching = new BucketMembership(store).BurySilentAsync(settings.Name, 3 * aliveEvery, TimeProvider.System, logger.NodeReport, joined.Token);
+        try
+        {
+            await host.StartAsync(stop);
+        }
+        finally
+        {
+            await joined.CancelAsync();
+            await watching;
         }
     }
 
@@ -75,6 +95,7 @@ internal static class SiloCluster
             silo.Configure<ClusterMembershipOptions>(membership =>
             {
                 membership.ProbeTimeout = settings.ProbeTimeout;
+                membership.IAmAliveTablePublishTimeout = aliveEvery;
                 membership.TableRefreshTimeout = TimeSpan.FromSeconds(20); // A change travels by gossip; this is for who missed it.
             });
             silo.Configure<SiloMessagingOptions>(messaging =>

@@ -50,6 +50,10 @@ public interface IShardNode : IAsyncDisposable
     /// <exception cref="ShardUnavailableException">Object storage can't say.</exception>
     ValueTask<IReadOnlyList<NodeId>> HoldersAsync(ShardId shard, CancellationToken cancellation);
 
+    /// <summary>Whether a shard that is open nowhere should be opened for its blocks' sake: for retention, merges and the like. From its manifest alone; false for one that was never open.</summary>
+    /// <exception cref="ShardUnavailableException">Object storage can't say.</exception>
+    ValueTask<bool> IsWorkDueAsync(ShardId shard, CancellationToken cancellation);
+
     /// <summary>Answers a message that another node's <see cref="ILogTransport"/> sent to this one.</summary>
     /// <exception cref="InvalidDataException">The bytes are no message.</exception>
     ValueTask<ReadOnlyMemory<byte>> AnswerLogAsync(ReadOnlyMemory<byte> message, CancellationToken cancellation);

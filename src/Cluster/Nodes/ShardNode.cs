@@ -187,6 +187,20 @@ public sealed class ShardNode : IShardNode
     }
 
     /// <inheritdoc/>
+    public async ValueTask<bool> IsWorkDueAsync(ShardId shard, CancellationToken cancellation)
+    {
+        try
+        {
+            var manifest = await ManifestFile.PeekAsync(Store, shard, cancellation);
+            return manifest is not null && ArchiveDue.Of(manifest, services.Storage.Of(shard.Tenant).Archive, services.Replication.Time.GetUtcNow());
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException)
+        {
+            throw new ShardUnavailableException(shard, e.Message, e);
+        }
+    }
+
+    /// <inheritdoc/>
     public ValueTask<ReadOnlyMemory<byte>> AnswerLogAsync(ReadOnlyMemory<byte> message, CancellationToken cancellation) => services.Replication.Replicas.AnswerAsync(message, cancellation);
 
     /// <inheritdoc/>

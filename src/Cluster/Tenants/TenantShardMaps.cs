@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Metrics.Model;
 using Metrics.ObjectStore;
 
@@ -23,6 +24,19 @@ public sealed class TenantShardMaps(IObjectStore store, int shardsPerTenant)
         catch (ObjectStoreException e)
         {
             throw Unavailable(tenant, "the tenant is not known here, and object storage can't be asked", e);
+        }
+    }
+
+    /// <summary>Names below which something lies, as tenants; one that was deleted may be among them.</summary>
+    /// <exception cref="ObjectStoreException">The store failed.</exception>
+    public async IAsyncEnumerable<TenantId> ListAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (var name in store.ListFoldersAsync("", cancellation))
+        {
+            if (TenantId.TryParse(name, out var tenant, out _))
+            {
+                yield return tenant;
+            }
         }
     }
 

@@ -21,7 +21,7 @@ internal sealed class SiloCluster : IAsyncDisposable
     private readonly InProcessTestCluster cluster;
     private int opened;
 
-    private SiloCluster(short silos, int replicationFactor)
+    private SiloCluster(short silos, int replicationFactor, SiloOptions options, ArchiveOptions archive)
     {
         var builder = new InProcessTestClusterBuilder(silos);
         builder.ConfigureSilo((_, silo) =>
@@ -29,11 +29,10 @@ internal sealed class SiloCluster : IAsyncDisposable
             var transport = new SiloLogTransport();
             var data = Path.Combine(folder, $"silo{Interlocked.Increment(ref opened)}");
             var node = ShardNode.Open(
-                new StorageOptions { DataDirectory = data, ShardsPerTenant = 4 }, new ReplicationOptions { Factor = replicationFactor }, new EngineOptions(), bucket,
+                new StorageOptions { DataDirectory = data, ShardsPerTenant = 4, Archive = archive }, new ReplicationOptions { Factor = replicationFactor }, new EngineOptions(), bucket,
                 transport, transport.Followers, TimeProvider.System, static _ => { });
             nodes[node.Id.Value] = node;
             dataOf[node.Id.Value] = data;
-            var options = new SiloOptions { ReportEvery = TimeSpan.FromMilliseconds(300), BalanceEvery = TimeSpan.Zero };
             silo.UseShards(new SiloContext(new SiloCard(node.Id, "", "127.0.0.1:0"), bucket, node, data, node.Maps, options), transport);
         });
         cluster = builder.Build();
@@ -42,9 +41,9 @@ internal sealed class SiloCluster : IAsyncDisposable
     /// <summary>The silos that run.</summary>
     public IReadOnlyList<InProcessSiloHandle> Silos => [.. cluster.GetActiveSilos()];
 
-    public static async Task<SiloCluster> StartAsync(short silos, int replicationFactor)
+    public static async Task<SiloCluster> StartAsync(short silos, int replicationFactor, SiloOptions? options = null, ArchiveOptions? archive = null)
     {
-        var started = new SiloCluster(silos, replicationFactor);
+        var started = new SiloCluster(silos, replicationFactor, options ?? new SiloOptions { ReportEvery = TimeSpan.FromMilliseconds(300), BalanceEvery = TimeSpan.Zero }, archive ?? new ArchiveOptions());
         await started.cluster.DeployAsync();
         return started;
     }
@@ -72,6 +71,10 @@ internal sealed class SiloCluster : IAsyncDisposable
 
         return keys;
     }
+
+    /// <summary>Something of a silo.</summary>
+    public T Of<T>(InProcessSiloHandle silo)
+        where T : notnull => cluster.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<T>();
 
     /// <summary>The silo that owns a shard.</summary>
     public InProcessSiloHandle OwnerOf(ShardId shard) => Silos.Single(s => Node(s).Find(shard) is not null);

@@ -66,10 +66,13 @@ internal sealed class SequenceWriter(SiloLab lab, int writer)
     }
 
     /// <summary>Each series holds each acknowledged sample once, and nothing else.</summary>
-    public async Task VerifyAsync()
+    public Task VerifyAsync() => VerifyAsync(lab);
+
+    /// <summary>Each series of another cluster holds each acknowledged sample once, and nothing else.</summary>
+    public async Task VerifyAsync(SiloLab reader)
     {
         var until = (startMs + ((Acknowledged + 10L) * StepMs)) / 1000.0;
-        var answer = await lab.GetAsync($"api/v1/query?query={Uri.EscapeDataString($"sequence{{writer=\"{writer}\"}}[12h]")}&time={until:F3}", TimeSpan.FromSeconds(60));
+        var answer = await reader.GetAsync($"api/v1/query?query={Uri.EscapeDataString($"sequence{{writer=\"{writer}\"}}[12h]")}&time={until:F3}", TimeSpan.FromSeconds(60));
         var found = answer.GetProperty("data").GetProperty("result").EnumerateArray().ToList();
         Assert.Equal(SeriesCount, found.Count);
         foreach (var values in found.Select(static s => s.GetProperty("values").EnumerateArray().ToList()))

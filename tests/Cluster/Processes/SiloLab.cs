@@ -3,17 +3,20 @@ using Metrics.EndToEnd.Programs;
 
 namespace Metrics.Cluster.Silos.Processes;
 
-/// <summary>Silos on this machine that share a folder.</summary>
+/// <summary>Silos on this machine that share a folder, or a bucket.</summary>
 internal sealed class SiloLab : IDisposable
 {
     private readonly TemporaryDirectory directory = new();
     private readonly List<SiloProcess> silos = [];
-    private readonly string bucket;
+    private readonly Func<int, string> objectStore;
+    private readonly Func<int, SiloHost> hosts;
     private readonly string[] arguments;
 
-    private SiloLab(string? bucket, string[] arguments)
+    private SiloLab(Func<int, string>? objectStore, Func<int, SiloHost>? hosts, string[] arguments)
     {
-        this.bucket = bucket ?? directory.Sub("bucket");
+        var bucket = directory.Sub("bucket");
+        this.objectStore = objectStore ?? (_ => Folder(bucket));
+        this.hosts = hosts ?? (static _ => SiloHost.Here);
         this.arguments = arguments;
     }
 
@@ -23,9 +26,12 @@ internal sealed class SiloLab : IDisposable
     public IReadOnlyList<SiloProcess> Silos => silos;
 
     /// <summary>Starts silos; returns when all take part.</summary>
-    public static async Task<SiloLab> StartAsync(int count, int replicationFactor, params string[] arguments)
+    public static Task<SiloLab> StartAsync(int count, int replicationFactor, params string[] arguments) => StartAsync(count, replicationFactor, null, null, arguments);
+
+    /// <summary>Starts silos on object storage and hosts that depend on the silo's number; null for a folder, and for this host.</summary>
+    public static async Task<SiloLab> StartAsync(int count, int replicationFactor, Func<int, string>? objectStore, Func<int, SiloHost>? hosts, params string[] arguments)
     {
-        var lab = new SiloLab(null, ["--cluster-replication-factor", $"{replicationFactor}", "--cluster-probe-timeout", "1s", "--storage-shards-per-tenant", "4", .. arguments]);
+        var lab = new SiloLab(objectStore, hosts, ["--cluster-replication-factor", $"{replicationFactor}", "--cluster-probe-timeout", "1s", "--storage-shards-per-tenant", "4", .. arguments]);
         try
         {
             await lab.AddAsync(count);
@@ -38,10 +44,13 @@ internal sealed class SiloLab : IDisposable
         }
     }
 
+    /// <summary>A folder as object storage.</summary>
+    public static string Folder(string path) => $"{{type: FILESYSTEM, config: {{directory: \"{path}\"}}}}";
+
     /// <summary>Starts silos of other settings in the same cluster.</summary>
     public async Task<SiloLab> JoinAsync(int count, params string[] otherArguments)
     {
-        var lab = new SiloLab(bucket, [.. arguments, .. otherArguments]);
+        var lab = new SiloLab(objectStore, hosts, [.. arguments, .. otherArguments]);
         try
         {
             await lab.AddAsync(count);
@@ -57,7 +66,7 @@ internal sealed class SiloLab : IDisposable
     /// <summary>Starts more silos.</summary>
     public async Task AddAsync(int count)
     {
-        var added = Enumerable.Range(silos.Count, count).Select(n => new SiloProcess(bucket, directory.Sub($"silo{n}"), arguments)).ToList();
+        var added = Enumerable.Range(silos.Count, count).Select(n => new SiloProcess(objectStore(n), directory.Sub($"silo{n}"), hosts(n), arguments)).ToList();
         silos.AddRange(added);
         foreach (var silo in added)
         {
@@ -122,6 +131,16 @@ internal sealed class SiloLab : IDisposable
         while (DateTime.UtcNow < end);
         throw new TimeoutException($"{what}: not within {patience}; the cluster is {last}");
     }
+
+    /// <summary>Waits until every shard is open and has its replicas.</summary>
+    public Task WaitUntilWholeAsync(int replicas) => WaitForStatusAsync(
+        $"every shard is open and has {replicas} replicas",
+        s => s.GetProperty("shards").GetArrayLength() == 4 && s.GetProperty("shards").EnumerateArray().All(shard => shard.GetProperty("state").GetString() == "Open"
+            && shard.GetProperty("replicas").EnumerateArray().Count(static r => r.GetProperty("whole").GetBoolean() && !r.TryGetProperty("lost", out _)) >= replicas),
+        TimeSpan.FromSeconds(60));
+
+    /// <summary>The nodes that own a shard.</summary>
+    public static IEnumerable<string> OwnersOf(JsonElement status) => status.GetProperty("shards").EnumerateArray().Select(static s => s.GetProperty("owner").GetString()!).Distinct();
 
     /// <summary>What every silo wrote, for messages of failed tests.</summary>
     public string Outputs() => string.Join("\n", silos.Select(static (s, n) => $"--- silo {n}\n{string.Join('\n', s.Program.Output.Split('\n').TakeLast(60).Select(static l => l.Length > 300 ? l[..300] : l))}"));

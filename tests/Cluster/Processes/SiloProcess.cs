@@ -5,8 +5,18 @@ using Metrics.EndToEnd.Programs;
 
 namespace Metrics.Cluster.Silos.Processes;
 
-/// <summary>A silo as an operator starts it: the built executable, a data folder of its own, the folder that all share, two ports.</summary>
-internal sealed partial class SiloProcess(string shared, string data, string[] extraArguments) : IDisposable
+/// <summary>Where a silo runs.</summary>
+/// <param name="Http">The address that it takes HTTP on.</param>
+/// <param name="Cluster">The address that other silos reach.</param>
+/// <param name="Namespace">The network namespace; null for the test's own.</param>
+internal sealed record SiloHost(string Http, string Cluster, string? Namespace)
+{
+    /// <summary>Loopback, as the test itself.</summary>
+    public static SiloHost Here { get; } = new("127.0.0.1", "127.0.0.1", null);
+}
+
+/// <summary>A silo as an operator starts it: the built executable, a data folder of its own, the object storage that all share (as <c>--objstore.config</c> says it), two ports.</summary>
+internal sealed partial class SiloProcess(string objectStore, string data, SiloHost host, string[] extraArguments) : IDisposable
 {
     private const int SigStop = 19;
     private const int SigContinue = 18;
@@ -20,26 +30,25 @@ internal sealed partial class SiloProcess(string shared, string data, string[] e
     /// <summary>The process.</summary>
     public RunningProgram Program { get; private set; } = null!;
 
-    /// <summary>True from its start until it is killed, stopped or frozen.</summary>
-    public bool IsServing { get; private set; }
+    /// <summary>True from its start until it is killed, stopped, frozen or cut off.</summary>
+    public bool IsServing { get; set; }
 
     /// <summary>Starts the program without waiting for it.</summary>
     public void Start()
     {
         var (http, silo) = (RunningProgram.FreePort(), RunningProgram.FreePort());
-        Address = new Uri($"http://127.0.0.1:{http}/");
+        Address = new Uri($"http://{host.Http}:{http}/");
         string[] arguments =
         [
-            assembly, "serve", "--http-listen", $"127.0.0.1:{http}", "--cluster-listen", $"127.0.0.1:{silo}", "--data-dir", data,
-            "--objstore.config", $"{{type: FILESYSTEM, config: {{directory: \"{shared}\"}}}}", .. extraArguments,
+            assembly, "serve", "--http-listen", $"{host.Http}:{http}", "--cluster-listen", $"{host.Cluster}:{silo}", "--data-dir", data, "--objstore.config", objectStore, .. extraArguments,
         ];
-        Program = RunningProgram.Start("dotnet", arguments);
+        Program = host.Namespace is { } isolated ? RunningProgram.Start("ip", ["netns", "exec", isolated, "dotnet", .. arguments]) : RunningProgram.Start("dotnet", arguments);
     }
 
     /// <summary>Waits until it takes part.</summary>
     public async Task WaitReadyAsync(HttpClient http)
     {
-        await Program.WaitReadyAsync(http, new Uri(Address, "-/ready"), TimeSpan.FromSeconds(60));
+        await Program.WaitReadyAsync(http, new Uri(Address, "-/ready"), TimeSpan.FromSeconds(120));
         IsServing = true;
     }
 

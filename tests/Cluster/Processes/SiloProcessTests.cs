@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using Xunit;
 using Xunit.Abstractions;
@@ -6,6 +5,7 @@ using Xunit.Abstractions;
 namespace Metrics.Cluster.Silos.Processes;
 
 /// <summary>Real silo processes on one shared folder, under load, while things happen to them: what was acknowledged is there afterwards, once, and nothing else is.</summary>
+[Collection(SequenceLoad.Collection)]
 [Trait("Category", "Processes")]
 public sealed class SiloProcessTests(ITestOutputHelper log)
 {
@@ -105,49 +105,9 @@ public sealed class SiloProcessTests(ITestOutputHelper log)
         Assert.DoesNotContain("", OwnersOf(status));
     }
 
-    /// <summary>Runs writers while something happens; then checks every sample.</summary>
-    /// <returns>The longest time for which a writer got nothing through.</returns>
-    private async Task<TimeSpan> UnderLoadAsync(SiloLab lab, Func<Task> act)
-    {
-        try
-        {
-            var writers = Enumerable.Range(0, 3).Select(w => new SequenceWriter(lab, w)).ToList();
-            using var stop = new CancellationTokenSource();
-            var clock = Stopwatch.StartNew();
-            var writing = Task.WhenAll(writers.Select(w => Task.Run(() => w.RunAsync(stop.Token))));
-            try
-            {
-                await Task.WhenAny(Task.Delay(2000), writing);
-                await act();
-            }
-            finally
-            {
-                await stop.CancelAsync();
-            }
+    private Task<TimeSpan> UnderLoadAsync(SiloLab lab, Func<Task> act) => SequenceLoad.RunAsync(lab, log, act);
 
-            await writing;
-            foreach (var writer in writers)
-            {
-                Assert.True(writer.Acknowledged > 10, "a writer got nothing through");
-                await writer.VerifyAsync();
-            }
+    private static Task WaitUntilWholeAsync(SiloLab lab, int replicas) => lab.WaitUntilWholeAsync(replicas);
 
-            var longest = writers.Max(static w => w.LongestPause);
-            log.WriteLine($"{writers.Sum(static w => w.Acknowledged)} batches acknowledged in {clock.Elapsed.TotalSeconds:F0} s, {writers.Sum(static w => w.Failed)} sent again; the longest pause of a writer was {longest.TotalSeconds:F1} s");
-            return longest;
-        }
-        catch
-        {
-            log.WriteLine(lab.Outputs());
-            throw;
-        }
-    }
-
-    private static Task WaitUntilWholeAsync(SiloLab lab, int replicas) => lab.WaitForStatusAsync(
-        $"every shard is open and has {replicas} replicas",
-        s => s.GetProperty("shards").GetArrayLength() == 4 && s.GetProperty("shards").EnumerateArray().All(shard => shard.GetProperty("state").GetString() == "Open"
-            && shard.GetProperty("replicas").EnumerateArray().Count(static r => r.GetProperty("whole").GetBoolean() && !r.TryGetProperty("lost", out _)) >= replicas),
-        TimeSpan.FromSeconds(60));
-
-    private static IEnumerable<string> OwnersOf(JsonElement status) => status.GetProperty("shards").EnumerateArray().Select(static s => s.GetProperty("owner").GetString()!).Distinct();
+    private static IEnumerable<string> OwnersOf(JsonElement status) => SiloLab.OwnersOf(status);
 }
