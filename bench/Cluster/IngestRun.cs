@@ -6,19 +6,27 @@ namespace Metrics.ClusterBench;
 /// <summary>The same bodies to one setup, measured from outside once all code has run often enough to be compiled well.</summary>
 internal static class IngestRun
 {
-    /// <summary>Sends all scrapes; the first ones make the series and warm up.</summary>
+    /// <summary>Series of the tenant that warms up: many small requests have all code compiled in its final form, in every process.</summary>
+    private const int WarmUpSeries = 1000;
+    private const int WarmUpAhead = 64;
+    private static readonly TimeSpan idleFor = TimeSpan.FromSeconds(6);
+
+    /// <summary>Sends all scrapes; the first one makes the series.</summary>
     public static async Task MeasureAsync(Setup setup, string root, ChurningScrapes data, int warmUp, int scrapes, int connections, Figures figures)
     {
         using var servers = await Deployment.StartAsync(setup, root);
-        for (var scrape = 0; scrape < warmUp; scrape++)
+        var warm = new ChurningScrapes(WarmUpSeries, data.DueMs(-warmUp), seed: 2);
+        for (var scrape = 0; scrape < warmUp; scrape += WarmUpAhead)
         {
-            await servers.WriteAllAsync(data.Bodies(scrape), connections);
+            var ahead = scrape;
+            await servers.WriteAllAsync([.. Enumerable.Range(0, Math.Min(WarmUpAhead, warmUp - scrape)).SelectMany(n => warm.Bodies(ahead + n))], connections, "warm-up");
         }
 
+        await servers.WriteAllAsync(data.Bodies(0), connections);
         var start = await servers.QuietAsync();
         var clock = new Stopwatch();
         var whole = Stopwatch.StartNew();
-        for (var scrape = warmUp; scrape < warmUp + scrapes; scrape++)
+        for (var scrape = 1; scrape <= scrapes; scrape++)
         {
             var bodies = data.Bodies(scrape);
             clock.Start();
@@ -30,8 +38,8 @@ internal static class IngestRun
         var end = await servers.QuietAsync();
         var settled = whole.Elapsed - sent;
         var idleFrom = servers.CpuSeconds;
-        await Task.Delay(TimeSpan.FromSeconds(10), TimeProvider.System);
-        var idle = (servers.CpuSeconds - idleFrom) / 10;
+        await Task.Delay(idleFor, TimeProvider.System);
+        var idle = (servers.CpuSeconds - idleFrom) / idleFor.TotalSeconds;
 
         // What the processes do anyway is not the load's.
         var used = end - start - (idle * (sent + settled).TotalSeconds);

@@ -10,20 +10,20 @@ const string Usage = """
       --setups LIST   of process,silo,silos-rf1,silos-rf2,silos-rf3 (all)
       --series N      series (100,000)
       --scrapes N     scrapes that are measured, 15 s apart (60)
-      --warm-up N     scrapes before that (20)
+      --warm-up N     small requests before that (5000)
       --connections N connections that write (4)
       --runs N        runs of everything; medians are shown (1)
       --tenants N     tenants of the part idle (1000)
       --quick         10,000 series, 10 scrapes, 20 tenants: does it work
     """;
 
-var (part, series, scrapes, warmUp, connections, runs, tenants) = ("ingest", 100_000, 60, 20, 4, 1, 1000);
+var (part, series, scrapes, warmUp, connections, runs, tenants) = ("ingest", 100_000, 60, 5000, 4, 1, 1000);
 IReadOnlyList<Setup> setups = Setup.All;
 for (var i = 0; i < args.Length; i++)
 {
     if (args[i] == "--quick")
     {
-        (series, scrapes, warmUp, tenants) = (10_000, 10, 2, 20);
+        (series, scrapes, warmUp, tenants) = (10_000, 10, 50, 20);
         continue;
     }
 
@@ -46,7 +46,7 @@ for (var i = 0; i < args.Length; i++)
 }
 
 var figures = new Figures();
-var firstMs = (TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() / 60_000 * 60_000) - ((long)(warmUp + scrapes) * ChurningScrapes.IntervalMs);
+var firstMs = (TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() / 60_000 * 60_000) - ((long)(scrapes + 1) * ChurningScrapes.IntervalMs);
 for (var run = 0; run < runs; run++)
 {
     foreach (var setup in setups)

@@ -20,6 +20,9 @@ public interface ICluster : IAsyncDisposable
     /// <summary>True while this process is the one of the cluster that evaluates rules. It may become so at any time, and stays so until it leaves.</summary>
     bool EvaluatesRules => true;
 
+    /// <summary>How many processes take requests now, this one included: a limit on what a tenant may send is shared among them. At least 1.</summary>
+    int Gateways => 1;
+
     /// <summary>The hands on a cluster of silos; null for the single process, which has none to show or move.</summary>
     IClusterControl? Control => null;
 

@@ -76,6 +76,9 @@ public sealed partial class OrleansCluster : ICluster, IClusterControl
         directory.Silos.Where(static s => s.Status == SiloStatus.Active && s.Card.Http.Length > 0).MinBy(static s => (s.Address.Generation, s.Address.ToParsableString()))?.Address.Equals(self.SiloAddress) == true;
 
     /// <inheritdoc/>
+    public int Gateways => Math.Max(1, directory.Gateways);
+
+    /// <inheritdoc/>
     public IReadOnlyList<ClusterSilo> Silos =>
         [.. directory.Silos.OrderBy(static s => s.Address.ToParsableString(), StringComparer.Ordinal).Select(s => new ClusterSilo(s.Address.ToParsableString(), s.Status.ToString(), s.Card, directory.ReportOf(s.Address)))];
 

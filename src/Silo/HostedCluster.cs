@@ -24,6 +24,9 @@ internal sealed class HostedCluster(IHost host, ShardNode? node, IObjectStore st
     public bool EvaluatesRules => cluster.EvaluatesRules;
 
     /// <inheritdoc/>
+    public int Gateways => cluster.Gateways;
+
+    /// <inheritdoc/>
     public IClusterControl? Control => cluster.Control;
 
     /// <inheritdoc/>

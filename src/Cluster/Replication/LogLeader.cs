@@ -10,7 +10,7 @@ internal sealed class LogLeader : IAsyncDisposable
     private readonly LogTerm term;
     private readonly Lock gate = new();
     private readonly PriorityQueue<TaskCompletionSource, long> waiters = new();
-    private readonly List<FollowerLink> links = [];
+    private volatile FollowerLink[] links = []; // Replaced whole, under the gate, so that each commit can go through it without.
     private readonly List<Task> work = [];
     private readonly AppendWindow window;
     private readonly ILogPeer local;
@@ -76,7 +76,7 @@ internal sealed class LogLeader : IAsyncDisposable
     public EnsembleRange Current => Locked(() => current);
 
     /// <summary>The connections to its members.</summary>
-    public IReadOnlyList<FollowerLink> Links => Locked<IReadOnlyList<FollowerLink>>(() => [.. links]);
+    public IReadOnlyList<FollowerLink> Links => links;
 
     /// <summary>True when more may be appended without holding too much in memory.</summary>
     public bool HasRoom
@@ -124,7 +124,7 @@ internal sealed class LogLeader : IAsyncDisposable
             waiters.Enqueue(wait, number);
         }
 
-        foreach (var link in Links)
+        foreach (var link in links)
         {
             link.Wake();
         }
@@ -141,7 +141,7 @@ internal sealed class LogLeader : IAsyncDisposable
         {
             foreach (var member in current.Members.Concat(proposed?.Members ?? []).Distinct(StringComparer.Ordinal))
             {
-                if (failure is null && !links.Exists(l => l.Node.Value == member))
+                if (failure is null && !Array.Exists(links, l => l.Node.Value == member))
                 {
                     var node = new NodeId(member);
                     var (join, at) = joins.GetValueOrDefault(member);
@@ -149,7 +149,7 @@ internal sealed class LogLeader : IAsyncDisposable
                 }
             }
 
-            links.AddRange(made);
+            links = [.. links, .. made];
         }
 
         foreach (var link in made)
@@ -255,7 +255,10 @@ internal sealed class LogLeader : IAsyncDisposable
     {
         if (link.Node == term.Self)
         {
-            Locked(() => DropHeld(link.Match));
+            lock (gate)
+            {
+                DropHeld(link.Match);
+            }
         }
 
         Advance();
@@ -337,7 +340,7 @@ internal sealed class LogLeader : IAsyncDisposable
                 waiters.Dequeue();
             }
 
-            DropHeld(links.Find(l => l.Node == term.Self)?.Match ?? 0);
+            DropHeld(MatchOf(term.Self.Value));
         }
 
         foreach (var waiter in done ?? [])
@@ -352,7 +355,7 @@ internal sealed class LogLeader : IAsyncDisposable
         Span<long> matches = stackalloc long[range.Members.Count];
         for (var i = 0; i < matches.Length; i++)
         {
-            matches[i] = -(links.Find(l => l.Node.Value == range.Members[i])?.Match ?? 0);
+            matches[i] = -MatchOf(range.Members[i]);
         }
 
         matches.Sort();
@@ -364,23 +367,32 @@ internal sealed class LogLeader : IAsyncDisposable
         return -matches[Options.Mutant == Mutant.AcknowledgesEarly ? 0 : range.Acks - 1];
     }
 
-    /// <summary>Forgets records that are acknowledged and on this node's own disk. The caller holds the gate.</summary>
-    private bool DropHeld(long heldHere)
+    private long MatchOf(string member)
     {
-        window.DropBefore(Math.Min(committed, heldHere));
-        return true;
+        foreach (var link in links)
+        {
+            if (link.Node.Value == member)
+            {
+                return link.Match;
+            }
+        }
+
+        return 0;
     }
+
+    /// <summary>Forgets records that are acknowledged and on this node's own disk. The caller holds the gate.</summary>
+    private void DropHeld(long heldHere) => window.DropBefore(Math.Min(committed, heldHere));
 
     private void Disconnect(Predicate<FollowerLink> leaves)
     {
-        List<FollowerLink> leaving;
+        FollowerLink[] leaving;
         lock (gate)
         {
-            leaving = links.FindAll(leaves);
-            links.RemoveAll(leaves);
+            leaving = Array.FindAll(links, leaves);
+            links = Array.FindAll(links, l => !leaves(l));
         }
 
-        leaving.ForEach(l => l.Stop());
+        Array.ForEach(leaving, static l => l.Stop());
     }
 
     private T Locked<T>(Func<T> read)

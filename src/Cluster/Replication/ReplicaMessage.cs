@@ -32,7 +32,7 @@ internal static class ReplicaMessage
     }
 
     /// <summary>The bytes of a request.</summary>
-    public static byte[] Encode(LogId log, ReplicaRequest request)
+    public static ReadOnlyMemory<byte> Encode(LogId log, ReplicaRequest request)
     {
         var to = new ArrayBufferWriter<byte>(MaxHeaderBytes + (request is AppendRequest { Frames.Length: var frames } ? frames + (10 * Varint.MaxBytes) : 0));
         Byte(to, Version);
@@ -56,7 +56,7 @@ internal static class ReplicaMessage
                 break;
         }
 
-        return to.WrittenSpan.ToArray();
+        return to.WrittenMemory;
     }
 
     /// <summary>A number that requests to one log share, for handing them out without decoding them; any number for what is no request.</summary>
@@ -106,7 +106,7 @@ internal static class ReplicaMessage
     });
 
     /// <summary>The bytes of an answer.</summary>
-    public static byte[] Encode(ReplicaAnswer answer)
+    public static ReadOnlyMemory<byte> Encode(ReplicaAnswer answer)
     {
         var to = new ArrayBufferWriter<byte>(128 + answer.Frames.Length);
         Byte(to, Version);
@@ -115,7 +115,7 @@ internal static class ReplicaMessage
         History(to, answer.History);
         Numbers(to, answer.FramesEpoch, answer.FramesCount);
         to.Write(answer.Frames.Span);
-        return to.WrittenSpan.ToArray();
+        return to.WrittenMemory;
     }
 
     /// <summary>Reads an answer; its frames are a part of <paramref name="message"/>, and not checked: the numbers they belong to are the asker's.</summary>

@@ -5,8 +5,14 @@ using Metrics.Model;
 namespace Metrics.Gateway.Limits;
 
 /// <summary>Holds writes against their tenant's limits before anything is stored. Thread-safe.</summary>
-/// <remarks>Texts carry Mimir's ids (pkg/util/globalerror), which its runbooks and people's searches go by.</remarks>
-internal sealed class IngestLimits(LimitsTable limits, TimeProvider time)
+/// <remarks>
+/// A rate is the tenant's over all gateways: each lets through its share of it, and a burst as a whole, for senders keep to one connection for long (Mimir's global strategy). So requests must be spread over the gateways
+/// evenly, as any load balancer does. Texts carry Mimir's ids (pkg/util/globalerror), which its runbooks and people's searches go by.
+/// </remarks>
+/// <param name="limits">The limits.</param>
+/// <param name="time">The clock.</param>
+/// <param name="gateways">How many gateways share a tenant's requests now.</param>
+internal sealed class IngestLimits(LimitsTable limits, TimeProvider time, Func<int> gateways)
 {
     private readonly ConcurrentDictionary<TenantId, TenantUsage> usage = new();
 
@@ -22,7 +28,7 @@ internal sealed class IngestLimits(LimitsTable limits, TimeProvider time)
     {
         var own = limits.Of(tenant);
         AdmitSize(tenant, bytes ?? 0);
-        if (own.RequestRate > 0 && !UsageOf(tenant).Requests.TryTake(1, own.RequestRate, own.RequestBurstSize, out var wait))
+        if (own.RequestRate > 0 && !UsageOf(tenant).Requests.TryTake(1, Share(own.RequestRate), own.RequestBurstSize, out var wait))
         {
             throw WriteRefusal.TooFast(
                 $"write request refused: tenant {tenant} exceeds its limit request_rate of {own.RequestRate} requests/s with a burst of {own.RequestBurstSize} (err-mimir-tenant-max-request-rate)", wait);
@@ -55,10 +61,12 @@ internal sealed class IngestLimits(LimitsTable limits, TimeProvider time)
             throw WriteRefusal.OverLimit($"write request refused: {samples} samples exceed the limit request_samples of {own.RequestSamples} of tenant {tenant}");
         }
 
-        if (own.IngestionRate > 0 && !UsageOf(tenant).Samples.TryTake(samples, own.IngestionRate, own.IngestionBurstSize, out var wait))
+        if (own.IngestionRate > 0 && !UsageOf(tenant).Samples.TryTake(samples, Share(own.IngestionRate), own.IngestionBurstSize, out var wait))
         {
             throw WriteRefusal.TooFast(
                 $"write request with {samples} samples refused: tenant {tenant} exceeds its limit ingestion_rate of {own.IngestionRate} samples/s with a burst of {own.IngestionBurstSize} (err-mimir-tenant-max-ingestion-rate)", wait);
         }
     }
+
+    private double Share(double rate) => rate / Math.Max(1, gateways());
 }

@@ -12,7 +12,7 @@ namespace Metrics.Gateway.Limits;
 public sealed class TenantLimits
 {
     /// <summary>Samples, histograms and exemplars a second.</summary>
-    [Setting("Samples a tenant may write a second, on average; 0 for no limit.", Min = "0", Max = "1000000000000")]
+    [Setting("Samples a tenant may write a second, on average, through all gateways together; 0 for no limit.", Min = "0", Max = "1000000000000")]
     public long IngestionRate { get; set; }
 
     /// <summary>Samples that may come at once. Twenty seconds at Mimir's rate: a sender that was cut off has more than one request to catch up with.</summary>
@@ -20,7 +20,7 @@ public sealed class TenantLimits
     public long IngestionBurstSize { get; set; } = 200_000;
 
     /// <summary>Write requests a second.</summary>
-    [Setting("Write requests of a tenant a second, on average; 0 for no limit.", Min = "0", Max = "1000000000")]
+    [Setting("Write requests of a tenant a second, on average, through all gateways together; 0 for no limit.", Min = "0", Max = "1000000000")]
     public long RequestRate { get; set; }
 
     /// <summary>Write requests that may come at once.</summary>

@@ -52,7 +52,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
 
         Registry = new MetricRegistry();
         var limits = new LimitsTable(options);
-        var ingest = new IngestLimits(limits, time);
+        var ingest = new IngestLimits(limits, time, () => cluster.Gateways);
         cluster.LimitSeries(limits.SeriesOf);
         var readable = new ReadableCluster(cluster, limits, options.Tenancy.UnionLabel, time);
         var budget = new ByteBudget(options.RemoteWrite.MaxInflight.Bytes);

@@ -16,6 +16,9 @@ internal sealed class SiloDirectory(IClusterMembershipService membership)
     /// <summary>The silos that may be given shards and replicas now.</summary>
     public IReadOnlyList<ShardHost> Hosts => [.. Current.Silos.Where(IsHost).Select(s => new ShardHost(s.Card.Node, s.Card.Zone, ReportOf(s.Address)?.Load ?? default))];
 
+    /// <summary>The silos that take requests.</summary>
+    public int Gateways => Current.Gateways;
+
     private View Current
     {
         get
@@ -69,6 +72,8 @@ internal sealed class SiloDirectory(IClusterMembershipService membership)
 
     private sealed record View(MembershipVersion Version, IReadOnlyList<Silo> Silos)
     {
+        public int Gateways { get; } = Silos.Count(static s => s.Status == SiloStatus.Active && s.Card.Http.Length > 0);
+
         public static View Of(ClusterMembershipSnapshot snapshot)
         {
             var silos = new List<Silo>(snapshot.Members.Count);

@@ -58,12 +58,12 @@ public sealed class MessageLanesTests
     [InlineData("010305")]
     public async Task WhatIsNoMessageIsTheAskersError(string hex)
     {
-        var lanes = new MessageLanes((message, _) => ValueTask.FromResult(new ReadOnlyMemory<byte>(ReplicaMessage.Encode(LogOf(0), ReplicaMessage.DecodeRequest(message).Request))), 3);
+        var lanes = new MessageLanes((message, _) => ValueTask.FromResult(ReplicaMessage.Encode(LogOf(0), ReplicaMessage.DecodeRequest(message).Request)), 3);
 
         await Assert.ThrowsAsync<InvalidDataException>(() => lanes.AnswerAsync(Convert.FromHexString(hex), default));
     }
 
-    private static byte[] Message(int log, long from) => ReplicaMessage.Encode(LogOf(log), new ReadRequest(from, 1000));
+    private static byte[] Message(int log, long from) => ReplicaMessage.Encode(LogOf(log), new ReadRequest(from, 1000)).ToArray();
 
     private static LogId LogOf(int log) => new(new ShardId(TenantId.Parse("team-a"), HashRange.Everything), Convert.ToHexStringLower(Guid.Empty.ToByteArray()[..15]) + log.ToString("x2", null));
 }

@@ -34,7 +34,7 @@ public sealed class ReplicaMessageTests
     [MemberData(nameof(Requests))]
     public void APrefixOfARequestIsRefusedOrShorter(int index)
     {
-        var bytes = ReplicaMessage.Encode(Log, Request(index));
+        var bytes = ReplicaMessage.Encode(Log, Request(index)).ToArray();
         for (var length = 0; length < bytes.Length; length++)
         {
             Assert.Throws<InvalidDataException>(() => ReplicaMessage.DecodeRequest(bytes.AsMemory(0, length)));
@@ -45,7 +45,7 @@ public sealed class ReplicaMessageTests
     public void NoFlippedBitOfRecordsPasses()
     {
         var request = (AppendRequest)Request(2);
-        var bytes = ReplicaMessage.Encode(Log, request);
+        var bytes = ReplicaMessage.Encode(Log, request).ToArray();
         for (var at = bytes.Length - request.Frames.Length; at < bytes.Length; at++)
         {
             for (var bit = 0; bit < 8; bit++)
@@ -65,7 +65,7 @@ public sealed class ReplicaMessageTests
         var random = new Random(seed);
         for (var i = 0; i < 20_000; i++)
         {
-            var bytes = ReplicaMessage.Encode(Log, Request(random.Next(5)));
+            var bytes = ReplicaMessage.Encode(Log, Request(random.Next(5))).ToArray();
             for (var changes = random.Next(1, 4); changes > 0; changes--)
             {
                 bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
@@ -82,7 +82,7 @@ public sealed class ReplicaMessageTests
     [Fact]
     public void AHistoryThatClaimsMoreThanItHasIsRefusedBeforeRoomIsMade()
     {
-        var bytes = ReplicaMessage.Encode(Log, new BeginRequest(1, 2, EpochHistory.Empty)).ToList();
+        var bytes = ReplicaMessage.Encode(Log, new BeginRequest(1, 2, EpochHistory.Empty)).ToArray().AsEnumerable().ToList();
         bytes[^1] = 0xff;
         bytes.AddRange([0xff, 0xff, 0xff, 0x07, 1, 1]);
         Assert.Throws<InvalidDataException>(() => ReplicaMessage.DecodeRequest(bytes.ToArray()));

@@ -1,5 +1,8 @@
 using System.Net;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Limits;
+using Metrics.Gateway.RemoteWrite;
+using Metrics.Model;
 using Xunit;
 
 namespace Metrics.Gateway.Tests;
@@ -23,6 +26,26 @@ public class IngestLimitsTests
         time.Move(TimeSpan.FromSeconds(5));
         Assert.Equal(HttpStatusCode.NoContent, (await app.WriteAsync("a", [.. hundred.Select(s => s + ",other=1")])).Status);
         Assert.Equal(200, await SeriesAsync(app, "a"));
+    }
+
+    [Fact]
+    public void AGatewayLetsThroughItsShareOfTheRateAndTheWholeBurst()
+    {
+        var time = new ManualTime();
+        var gateways = 4;
+        var tenant = TenantId.Parse("a");
+        var limits = new IngestLimits(new LimitsTable(new GatewayOptions { Limits = { IngestionRate = 40, IngestionBurstSize = 100 } }), time, () => gateways);
+        limits.AdmitSamples(tenant, 100, 1);
+        Assert.Equal(TimeSpan.FromSeconds(1), Assert.Throws<WriteRefusal>(() => limits.AdmitSamples(tenant, 10, 1)).RetryAfter);
+        time.Move(TimeSpan.FromSeconds(1));
+        limits.AdmitSamples(tenant, 10, 1);
+        Assert.Throws<WriteRefusal>(() => limits.AdmitSamples(tenant, 1, 1));
+
+        // Three of them left: what comes from now on is this one's.
+        gateways = 1;
+        time.Move(TimeSpan.FromSeconds(1));
+        limits.AdmitSamples(tenant, 40, 1);
+        Assert.Throws<WriteRefusal>(() => limits.AdmitSamples(tenant, 1, 1));
     }
 
     [Fact]
