@@ -22,7 +22,8 @@ internal static class ServeProcess
         using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
 
-        var engineOptions = EngineOptionsOf(options);
+        using var evaluation = new EvaluationThreads();
+        var engineOptions = EngineOptionsOf(options) with { Scheduler = evaluation };
         var engine = new QueryEngine(engineOptions);
         using var traces = Tracing.Start(options.Telemetry);
         using var loggers = LoggerFactory.Create(logging => Logging.Configure(logging, options.Telemetry));

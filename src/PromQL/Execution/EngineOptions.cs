@@ -28,4 +28,7 @@ public sealed record EngineOptions
 
     /// <summary><c>use-start-timestamps</c>.</summary>
     public bool UseStartTimestamps { get; init; }
+
+    /// <summary>Where leaves evaluate fragments: the thread pool, or <see cref="EvaluationThreads"/>.</summary>
+    public TaskScheduler Scheduler { get; init; } = TaskScheduler.Default;
 }
