@@ -13,9 +13,6 @@ namespace Metrics.Gateway.Tests;
 /// <summary>The real server on a free port of loopback, over the real cluster in a folder of its own.</summary>
 internal sealed class RealGateway : IAsyncDisposable
 {
-    // As the program has them, but for all gateways of all tests together.
-    private static readonly EvaluationThreads evaluation = new();
-
     private readonly InProcessCluster cluster;
     private readonly GatewayServer server;
     private readonly StringWriter log;
@@ -63,7 +60,7 @@ internal sealed class RealGateway : IAsyncDisposable
         options.Storage.ShardsPerTenant = 4;
         configure?.Invoke(options, folder);
         OptionsValidator.Validate(options);
-        var engine = ServeProcess.EngineOptionsOf(options) with { Scheduler = evaluation };
+        var engine = ServeProcess.EngineOptionsOf(options);
         var clock = time ?? TimeProvider.System;
         var opened = InProcessCluster.Open(LocalCluster.StorageOf(options), engine, clock, _ => { });
         await opened.Ready;

@@ -22,8 +22,7 @@ internal static class ServeProcess
         using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
 
-        using var evaluation = new EvaluationThreads();
-        var engineOptions = EngineOptionsOf(options) with { Scheduler = evaluation };
+        var engineOptions = EngineOptionsOf(options);
         var engine = new QueryEngine(engineOptions);
         using var traces = Tracing.Start(options.Telemetry);
         using var loggers = LoggerFactory.Create(logging => Logging.Configure(logging, options.Telemetry));

@@ -24,17 +24,12 @@ internal sealed record ApiRequest(HttpContext Context, RequestParameters Paramet
 internal delegate ValueTask<ApiAnswer> ApiHandler(ApiRequest request);
 
 /// <summary>Makes an HTTP endpoint of a handler: readiness, tenant, parameters, envelope, compression and errors.</summary>
-/// <param name="cluster">What is asked.</param>
-/// <param name="tenants">Who asks.</param>
-/// <param name="scheduler">Where questions about data are answered, from the first parameter to the last byte of JSON.</param>
-internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants, TaskScheduler scheduler)
+internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
 {
     private static readonly StreamPipeWriterOptions BufferedWrites = new(minimumBufferSize: 32 * 1024, leaveOpen: true);
 
     /// <summary>The HTTP endpoint of a handler. One that needs no data answers also while logs are replayed.</summary>
-    public Func<HttpContext, Task> Of(ApiHandler handler, bool needsData = true) => needsData
-        ? context => Task.Factory.StartNew(() => AnswerAsync(context, handler, needsData: true), CancellationToken.None, TaskCreationOptions.DenyChildAttach, scheduler).Unwrap()
-        : context => AnswerAsync(context, handler, needsData: false);
+    public Func<HttpContext, Task> Of(ApiHandler handler, bool needsData = true) => context => AnswerAsync(context, handler, needsData);
 
     private async Task AnswerAsync(HttpContext context, ApiHandler handler, bool needsData)
     {

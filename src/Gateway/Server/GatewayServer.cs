@@ -65,7 +65,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         ClusterInstruments.Register(Registry, cluster, ranking);
 
         var tenants = new TenantResolver(options.Tenancy, cluster);
-        var endpoint = new ApiEndpoint(cluster, tenants, engine.Scheduler);
+        var endpoint = new ApiEndpoint(cluster, tenants);
         rules = new RulesHost(options, cluster, engine, time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
         var writeRules = new WriteRules(limits, options.Relabelling, new ReplicaElections(time, options.HaDedup.FailoverTimeout));

@@ -28,7 +28,4 @@ public sealed record EngineOptions
 
     /// <summary><c>use-start-timestamps</c>.</summary>
     public bool UseStartTimestamps { get; init; }
-
-    /// <summary>Where leaves evaluate fragments: the thread pool, or <see cref="EvaluationThreads"/>.</summary>
-    public TaskScheduler Scheduler { get; init; } = TaskScheduler.Default;
 }

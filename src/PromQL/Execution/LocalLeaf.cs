@@ -54,9 +54,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
         fragment.Bounds.CheckSeries(set.Count);
         var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples), fragment.Bounds);
         var context = new EvaluationContext(effective, budget, annotations, cancellation);
-        var result = set.Count == 0 ? new FragmentResult()
-            : IsSmall(set.Count, fragment.Grid.Count) ? Evaluate(plan, Selected(), context)
-            : await Task.Factory.StartNew(() => Evaluate(plan, Selected(), context), cancellation, TaskCreationOptions.DenyChildAttach, options.Scheduler).ConfigureAwait(false);
+        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added), context), cancellation).ConfigureAwait(false);
         return new FragmentResult
         {
             Series = result.Series,
@@ -66,12 +64,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
             Annotations = annotations.ToList(),
             Statistics = new QueryStatistics { TotalQueryableSamples = budget.Looked, PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes },
         };
-
-        SelectedSeries Selected() => SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added);
     }
-
-    /// <summary>True for what another thread would take longer to begin than this one to finish.</summary>
-    private static bool IsSmall(int series, int steps) => series <= 128 && (long)series * steps <= 8192;
 
     private static (SelectNode Select, TimeRange Reach) SelectorOf(PlanNode node)
     {
@@ -175,7 +168,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
 
         try
         {
-            Parallel.For(0, runs.Length, new ParallelOptions { CancellationToken = context.Cancellation, TaskScheduler = context.Options.Scheduler }, i => body(runs[i], i));
+            Parallel.For(0, runs.Length, new ParallelOptions { CancellationToken = context.Cancellation }, i => body(runs[i], i));
         }
         catch (AggregateException e) when (e.InnerException is QueryException or OperationCanceledException or InvalidDataException)
         {
