@@ -25,7 +25,6 @@ internal static class IngestRun
         await servers.WriteAllAsync(data.Bodies(0), connections);
         var start = await servers.QuietAsync();
         var clock = new Stopwatch();
-        var whole = Stopwatch.StartNew();
         for (var scrape = 1; scrape <= scrapes; scrape++)
         {
             var bodies = data.Bodies(scrape);
@@ -34,15 +33,11 @@ internal static class IngestRun
             clock.Stop();
         }
 
-        var sent = whole.Elapsed;
         var end = await servers.QuietAsync();
-        var settled = whole.Elapsed - sent;
         var idleFrom = servers.CpuSeconds;
         await Task.Delay(idleFor, TimeProvider.System);
         var idle = (servers.CpuSeconds - idleFrom) / idleFor.TotalSeconds;
-
-        // What the processes do anyway is not the load's.
-        var used = end - start - (idle * (sent + settled).TotalSeconds);
+        var used = end - start;
         var samples = (double)data.Count * scrapes;
         figures.Add(setup.Name, "samples per server-CPU-second", samples / used, "N0");
         figures.Add(setup.Name, "server CPU, us per 1,000 samples", used * 1e9 / samples, "F0");

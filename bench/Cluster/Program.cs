@@ -9,7 +9,7 @@ const string Usage = """
       --part NAME     ingest or idle (ingest)
       --setups LIST   of process,silo,silos-rf1,silos-rf2,silos-rf3 (all)
       --series N      series (100,000)
-      --scrapes N     scrapes that are measured, 15 s apart (60)
+      --scrapes N     scrapes that are measured, 15 s apart (120)
       --warm-up N     small requests before that (5000)
       --connections N connections that write (4)
       --runs N        runs of everything; medians are shown (1)
@@ -17,7 +17,7 @@ const string Usage = """
       --quick         10,000 series, 10 scrapes, 20 tenants: does it work
     """;
 
-var (part, series, scrapes, warmUp, connections, runs, tenants) = ("ingest", 100_000, 60, 5000, 4, 1, 1000);
+var (part, series, scrapes, warmUp, connections, runs, tenants) = ("ingest", 100_000, 120, 5000, 4, 1, 1000);
 IReadOnlyList<Setup> setups = Setup.All;
 for (var i = 0; i < args.Length; i++)
 {
