@@ -2,12 +2,16 @@ using Metrics.Model;
 
 namespace Metrics.Gateway.QueryApi;
 
-/// <summary>Lets so many queries run and so many wait, of all tenants and of each; when a place is free, the tenants that wait are served in turn, so that one with a thousand queries delays another's by no more than one. Thread-safe.</summary>
+/// <summary>
+/// Lets so many queries run and so many wait, of all tenants and of each; when a place is free, the tenants that wait are served in turn, so that one with a thousand queries delays another's by no more than one. A quarter of
+/// the places is kept for tenants that have none running, so that one with long queries does not make another wait for their end. Thread-safe.
+/// </summary>
 /// <param name="maxRunning">Queries that run at once.</param>
 /// <param name="maxWaiting">Queries that may wait.</param>
 /// <param name="limits">The same for a tenant; 0 for no bound of its own.</param>
 internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<TenantId, (int Running, int Waiting)> limits)
 {
+    private readonly int maxShared = maxRunning - (maxRunning / 4);
     private readonly Lock sync = new();
     private readonly Dictionary<TenantId, Queue> tenants = [];
 
@@ -44,7 +48,7 @@ internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<Tenan
             }
 
             // Whoever waits of this tenant waits for a place in the tenant or in all; either way nobody overtakes.
-            if (running < maxRunning && queue.Waiters.Count == 0 && (own.Running == 0 || queue.Running < own.Running))
+            if (queue.Waiters.Count == 0 && HasPlace(queue, own.Running))
             {
                 running++;
                 queue.Running++;
@@ -78,7 +82,7 @@ internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<Tenan
             {
                 var candidate = next.Value;
                 next = next.Next;
-                if (limits(candidate.Tenant).Running is var most && (most == 0 || candidate.Running < most))
+                if (HasPlace(candidate, limits(candidate.Tenant).Running))
                 {
                     Admit(candidate);
                     next = turns.First;
@@ -86,6 +90,8 @@ internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<Tenan
             }
         }
     }
+
+    private bool HasPlace(Queue queue, int own) => running < (queue.Running == 0 ? maxRunning : maxShared) && (own == 0 || queue.Running < own);
 
     private void CheckWaiting(TenantId tenant, Queue queue, int own)
     {

@@ -42,7 +42,7 @@ internal static class QueryAnswer
                 PrometheusJson.WriteStringResult(to, result.TimeMs, Encoding.UTF8.GetBytes(result.Text ?? ""));
                 break;
             default:
-                await SeriesJson.WriteSeriesAsync(to, result.Series, query.IsRange || result.Type == ValueType.Matrix, cancellation);
+                await SeriesJson.WriteSeriesAsync(to, result.Series, query.IsRange || result.Type == ValueType.Matrix, query.Tenant, cancellation);
                 break;
         }
 

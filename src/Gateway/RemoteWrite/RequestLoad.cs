@@ -25,6 +25,7 @@ internal sealed class RequestLoad(RemoteWriteOptions options)
     /// <exception cref="WriteRefusal">Too many.</exception>
     public void AddSamples(int count)
     {
+        ProcessorTurn.Checkpoint();
         samples += count;
         if (samples > options.MaxSamples)
         {

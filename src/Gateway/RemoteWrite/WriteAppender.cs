@@ -29,7 +29,8 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
         try
         {
             var load = new RequestLoad(options);
-            series = reader(message.Span, partitioner, writer.Tenant.Metadata, load);
+            var turn = await ProcessorShares.OfProcess.EnterAsync(id, ProcessorUse.Write, cancellation);
+            series = turn.Run(() => reader(message.Span, partitioner, writer.Tenant.Metadata, load));
             samples = load.Samples;
         }
         catch (FormatException e)

@@ -38,7 +38,11 @@ internal sealed class WriteIntake(
             limits.AdmitRequest(tenant, context.Request.ContentLength);
             await body.ReadAsync(context.Request, context.RequestAborted);
             limits.AdmitSize(tenant, body.SentBytes);
-            body.Decompress(compression);
+            using (await ProcessorShares.OfProcess.EnterAsync(tenant, ProcessorUse.Write, context.RequestAborted))
+            {
+                body.Decompress(compression);
+            }
+
             return body;
         }
         catch

@@ -36,6 +36,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
     private readonly RulesHost rules;
     private readonly ConfigurationReload reload;
     private readonly TimeSpan watchEvery;
+    private readonly int maxQueries;
     private readonly Authenticator authenticator;
 
     /// <summary>Builds the server from validated options.</summary>
@@ -99,6 +100,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             ],
             time, Registry, app.Services.GetRequiredService<ILogger<ConfigurationReload>>());
         watchEvery = options.Http.WatchEvery;
+        maxQueries = options.Query.MaxConcurrency;
         var split = options.Tenancy.LabelName is { Length: > 0 } label ? new SplitAppender(intake, tenants, label) : null;
         var cache = options.FrontEnd.ResultsCache ? new ResultCache(options.FrontEnd.CacheMaxSize.Bytes, options.FrontEnd.CacheMaxItems, options.FrontEnd.CacheValidity, time) : null;
         var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
@@ -155,6 +157,9 @@ internal sealed partial class GatewayServer : IAsyncDisposable
     /// <exception cref="IOException">The address is taken or not ours.</exception>
     public async Task StartAsync(CancellationToken cancellation)
     {
+        // Queries share the processors by turns, and those that wait in the middle of theirs keep their threads: without more of them the pool would let other requests wait for those.
+        ThreadPool.GetMinThreads(out var workers, out var ports);
+        ThreadPool.SetMinThreads(Math.Max(workers, (4 * Environment.ProcessorCount) + (2 * maxQueries)), ports);
         await app.StartAsync(cancellation);
         rules.Start();
         reload.Watch(watchEvery);

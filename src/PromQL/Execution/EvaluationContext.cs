@@ -1,3 +1,4 @@
+using Metrics.Model;
 using Metrics.PromQL.Parsing;
 
 namespace Metrics.PromQL.Execution;
@@ -11,7 +12,13 @@ internal sealed class EvaluationContext(EngineOptions options, QueryBudget budge
 
     public AnnotationSet Annotations { get; } = annotations;
 
-    public CancellationToken Cancellation { get; } = cancellation;
+    /// <summary>Passed between series or batches: ends a query that was cancelled, and lets other tenants' work before it.</summary>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public void Checkpoint()
+    {
+        cancellation.ThrowIfCancellationRequested();
+        ProcessorTurn.Checkpoint();
+    }
 
     /// <summary>The labels an operation leaves that changes the meaning of a series: at once, or marked to be dropped at the end.</summary>
     public SeriesHeader DropName(SeriesHeader header, LabelSets labels) =>

@@ -1,3 +1,4 @@
+using Metrics.Model;
 using Metrics.PromQL.Execution;
 using Metrics.PromQL.Parsing;
 using Metrics.PromQL.Planning;
@@ -35,7 +36,8 @@ public sealed class QueryEngine(EngineOptions options)
             var answers = await RunAsync(plan, request, leaves, bound.Token).ConfigureAwait(false);
             try
             {
-                return new QueryRun(request, Options, plan, answers, bound.Token).Finish();
+                var run = new QueryRun(request, Options, plan, answers, bound.Token);
+                return await ProcessorShares.OfProcess.RunAsync(request.Tenant, ProcessorUse.Query, run.Finish, bound.Token).ConfigureAwait(false);
             }
             finally
             {

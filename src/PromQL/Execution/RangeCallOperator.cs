@@ -52,7 +52,7 @@ internal sealed class RangeCallOperator : VectorOperator
         var batch = new StepBatch(Math.Min(BatchSize, series.Length - next), Steps);
         for (var row = 0; row < batch.Series; row++, next++)
         {
-            context.Cancellation.ThrowIfCancellationRequested();
+            context.Checkpoint();
             samples.Clear();
             source.Read(samples);
             if (samples.Count == 0)

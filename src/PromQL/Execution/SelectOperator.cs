@@ -40,7 +40,7 @@ internal sealed class SelectOperator : VectorOperator
         var batch = new StepBatch(Math.Min(BatchSize, selected.Count - next), Steps);
         for (var row = 0; row < batch.Series; row++, next++)
         {
-            context.Cancellation.ThrowIfCancellationRequested();
+            context.Checkpoint();
             samples.Clear();
             selected.Read(next, samples);
             if (node.Mode == RangeMode.Smoothed)
