@@ -4,7 +4,7 @@ using System.Text;
 namespace Metrics.TenantBench;
 
 /// <summary>What one tenant's programs send, over connections of their own. Thread-safe.</summary>
-internal sealed class TenantClient(Uri server, string tenant, int connections) : IDisposable
+internal sealed class TenantClient(Uri server, string tenant, int connections, bool mayCache = false) : IDisposable
 {
     private readonly HttpClient http = new(new SocketsHttpHandler { MaxConnectionsPerServer = connections, PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2) }) { Timeout = TimeSpan.FromMinutes(3) };
 
@@ -22,6 +22,7 @@ internal sealed class TenantClient(Uri server, string tenant, int connections) :
     {
         using var request = new HttpRequestMessage(method, new Uri(server, pathAndQuery));
         request.Headers.Add("X-Scope-OrgID", tenant);
+        request.Headers.CacheControl = new CacheControlHeaderValue { NoStore = !mayCache }; // What is measured is asking, not remembering.
         if (contentType is not null)
         {
             request.Content = new ReadOnlyMemoryContent(body);

@@ -16,14 +16,14 @@ internal sealed class Neighbour : IDisposable
     /// <param name="endMs">The last instant that has samples.</param>
     public static async Task<Neighbour> StartAsync(string kind, Uri server, long endMs)
     {
-        var process = Process.Start(new ProcessStartInfo("nice", ["-n", "19", "dotnet", typeof(Neighbour).Assembly.Location, kind, server.ToString(), endMs.ToString(CultureInfo.InvariantCulture)])
+        var started = Process.Start(new ProcessStartInfo("nice", ["-n", "19", "dotnet", typeof(Neighbour).Assembly.Location, kind, server.ToString(), endMs.ToString(CultureInfo.InvariantCulture)])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
         })!;
-        await process.StandardOutput.ReadLineAsync();
-        return new Neighbour(process);
+        await started.StandardOutput.ReadLineAsync();
+        return new Neighbour(started);
     }
 
     /// <summary>Stops it; gives what it says of itself.</summary>

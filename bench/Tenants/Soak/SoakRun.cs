@@ -22,7 +22,7 @@ internal static class SoakRun
         using var server = await Server.StartAsync("metrics", root, rules: null, options);
         using var stop = new CancellationTokenSource();
         var errors = new ConcurrentDictionary<string, int>(StringComparer.Ordinal);
-        var clients = Enumerable.Range(1, 4).Select(n => new TenantClient(server.Address, $"soak-{n}", connections: 8)).ToList();
+        var clients = Enumerable.Range(1, 4).Select(n => new TenantClient(server.Address, $"soak-{n}", connections: 8, mayCache: true)).ToList();
         var loads = clients.Select((c, i) => new SoakLoad(c, series, i, errors)).ToList();
         var working = Task.WhenAll(loads.Select(l => Task.Run(() => l.RunAsync(stop.Token))));
         var trends = new[] { new Trend("RSS, MiB", 0.10, 48), new Trend("GC heap, MiB", 0.20, 32), new Trend("open files", 0.15, 40), new Trend("threads", 0.25, 16) };

@@ -33,9 +33,12 @@ internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<Tenan
     }
 
     /// <summary>Waits for a place; follow with <see cref="Leave"/>.</summary>
+    /// <param name="tenant">Whose query.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <param name="isRule">True for a rule's query, which may wait however many do, and is not counted among them.</param>
     /// <exception cref="ApiException">Too many wait already.</exception>
     /// <exception cref="OperationCanceledException">The query was cancelled, or its time was up, before it got a place.</exception>
-    public async ValueTask EnterAsync(TenantId tenant, CancellationToken cancellation)
+    public async ValueTask EnterAsync(TenantId tenant, CancellationToken cancellation, bool isRule = false)
     {
         cancellation.ThrowIfCancellationRequested();
         Waiter waiter;
@@ -55,10 +58,20 @@ internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<Tenan
                 return;
             }
 
-            CheckWaiting(tenant, queue, own.Waiting);
-            waiter = new Waiter(queue);
+            if (!isRule)
+            {
+                if (Refusal(queue, own.Waiting) is { } refusal)
+                {
+                    Forget(queue);
+                    throw refusal;
+                }
+
+                waiting++;
+                queue.Waiting++;
+            }
+
+            waiter = new Waiter(queue, isRule);
             waiter.Place = queue.Waiters.AddLast(waiter);
-            waiting++;
             if (queue.Waiters.Count == 1)
             {
                 queue.Turn = turns.AddLast(queue);
@@ -93,18 +106,15 @@ internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<Tenan
 
     private bool HasPlace(Queue queue, int own) => running < (queue.Running == 0 ? maxRunning : maxShared) && (own == 0 || queue.Running < own);
 
-    private void CheckWaiting(TenantId tenant, Queue queue, int own)
+    private ApiException? Refusal(Queue queue, int own)
     {
-        if (own > 0 && queue.Waiters.Count >= own)
+        if (own > 0 && queue.Waiting >= own)
         {
-            throw new ApiException(
-                ApiErrorType.TooManyRequests, $"too many outstanding requests: {queue.Running} queries of tenant {tenant} are running, and as many wait as its limit max_outstanding_requests_per_tenant of {own} allows");
+            return new ApiException(
+                ApiErrorType.TooManyRequests, $"too many outstanding requests: {queue.Running} queries of tenant {queue.Tenant} are running, and as many wait as its limit max_outstanding_requests_per_tenant of {own} allows");
         }
 
-        if (waiting >= maxWaiting)
-        {
-            throw new ApiException(ApiErrorType.Unavailable, $"too many queries: {running} are running and {waiting} waiting");
-        }
+        return waiting >= maxWaiting ? new ApiException(ApiErrorType.Unavailable, $"too many queries: {running} are running and {waiting} waiting") : null;
     }
 
     private void Admit(Queue queue)
@@ -127,7 +137,12 @@ internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<Tenan
     {
         waiter.Queue.Waiters.Remove(waiter.Place!);
         waiter.Place = null;
-        waiting--;
+        if (!waiter.IsRule)
+        {
+            waiting--;
+            waiter.Queue.Waiting--;
+        }
+
         if (waiter.Queue.Waiters.Count == 0)
         {
             turns.Remove(waiter.Queue.Turn!);
@@ -168,11 +183,16 @@ internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<Tenan
         public LinkedListNode<Queue>? Turn { get; set; }
 
         public int Running { get; set; }
+
+        /// <summary>Those of <see cref="Waiters"/> that are no rules'.</summary>
+        public int Waiting { get; set; }
     }
 
     /// <summary>A query that waits; it has a place in its queue until it enters or goes.</summary>
-    private sealed class Waiter(Queue queue)
+    private sealed class Waiter(Queue queue, bool isRule)
     {
+        public bool IsRule => isRule;
+
         public Queue Queue => queue;
 
         public LinkedListNode<Waiter>? Place { get; set; }

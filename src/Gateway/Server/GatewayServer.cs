@@ -67,11 +67,12 @@ internal sealed partial class GatewayServer : IAsyncDisposable
 
         var tenants = new TenantResolver(options.Tenancy, cluster);
         var endpoint = new ApiEndpoint(cluster, tenants);
-        rules = new RulesHost(options, cluster, engine, time, app.Services.GetRequiredService<ILogger<RulesHost>>());
+        var active = new ActiveQueries(time);
+        rules = new RulesHost(options, cluster, engine, new RuleQueries(queryLimits, gate, active, options.Query.Timeout, time), time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
         var writeRules = new WriteRules(limits, options.Relabelling, new ReplicaElections(time, options.HaDedup.FailoverTimeout));
         var appender = new WriteAppender(cluster, options.RemoteWrite, ingest, writeRules, new WriteRuleInstruments(Registry, ranking, () => writeRules.Elections.Failovers));
-        var intake = new WriteIntake(cluster, tenants, appender, options.RemoteWrite, budget, ingest, Instruments);
+        var intake = new WriteIntake(cluster, tenants, appender, options.RemoteWrite, budget, ingest, Instruments, options.Tenancy.LabelName);
         authenticator = new Authenticator(options.Security, time, app.Services.GetRequiredService<ILogger<Authenticator>>());
         WarnOfStrangers(options);
         reload = new ConfigurationReload(
@@ -101,9 +102,8 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             time, Registry, app.Services.GetRequiredService<ILogger<ConfigurationReload>>());
         watchEvery = options.Http.WatchEvery;
         maxQueries = options.Query.MaxConcurrency;
-        var split = options.Tenancy.LabelName is { Length: > 0 } label ? new SplitAppender(intake, tenants, label) : null;
         var cache = options.FrontEnd.ResultsCache ? new ResultCache(options.FrontEnd.CacheMaxSize.Bytes, options.FrontEnd.CacheMaxItems, options.FrontEnd.CacheValidity, time) : null;
-        var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
+        var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, active, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
         var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
         HttpRoute[] about =
         [
@@ -115,7 +115,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         [
             HelpPage.Route,
             .. about,
-            .. new RemoteWriteEndpoint(intake, split, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
+            .. new RemoteWriteEndpoint(intake, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
             .. new OtlpEndpoint(intake, new OtlpTranslators(translation), app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
             .. new InfluxEndpoint(intake, options.Influx, time, app.Services.GetRequiredService<ILogger<InfluxEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, frontEnd, options.Query, queryLimits, Instruments, time).Routes,
