@@ -53,6 +53,6 @@ public sealed class QueryStatistics
     /// <summary>Series that selectors found, each selector's counted.</summary>
     public long FetchedSeries { get; set; }
 
-    /// <summary>Bytes of samples read, 16 for a float.</summary>
+    /// <summary>Bytes of chunks read; samples in no chunk as they are in memory, 16 for a float.</summary>
     public long FetchedBytes { get; set; }
 }

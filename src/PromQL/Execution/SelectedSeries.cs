@@ -34,8 +34,10 @@ internal sealed class SelectedSeries
     public void Read(int index, SampleBuffer into)
     {
         var before = into.Count;
+        var encoded = into.EncodedBytes;
         set.Read(order[first + index], into);
-        budget.Fetch(BytesOf(into, before));
+        encoded = into.EncodedBytes - encoded;
+        budget.Fetch(encoded > 0 ? encoded : BytesOf(into, before));
         if (statisticsOnly && into.HasHistograms)
         {
             HistogramStatistics.Reduce(into);
