@@ -19,9 +19,9 @@ public sealed class ReloadTests : IDisposable
         var auth = directory.Sub("auth.yml");
         await File.WriteAllTextAsync(auth, $"identities:\n  - {{name: a, username: ann, password_hash: {await HashAsync("correct horse")}, read: [a]}}\n");
         using var server = await MetricsServer.StartAsync(directory.Sub("data"), "--security-auth-file", auth);
-        Assert.Equal(HttpStatusCode.OK, await AskAsync(server, "ann", "correct horse"));
-        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(server, "ann", "correct horse "));
-        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(server, "bob", "correct horse"));
+        Assert.Equal(HttpStatusCode.OK, await LogInAsync(server, "ann", "correct horse"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await LogInAsync(server, "ann", "correct horse "));
+        Assert.Equal(HttpStatusCode.Unauthorized, await LogInAsync(server, "bob", "correct horse"));
         Assert.DoesNotContain("correct horse", server.Program.Output);
     }
 
@@ -70,9 +70,9 @@ public sealed class ReloadTests : IDisposable
         return output.Trim();
     }
 
-    private static async Task<HttpStatusCode> AskAsync(MetricsServer server, string user, string password, string path = "api/v1/labels")
+    private static async Task<HttpStatusCode> LogInAsync(MetricsServer server, string user, string password)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server.Address, path));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server.Address, "api/v1/labels"));
         request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
         using var answer = await server.Http.SendAsync(request);
         return answer.StatusCode;

@@ -27,7 +27,7 @@ internal static class NeighboursRun
 
         // What is compiled and cached with time is so before it is measured.
         await tenant.RunAsync(TimeSpan.FromSeconds(Math.Min(15, length.TotalSeconds)));
-        var table = new StringBuilder("| beside it | writes p50, ms | p99 | queries p50, ms | p99 | writes p50, p99 / alone | queries p50, p99 / alone | server's CPU, cores | RSS, MiB |\n|---|---|---|---|---|---|---|---|---|\n");
+        var table = new StringBuilder("| beside it | writes p50, ms | p99 | queries p50, ms | p99 | writes p50, p99 / alone | queries p50, p99 / alone | server's CPU, cores | stopped for garbage collection, % | RSS, MiB |\n|---|---|---|---|---|---|---|---|---|---|\n");
         var alone = (Writes: (IReadOnlyCollection<double>)[], Queries: (IReadOnlyCollection<double>)[]);
         var isKept = true;
         foreach (var phase in phases)
@@ -39,8 +39,10 @@ internal static class NeighboursRun
             }
 
             var cpu = ProcessMeter.CpuSeconds(server.ProcessId);
+            var paused = await PausedAsync(server);
             var measured = await tenant.RunAsync(length);
             cpu = (ProcessMeter.CpuSeconds(server.ProcessId) - cpu) / length.TotalSeconds;
+            paused = (await PausedAsync(server) - paused) / length.TotalSeconds;
             foreach (var neighbour in neighbours)
             {
                 Console.Error.WriteLine($"{phase}: {await neighbour.StopAsync()}");
@@ -53,13 +55,20 @@ internal static class NeighboursRun
             isKept &= writesKept && queriesKept;
             var row = string.Create(
                 CultureInfo.InvariantCulture,
-                $"| {phase} ({measured.Writes.Count} writes, {measured.Queries.Count} queries) | {At(measured.Writes, 0.5):F1} | {At(measured.Writes, 0.99):F1} | {At(measured.Queries, 0.5):F1} | {At(measured.Queries, 0.99):F1} | {writes} | {queries} | {cpu:F2} | {ProcessMeter.ResidentMib(server.ProcessId):F0} |");
+                $"| {phase} ({measured.Writes.Count} writes, {measured.Queries.Count} queries) | {At(measured.Writes, 0.5):F1} | {At(measured.Writes, 0.99):F1} | {At(measured.Queries, 0.5):F1} | {At(measured.Queries, 0.99):F1} | {writes} | {queries} | {cpu:F2} | {100 * paused:F1} | {ProcessMeter.ResidentMib(server.ProcessId):F0} |");
             Console.Error.WriteLine(row);
             table.AppendLine(row);
         }
 
         Console.Write(table);
         return isKept ? 0 : 1;
+    }
+
+    private static async Task<double> PausedAsync(Server server)
+    {
+        const string Name = "dotnet_gc_pause_seconds_total ";
+        var line = Encoding.UTF8.GetString(await server.GetAsync("metrics")).Split('\n').First(l => l.StartsWith(Name, StringComparison.Ordinal));
+        return double.Parse(line[Name.Length..], CultureInfo.InvariantCulture);
     }
 
     private static double At(IEnumerable<double> times, double rank) => Statistics.Quantile(times, rank);

@@ -4,13 +4,18 @@ using Metrics.SideBySide;
 
 namespace Metrics.TenantBench;
 
-/// <summary>The tenant whose p99 is looked at: a scrape of its series every two seconds, in requests one after the other, and the queries of a dashboard one after the other.</summary>
+/// <summary>
+/// The tenant whose p99 is looked at: a scrape of its series every two seconds, in requests one after the other, and the queries of dashboards one after the other with a pause between, about 15 a second:
+/// thirty of single services and twenty over all its series, each evaluated anew.
+/// </summary>
 internal sealed class QuietTenant(Uri server, ChurningScrapes data, int firstScrape)
 {
     /// <summary>Samples in a request: what Prometheus sends at most, halved so that a phase has requests enough for a p99.</summary>
     private const int SamplesPerBody = 1000;
 
     private static readonly TimeSpan scrapeEvery = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan pause = TimeSpan.FromMilliseconds(50);
+    private static readonly IReadOnlyList<Query> panels = [.. DashboardSuite.Queries, .. HeavySuite.Queries];
 
     private int next = firstScrape;
     private int asked;
@@ -27,7 +32,8 @@ internal sealed class QuietTenant(Uri server, ChurningScrapes data, int firstScr
         {
             // The end moves on with the scrapes, at a multiple of every step.
             var endMs = data.DueMs(Volatile.Read(ref next) - 1) / 60_000 * 60_000;
-            await TimeAsync(queries, () => client.GetAsync(DashboardSuite.Queries[asked++ % DashboardSuite.Queries.Count].Path(endMs)));
+            await TimeAsync(queries, () => client.GetAsync(panels[asked++ % panels.Count].Path(endMs)));
+            await Task.Delay(pause, TimeProvider.System);
         }
 
         await writer;

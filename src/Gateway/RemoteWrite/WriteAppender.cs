@@ -44,8 +44,7 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
         try
         {
             var load = new RequestLoad(options);
-            var turn = await ProcessorShares.OfProcess.EnterAsync(sender, ProcessorUse.Write, cancellation);
-            var series = turn.Run(() => reader(message.Span, sink, load));
+            var series = await ProcessorShares.OfProcess.RunHereAsync(sender, ProcessorUse.Write, () => reader(message.Span, sink, load), cancellation);
             return (load.Samples, series);
         }
         catch (FormatException e)

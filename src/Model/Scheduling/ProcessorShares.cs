@@ -86,7 +86,14 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         return turn;
     }
 
-    /// <summary>Runs work on the thread pool when its turn has come.</summary>
+    /// <summary>Runs work when its turn has come: at once on this thread if it may, else on one of the pool.</summary>
+    public async ValueTask<T> RunHereAsync<T>(TenantId tenant, ProcessorUse use, Func<T> work, CancellationToken cancellation)
+    {
+        var turn = await EnterAsync(tenant, use, cancellation).ConfigureAwait(false);
+        return turn.Run(work);
+    }
+
+    /// <summary>Runs work on the thread pool when its turn has come, beside whatever the caller does.</summary>
     public async Task<T> RunAsync<T>(TenantId tenant, ProcessorUse use, Func<T> work, CancellationToken cancellation)
     {
         var turn = await EnterAsync(tenant, use, cancellation).ConfigureAwait(false);

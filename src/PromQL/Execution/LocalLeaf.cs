@@ -48,7 +48,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
         }
 
         var selection = new SeriesSelection(matchers, reach, hints);
-        using var set = await (await ProcessorShares.OfProcess.RunAsync(tenant, ProcessorUse.Query, () => source.SelectAsync(selection, cancellation), cancellation).ConfigureAwait(false)).ConfigureAwait(false);
+        using var set = await (await ProcessorShares.OfProcess.RunHereAsync(tenant, ProcessorUse.Query, () => source.SelectAsync(selection, cancellation), cancellation).ConfigureAwait(false)).ConfigureAwait(false);
         var annotations = new AnnotationSet();
         foreach (var warning in set.Warnings)
         {
@@ -57,8 +57,11 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
 
         fragment.Bounds.CheckSeries(set.Count);
         var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples), fragment.Bounds);
-        var context = new EvaluationContext(effective, budget, annotations, cancellation);
+        var counter = new SampleCounter(plan.Grid, fragment.PerStepStatistics);
+        var context = new EvaluationContext(effective, budget, counter, annotations, cancellation);
         var result = set.Count == 0 ? new FragmentResult() : await EvaluateAsync(() => SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added)).ConfigureAwait(false);
+        var statistics = new QueryStatistics { PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes };
+        counter.CopyTo(statistics);
         return new FragmentResult
         {
             Series = result.Series,
@@ -66,7 +69,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
             States = result.States,
             Matrix = result.Matrix,
             Annotations = annotations.ToList(),
-            Statistics = new QueryStatistics { TotalQueryableSamples = budget.Looked, PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes },
+            Statistics = statistics,
         };
 
         Task<FragmentResult> EvaluateAsync(Func<SelectedSeries> sorted) => ProcessorShares.OfProcess.RunAsync(tenant, ProcessorUse.Query, () => Evaluate(plan, sorted(), context), cancellation);
@@ -146,6 +149,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
     {
         var reach = node.Reach;
         var buffers = new SampleBuffer[selected.Count];
+        var tally = context.Counter.NewTally(node.Grid.Count);
         for (var i = 0; i < buffers.Length; i++)
         {
             context.Checkpoint();
@@ -158,8 +162,10 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
             }
 
             context.Budget.Take(buffers[i].Count);
-            context.Budget.Look(buffers[i].Count);
+            tally.Add(0, buffers[i].Count, buffers[i].Count);
         }
+
+        context.Counter.Add(tally, node.Grid);
 
         return new FragmentResult { Series = selected.Headers, Matrix = buffers };
     }

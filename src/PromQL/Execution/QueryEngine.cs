@@ -37,7 +37,7 @@ public sealed class QueryEngine(EngineOptions options)
             try
             {
                 var run = new QueryRun(request, Options, plan, answers, bound.Token);
-                return await ProcessorShares.OfProcess.RunAsync(request.Tenant, ProcessorUse.Query, run.Finish, bound.Token).ConfigureAwait(false);
+                return await ProcessorShares.OfProcess.RunHereAsync(request.Tenant, ProcessorUse.Query, run.Finish, bound.Token).ConfigureAwait(false);
             }
             finally
             {
@@ -76,6 +76,9 @@ public sealed class QueryEngine(EngineOptions options)
             {
                 Bounds = request.Bounds,
                 MaxResolutionMs = request.MaxResolutionMs,
+
+                // What a subquery reads is told apart by steps, for not all of them may be used.
+                PerStepStatistics = request.PerStepStatistics || plan.Fragments[i].Grid != request.Grid,
                 Plan = plan.Fragments[i].Body,
             };
             running[i] = new Task<FragmentResult>[leaves.Count];

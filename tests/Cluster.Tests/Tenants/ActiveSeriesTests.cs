@@ -75,7 +75,7 @@ public sealed class ActiveSeriesTests : IDisposable
                 Assert.Equal((0, 1), await WriteAsync(again, A, "m", 1, i));
             }
 
-            Assert.Equal((10, 0), await WriteAsync(again, A, "m", 10));
+            Assert.Equal((10, 2), await WriteAsync(again, A, "m", 12));
             limits = default;
             Assert.Equal((15, 0), await WriteAsync(again, A, "m", 15));
             limits = new(0, 17);

@@ -62,7 +62,7 @@ public class QueryLimitsTests
 
         // In memory a hundred floats are 1600 bytes; encoded, those that repeat are hardly anything.
         Assert.Contains("\"100\"]", (await app.GetAsync("/api/v1/query?query=count_over_time(m[1h])", ("X-Scope-OrgID", "a"))).Body);
-        var other = WriteMessage.Of([.. Enumerable.Range(0, 60).SelectMany(i => WriteMessage.Series($"__name__=n,i={i}", (now, Math.Sqrt(i))))]);
+        var other = WriteMessage.Of([.. Enumerable.Range(0, 60).Select(i => WriteMessage.Series($"__name__=n,i={i}", (now, Math.Sqrt(i))))]);
         Assert.Equal(204, (await app.SendAsync(HttpMethod.Post, "/api/v1/write", RealGateway.Body(other), ("X-Scope-OrgID", "a"))).Code);
         Assert.Equal(422, (await app.GetAsync("/api/v1/query?query=count(n)", ("X-Scope-OrgID", "a"))).Code);
     }
