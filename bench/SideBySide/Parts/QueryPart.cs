@@ -42,19 +42,20 @@ internal static class QueryPart
         }
     }
 
-    private static async Task<(double Ms, byte[] Answer)> AskAsync(Server server, string path)
-    {
-        var clock = Stopwatch.StartNew();
-        var answer = await server.GetAsync(path);
-        return (clock.Elapsed.TotalMilliseconds, answer);
-    }
-
-    private static async Task WarmUpAsync(Server server, IReadOnlyList<string> paths, TimeSpan duration)
+    /// <summary>Asks in turn for so long.</summary>
+    public static async Task WarmUpAsync(Server server, IReadOnlyList<string> paths, TimeSpan duration)
     {
         var clock = Stopwatch.StartNew();
         for (var i = 0; paths.Count > 0 && clock.Elapsed < duration; i++)
         {
             await server.GetAsync(paths[i % paths.Count]);
         }
+    }
+
+    private static async Task<(double Ms, byte[] Answer)> AskAsync(Server server, string path)
+    {
+        var clock = Stopwatch.StartNew();
+        var answer = await server.GetAsync(path);
+        return (clock.Elapsed.TotalMilliseconds, answer);
     }
 }
