@@ -65,13 +65,6 @@ public sealed class PromtoolQueryTests : IAsyncLifetime
     }
 
     [Fact]
-    public void WeAreHealthyAndReady()
-    {
-        Promtool.Run("check", "healthy", $"--url={Address}");
-        Promtool.Run("check", "ready", $"--url={Address}");
-    }
-
-    [Fact]
     public async Task OurMetricsAreGoodMetrics()
     {
         // Through the linter of names and help.

@@ -177,7 +177,7 @@ public class QueryApiTests
             Statistics = new QueryStatistics { TotalQueryableSamples = 5, PeakSamples = 3 },
         }));
         var (_, body) = await app.GetAsync("/api/v1/query?query=up&stats=true");
-        Assert.Contains(""","samples":{"totalQueryableSamples":5,"peakSamples":3}}},"warnings":["w0","w1","w2","w3","w4","w5","w6","w7","w8","w9","2 more warning annotations omitted"],"infos":["i"]}""", body);
+        Assert.Contains(""","samples":{"totalQueryableSamples":5,"samplesRead":0,"peakSamples":3}}},"warnings":["w0","w1","w2","w3","w4","w5","w6","w7","w8","w9","2 more warning annotations omitted"],"infos":["i"]}""", body);
         Assert.Contains("""{"status":"success","data":{"resultType":"vector","result":[],"stats":{"timings":{"evalTotalTime":""", body);
     }
 

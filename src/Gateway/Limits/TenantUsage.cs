@@ -8,6 +8,7 @@ internal sealed class TenantUsage(TimeProvider time)
     private long receivedBytes;
     private long writes;
     private long queries;
+    private long queriedSamples;
     private TooFastWrite? lastTooFast;
 
     /// <summary>The samples it may write.</summary>
@@ -41,6 +42,9 @@ internal sealed class TenantUsage(TimeProvider time)
     /// <summary>Queries since the start.</summary>
     public long Queries => Volatile.Read(ref queries);
 
+    /// <summary>Samples that queries looked at since the start, those of rules too.</summary>
+    public long QueriedSamples => Volatile.Read(ref queriedSamples);
+
     /// <summary>A write was stored, save what was refused.</summary>
     public void OnWritten(long stored, long refused, long bytes)
     {
@@ -53,6 +57,9 @@ internal sealed class TenantUsage(TimeProvider time)
 
     /// <summary>A query was asked.</summary>
     public void OnQueried() => Interlocked.Increment(ref queries);
+
+    /// <summary>A query was answered that looked at so many samples.</summary>
+    public void OnAnswered(long samples) => Interlocked.Add(ref queriedSamples, samples);
 }
 
 /// <summary>A write that was refused because of its tenant's rate.</summary>

@@ -88,6 +88,7 @@ internal sealed class QueryEndpoints(
         var lease = await frontEnd.AnswerAsync(request.Tenant, query, ReplicaChoice.Of(request.Parameters, options.ReplicaLabels), timeout, MayStore(request.Context.Request), request.Aborted);
         var (result, timings) = lease.Result;
         instruments.OnQueried(kind, timings.Evaluated, result.Statistics.TotalQueryableSamples);
+        limits.CountSamples(request.Tenant, result.Statistics.TotalQueryableSamples);
         return QueryAnswer.Of(result, lease, query, request.Parameters["stats"], timings);
     }
 

@@ -32,7 +32,9 @@ internal sealed class RuleQueries(QueryLimits limits, ConcurrencyGate gate, Acti
         try
         {
             entered.IsRunning = true;
-            return await engine.ExecuteAsync(request, leaves, stop.Token);
+            var result = await engine.ExecuteAsync(request, leaves, stop.Token);
+            limits.CountSamples(tenant, result.Statistics.TotalQueryableSamples);
+            return result;
         }
         finally
         {

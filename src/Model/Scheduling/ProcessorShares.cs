@@ -93,13 +93,13 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         return turn.Run(work);
     }
 
-    /// <summary>Runs work on the thread pool when its turn has come, beside whatever the caller does.</summary>
+    /// <summary>Runs long work on a thread of low priority when its turn has come, beside whatever the caller does.</summary>
     public async Task<T> RunAsync<T>(TenantId tenant, ProcessorUse use, Func<T> work, CancellationToken cancellation)
     {
         var turn = await EnterAsync(tenant, use, cancellation).ConfigureAwait(false);
 
         // Without the token: who has a turn runs, or would have to give it back.
-        return await Task.Run(() => turn.Run(work), CancellationToken.None).ConfigureAwait(false);
+        return await Start(() => turn.Run(work)).ConfigureAwait(false);
     }
 
     /// <summary>Does a piece of work for each number from 0 to <paramref name="count"/> - 1: on this thread and, where it has a turn, on as many more as there are processors that nobody waits for.</summary>
@@ -111,7 +111,7 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         var others = new List<Task>();
         while (others.Count < count - 1 && ProcessorTurn.Current is { } turn && turn.Owner.TryEnter(turn) is { } other)
         {
-            others.Add(Task.Run(() => other.Run(Work)));
+            others.Add(Start(() => other.Run(Work)));
         }
 
         Work();
@@ -198,6 +198,8 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
 
         granted.Wait();
     }
+
+    private static Task<T> Start<T>(Func<T> work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, ProcessorThreads.OfProcess);
 
     private static long InStamps(TimeSpan span, TimeProvider time) => (long)(span.TotalSeconds * time.TimestampFrequency);
 

@@ -59,7 +59,9 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
         var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples), fragment.Bounds);
         var counter = new SampleCounter(plan.Grid, fragment.PerStepStatistics);
         var context = new EvaluationContext(effective, budget, counter, annotations, cancellation);
-        var result = set.Count == 0 ? new FragmentResult() : await EvaluateAsync(() => SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added)).ConfigureAwait(false);
+        var result = set.Count == 0 ? new FragmentResult()
+            : IsSmall(set.Count, plan.Grid.Count) ? await ProcessorShares.OfProcess.RunHereAsync(tenant, ProcessorUse.Query, EvaluateAll, cancellation).ConfigureAwait(false)
+            : await ProcessorShares.OfProcess.RunAsync(tenant, ProcessorUse.Query, EvaluateAll, cancellation).ConfigureAwait(false);
         var statistics = new QueryStatistics { PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes };
         counter.CopyTo(statistics);
         return new FragmentResult
@@ -72,8 +74,11 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
             Statistics = statistics,
         };
 
-        Task<FragmentResult> EvaluateAsync(Func<SelectedSeries> sorted) => ProcessorShares.OfProcess.RunAsync(tenant, ProcessorUse.Query, () => Evaluate(plan, sorted(), context), cancellation);
+        FragmentResult EvaluateAll() => Evaluate(plan, SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added), context);
     }
+
+    /// <summary>True for what another thread would take longer to begin than this one to finish.</summary>
+    private static bool IsSmall(int series, int steps) => series <= 128 && (long)series * steps <= 8192;
 
     private static (SelectNode Select, TimeRange Reach) SelectorOf(PlanNode node)
     {

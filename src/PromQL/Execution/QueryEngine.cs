@@ -10,6 +10,9 @@ namespace Metrics.PromQL;
 /// <remarks>Thread-safe; one engine serves all tenants.</remarks>
 public sealed class QueryEngine(EngineOptions options)
 {
+    /// <summary>Series of the leaves' answers up to which the rest takes no longer than another thread to begin.</summary>
+    private const int SmallAnswer = 512;
+
     /// <summary>How the engine behaves.</summary>
     public EngineOptions Options { get; } = options;
 
@@ -37,7 +40,9 @@ public sealed class QueryEngine(EngineOptions options)
             try
             {
                 var run = new QueryRun(request, Options, plan, answers, bound.Token);
-                return await ProcessorShares.OfProcess.RunHereAsync(request.Tenant, ProcessorUse.Query, run.Finish, bound.Token).ConfigureAwait(false);
+                return answers.Sum(static f => f.Sum(static a => a.Series.Count)) <= SmallAnswer
+                    ? await ProcessorShares.OfProcess.RunHereAsync(request.Tenant, ProcessorUse.Query, run.Finish, bound.Token).ConfigureAwait(false)
+                    : await ProcessorShares.OfProcess.RunAsync(request.Tenant, ProcessorUse.Query, run.Finish, bound.Token).ConfigureAwait(false);
             }
             finally
             {
