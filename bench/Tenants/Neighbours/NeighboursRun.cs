@@ -39,10 +39,11 @@ internal static class NeighboursRun
             }
 
             var cpu = ProcessMeter.CpuSeconds(server.ProcessId);
-            var paused = await PausedAsync(server);
+            var before = await CollectionsAsync(server);
             var measured = await tenant.RunAsync(length);
             cpu = (ProcessMeter.CpuSeconds(server.ProcessId) - cpu) / length.TotalSeconds;
-            paused = (await PausedAsync(server) - paused) / length.TotalSeconds;
+            var collected = (await CollectionsAsync(server)).Zip(before, static (now, then) => now - then).ToList();
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{phase}: garbage collections of generations 0, 1, 2: {collected[1]}, {collected[2]}, {collected[3]}, {1000 * collected[0]:F0} ms in all"));
             foreach (var neighbour in neighbours)
             {
                 Console.Error.WriteLine($"{phase}: {await neighbour.StopAsync()}");
@@ -55,7 +56,7 @@ internal static class NeighboursRun
             isKept &= writesKept && queriesKept;
             var row = string.Create(
                 CultureInfo.InvariantCulture,
-                $"| {phase} ({measured.Writes.Count} writes, {measured.Queries.Count} queries) | {At(measured.Writes, 0.5):F1} | {At(measured.Writes, 0.99):F1} | {At(measured.Queries, 0.5):F1} | {At(measured.Queries, 0.99):F1} | {writes} | {queries} | {cpu:F2} | {100 * paused:F1} | {ProcessMeter.ResidentMib(server.ProcessId):F0} |");
+                $"| {phase} ({measured.Writes.Count} writes, {measured.Queries.Count} queries) | {At(measured.Writes, 0.5):F1} | {At(measured.Writes, 0.99):F1} | {At(measured.Queries, 0.5):F1} | {At(measured.Queries, 0.99):F1} | {writes} | {queries} | {cpu:F2} | {100 * collected[0] / length.TotalSeconds:F1} | {ProcessMeter.ResidentMib(server.ProcessId):F0} |");
             Console.Error.WriteLine(row);
             table.AppendLine(row);
         }
@@ -64,11 +65,12 @@ internal static class NeighboursRun
         return isKept ? 0 : 1;
     }
 
-    private static async Task<double> PausedAsync(Server server)
+    /// <summary>Seconds stopped for garbage collection since the start, and collections by generation.</summary>
+    private static async Task<IReadOnlyList<double>> CollectionsAsync(Server server)
     {
-        const string Name = "dotnet_gc_pause_seconds_total ";
-        var line = Encoding.UTF8.GetString(await server.GetAsync("metrics")).Split('\n').First(l => l.StartsWith(Name, StringComparison.Ordinal));
-        return double.Parse(line[Name.Length..], CultureInfo.InvariantCulture);
+        var lines = Encoding.UTF8.GetString(await server.GetAsync("metrics")).Split('\n');
+        return [.. new[] { "dotnet_gc_pause_seconds_total", "dotnet_gc_collections_total{generation=\"0\"}", "dotnet_gc_collections_total{generation=\"1\"}", "dotnet_gc_collections_total{generation=\"2\"}" }
+            .Select(name => double.Parse(lines.First(l => l.StartsWith(name + " ", StringComparison.Ordinal))[name.Length..], CultureInfo.InvariantCulture))];
     }
 
     private static double At(IEnumerable<double> times, double rank) => Statistics.Quantile(times, rank);

@@ -19,10 +19,10 @@ public enum ProcessorUse
 ///                     ▲           │
 ///                     └───────────┘                    at a checkpoint, when somebody waits who has had less
 /// </code>
-/// Time used is counted by tenant and use, and a free processor goes to who has used least; of that one's work, to the piece that has run least so far, so that what is short does not wait for what is long. Whoever
-/// comes back after a pause is put no further ahead than <see cref="Credit"/>: idling saves nothing up. One that has less than another runs at once even where all processors are taken, for a checkpoint may be some time
+/// Time used is counted by tenant and use, and a free processor goes to who has used least; of that one's work, to the smallest by class, so that what is short does not wait for what is long, and within a class to the
+/// oldest: large pieces are finished one after the other, and only few hold memory at a time. Whoever comes back after a pause is put no further ahead than <see cref="Credit"/>: idling saves nothing up. One that has less than another runs at once even where all processors are taken, for a checkpoint may be some time
 /// away, and the operating system divides them until then. So a tenant that asks for all there is gets its share of it, whatever number of requests it asks with, and another's short work waits about a <see cref="Slice"/>.
-/// The measure is the virtual time of Linux's CFS (Molnar 2007, after weighted fair queueing), the order within a tenant that of least attained service (Kleinrock 1976), aged so that nothing starves. Thread-safe.
+/// The measure is the virtual time of Linux's CFS (Molnar 2007, after weighted fair queueing), the order within a tenant that of a multilevel feedback queue (Corbató 1962), aged so that nothing starves. Thread-safe.
 /// </remarks>
 public sealed class ProcessorShares(int processors, TimeProvider time)
 {
@@ -32,18 +32,24 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
     /// <summary>How much less than all others a tenant may have used, at most: some dashboards' queries.</summary>
     public static readonly TimeSpan Credit = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>A piece that waits so many times as long as another has run comes before it.</summary>
-    private const int Aging = 10;
+    /// <summary>A piece rises by one class for each of these that it waits.</summary>
+    public static readonly TimeSpan Aging = TimeSpan.FromSeconds(5);
+
+    /// <summary>Classes of pieces by the time that they may run before they fall into the next: each sixteen times the one before.</summary>
+    private static readonly TimeSpan[] classes = [TimeSpan.FromMilliseconds(20), TimeSpan.FromMilliseconds(320), TimeSpan.FromSeconds(5)];
 
     private const int SweepAt = 1024;
 
     private readonly long slice = InStamps(Slice, time);
     private readonly long credit = InStamps(Credit, time);
+    private readonly long aging = InStamps(Aging, time);
+    private readonly long[] classStamps = [.. classes.Select(c => InStamps(c, time))];
     private readonly Lock sync = new();
     private readonly Dictionary<(TenantId Tenant, ProcessorUse Use), ProcessorShare> shares = [];
     private readonly List<ProcessorTurn> running = [];
     private readonly List<ProcessorTurn> waiting = [];
     private long floor;
+    private long lastNumber;
     private int sweepAt = SweepAt;
     private volatile bool isContended;
 
@@ -63,15 +69,19 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
     }
 
     /// <summary>Waits for a turn, which the caller runs work in or disposes.</summary>
+    /// <param name="tenant">Whose work.</param>
+    /// <param name="use">What for.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <param name="expected">About how long the work will run, where that is known; a rough guess puts it into its class.</param>
     /// <exception cref="OperationCanceledException">Cancelled before it came.</exception>
-    public async ValueTask<ProcessorTurn> EnterAsync(TenantId tenant, ProcessorUse use, CancellationToken cancellation)
+    public async ValueTask<ProcessorTurn> EnterAsync(TenantId tenant, ProcessorUse use, CancellationToken cancellation, TimeSpan expected = default)
     {
         cancellation.ThrowIfCancellationRequested();
         ProcessorTurn turn;
         Task granted;
         lock (sync)
         {
-            turn = new ProcessorTurn(this, ShareOf(tenant, use));
+            turn = new ProcessorTurn(this, ShareOf(tenant, use)) { Number = ++lastNumber, Class = ClassOf(InStamps(expected, time)) };
             if (MayStart(turn.Share))
             {
                 Start(turn);
@@ -94,9 +104,9 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
     }
 
     /// <summary>Runs long work on a thread of low priority when its turn has come, beside whatever the caller does.</summary>
-    public async Task<T> RunAsync<T>(TenantId tenant, ProcessorUse use, Func<T> work, CancellationToken cancellation)
+    public async Task<T> RunAsync<T>(TenantId tenant, ProcessorUse use, Func<T> work, CancellationToken cancellation, TimeSpan expected = default)
     {
-        var turn = await EnterAsync(tenant, use, cancellation).ConfigureAwait(false);
+        var turn = await EnterAsync(tenant, use, cancellation, expected).ConfigureAwait(false);
 
         // Without the token: who has a turn runs, or would have to give it back.
         return await Start(() => turn.Run(work)).ConfigureAwait(false);
@@ -212,7 +222,7 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
                 return null;
             }
 
-            var turn = new ProcessorTurn(this, parent.Share) { Attained = parent.Attained };
+            var turn = new ProcessorTurn(this, parent.Share) { Number = parent.Number, Class = parent.Class, Attained = parent.Attained };
             Start(turn);
             return turn;
         }
@@ -265,6 +275,7 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
             var used = now - turn.Since;
             turn.Since = now;
             turn.Attained += used;
+            turn.Class = Math.Max(turn.Class, ClassOf(turn.Attained));
             turn.Share.Used += used;
         }
 
@@ -284,7 +295,7 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
     }
 
     private bool MayStart(ProcessorShare share) =>
-        running.Count < processors || (share.Running == 0 && running.Count < 2 * processors && share.Used + slice < MostUsed());
+        running.Count < processors || (share.Running < processors && running.Count < 2 * processors && share.Used + slice < MostUsed());
 
     private long MostUsed()
     {
@@ -305,7 +316,7 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         }
 
         return Next(mayStart: false) is { } next
-            && (ReferenceEquals(next.Share, turn.Share) ? Rank(next, time.GetTimestamp()) + slice < turn.Attained : next.Share.Used + slice < turn.Share.Used);
+            && (ReferenceEquals(next.Share, turn.Share) ? AgedClass(next, time.GetTimestamp()) < turn.Class : next.Share.Used + slice < turn.Share.Used);
     }
 
     /// <summary>Who comes first of those that wait; with <paramref name="mayStart"/> of those that may start now.</summary>
@@ -320,7 +331,7 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
                 continue;
             }
 
-            if (best is null || turn.Share.Used < best.Share.Used || (ReferenceEquals(turn.Share, best.Share) && Rank(turn, now) < Rank(best, now)))
+            if (best is null || turn.Share.Used < best.Share.Used || (ReferenceEquals(turn.Share, best.Share) && (AgedClass(turn, now), turn.Number).CompareTo((AgedClass(best, now), best.Number)) < 0))
             {
                 best = turn;
             }
@@ -329,7 +340,18 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         return best;
     }
 
-    private static long Rank(ProcessorTurn turn, long now) => turn.Attained - ((now - turn.Since) / Aging);
+    private long AgedClass(ProcessorTurn turn, long now) => turn.Class - ((now - turn.Since) / aging);
+
+    private int ClassOf(long stamps)
+    {
+        var number = 0;
+        while (number < classStamps.Length && stamps > classStamps[number])
+        {
+            number++;
+        }
+
+        return number;
+    }
 
     private void Start(ProcessorTurn turn)
     {

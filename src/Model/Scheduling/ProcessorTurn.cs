@@ -24,6 +24,12 @@ public sealed class ProcessorTurn : IDisposable
     /// <summary>Time it has run, up to <see cref="Since"/>. This and what follows is guarded by the owner's lock.</summary>
     internal long Attained { get; set; }
 
+    /// <summary>Pieces are numbered as they come.</summary>
+    internal long Number { get; init; }
+
+    /// <summary>How large it is: as expected at first, or as it turned out.</summary>
+    internal int Class { get; set; }
+
     /// <summary>Since when it runs or waits.</summary>
     internal long Since { get; set; }
 

@@ -14,6 +14,9 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
     // Below this many series to a run, starting another costs more than it saves.
     private const int SeriesPerRunMin = 512;
 
+    /// <summary>What a series takes, about, labels and order included.</summary>
+    private static readonly TimeSpan TimePerSeries = TimeSpan.FromMicroseconds(10);
+
     private readonly FragmentPlans plans = new();
 
     /// <inheritdoc/>
@@ -61,7 +64,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
         var context = new EvaluationContext(effective, budget, counter, annotations, cancellation);
         var result = set.Count == 0 ? new FragmentResult()
             : IsSmall(set.Count, plan.Grid.Count) ? await ProcessorShares.OfProcess.RunHereAsync(tenant, ProcessorUse.Query, EvaluateAll, cancellation).ConfigureAwait(false)
-            : await ProcessorShares.OfProcess.RunAsync(tenant, ProcessorUse.Query, EvaluateAll, cancellation).ConfigureAwait(false);
+            : await ProcessorShares.OfProcess.RunAsync(tenant, ProcessorUse.Query, EvaluateAll, cancellation, expected: TimePerSeries * set.Count).ConfigureAwait(false);
         var statistics = new QueryStatistics { PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes };
         counter.CopyTo(statistics);
         return new FragmentResult

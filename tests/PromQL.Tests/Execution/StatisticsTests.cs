@@ -22,7 +22,8 @@ public sealed class StatisticsTests
     [InlineData("max_over_time(one[1m:10s])", "6 6 6 6 6", "6 0 1 0 1")]
     [InlineData("max_over_time(sum(three)[1m:10s])", "6 6 6 6 6", "18 0 3 0 3")]
     [InlineData("max_over_time(sum(three)[1m:10s] offset 10s)", "6 6 6 6 6", "18 0 3 0 3")]
-    [InlineData("max_over_time(rate(one[1m])[2s:1s])", "2 2 2 2 2", "6 0 1 0 1")]
+    [InlineData("max_over_time(rate(one[1m])[2s:1s])", "2 2 2 2 2", "7 0 1 0 1")]
+    [InlineData("max_over_time(one[2s:1s] offset 3s)", "2 2 2 2 2", "2 2 2 2 2")]
     [InlineData("nothing", "0 0 0 0 0", "0 0 0 0 0")]
     [InlineData("1 + 1", "0 0 0 0 0", "0 0 0 0 0")]
     public async Task SamplesAreCountedByStepsHoweverTheSeriesAreSpread(string query, string looked, string read)
