@@ -10,8 +10,8 @@ namespace Metrics.TenantBench;
 /// </summary>
 internal sealed class QuietTenant(Uri server, ChurningScrapes data, int firstScrape)
 {
-    /// <summary>Samples in a request: what Prometheus sends at most, halved so that a phase has requests enough for a p99.</summary>
-    private const int SamplesPerBody = 1000;
+    /// <summary>Samples in a request: a quarter of what Prometheus sends at most, so that a phase has requests enough for a p99.</summary>
+    private const int SamplesPerBody = 500;
 
     private static readonly TimeSpan scrapeEvery = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan pause = TimeSpan.FromMilliseconds(50);

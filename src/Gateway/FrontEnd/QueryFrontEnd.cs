@@ -112,7 +112,7 @@ internal sealed partial class QueryFrontEnd(
     {
         if (choice.LabelText.Length > 0)
         {
-            return await execute(query, [new LocalLeaf(new ReplicaSource(shards, choice.Labels, MaxSamples(query.Bounds)), engine)], cancellation);
+            return await execute(query, [new LocalLeaf(new ReplicaSource(shards, choice.Labels, MaxSamples(query.Bounds)), engine, query.Tenant)], cancellation);
         }
 
         var missing = new PartialWarnings();
