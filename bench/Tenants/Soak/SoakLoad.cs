@@ -144,6 +144,6 @@ internal sealed class SoakLoad(TenantClient client, int series, int seed, Concur
         1 => ExpectAsync("bad query", () => client.GetAsync("api/v1/query?query=sum("), 400),
         2 => ExpectAsync("bad matcher", () => client.GetAsync("api/v1/series?match[]=("), 400),
         3 => ExpectAsync("no route", () => client.GetAsync("api/v1/nothing"), 404),
-        _ => ExpectAsync("old sample", () => client.WriteAsync(data.Bodies(NowMs - 86_400_000).First()), 400),
+        _ => ExpectAsync("old samples", () => client.WriteAsync(data.Bodies(NowMs - 180_000).First()), 400),
     };
 }

@@ -1,5 +1,6 @@
 using Metrics.Model;
 using Metrics.PromQL.Execution;
+using Metrics.PromQL.Parsing;
 using Metrics.PromQL.Planning;
 
 namespace Metrics.PromQL;
@@ -77,8 +78,16 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
             Statistics = statistics,
         };
 
-        FragmentResult EvaluateAll() => Evaluate(plan, SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added), context);
+        FragmentResult EvaluateAll() => Evaluate(plan, Needed(plan, SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added), context), context);
     }
+
+    /// <summary>The series with the labels that an aggregation groups by, where nothing else of them is looked at: remarks quote names and types.</summary>
+    private static SelectedSeries Needed(PlanNode plan, SelectedSeries selected, EvaluationContext context) =>
+        selected.Count > SeriesPerRunMin
+        && !context.Options.DelayedNameRemoval
+        && plan is AggregateNode { Operator: >= AggregateOperator.Sum and <= AggregateOperator.Stdvar, Without: false, Inner: SelectNode or RangeCallNode { Source: MatrixNode } } aggregate
+            ? selected.Reduced([.. aggregate.Grouping, Labels.MetricName, "__type__", "__unit__"])
+            : selected;
 
     /// <summary>True for what another thread would take longer to begin than this one to finish.</summary>
     private static bool IsSmall(int series, int steps) => series <= 128 && (long)series * steps <= 8192;

@@ -66,6 +66,21 @@ internal sealed class SelectedSeries
         return new SelectedSeries(set, indexes, 0, headers, statisticsOnly, budget);
     }
 
+    /// <summary>The same series in the same order, but of their labels only those named, each set once for all that have it: what was made to sort them need not be held while they are evaluated.</summary>
+    public SelectedSeries Reduced(IEnumerable<string> names)
+    {
+        var kept = LabelSets.Sorted(names);
+        var labels = new LabelSets();
+        var shared = new GroupIndex();
+        var headers = new SeriesHeader[Count];
+        for (var i = 0; i < headers.Length; i++)
+        {
+            headers[i] = new SeriesHeader(shared.Groups[shared.Add(labels.Reduce(Headers[i].Labels, kept, without: false))], false);
+        }
+
+        return new SelectedSeries(set, order, first, headers, statisticsOnly, budget);
+    }
+
     private static long BytesOf(SampleBuffer samples, int from)
     {
         var floats = (long)(samples.Count - from);
