@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
+using System.Text;
 using Metrics.Model;
 
 namespace Metrics.Storage;
@@ -130,8 +131,13 @@ public sealed unsafe partial class Head : IDisposable
         }
     }
 
-    /// <summary>How many series carry a label with a value. Writer only.</summary>
-    public int CountWith(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) => Postings.TryFindList(name, value, out var list) ? Postings.CountOf(list) : 0;
+    /// <summary>How many series carry each value of a label. Writer only.</summary>
+    public IReadOnlyDictionary<string, int> CountBy(ReadOnlySpan<byte> name)
+    {
+        var counts = new ValueCounts(Postings);
+        Postings.VisitValues(name, counts);
+        return counts.Found;
+    }
 
     /// <summary>Finds a series or makes it. Writer only.</summary>
     public uint GetOrCreate(ReadOnlySpan<byte> canonicalLabels, ulong hash, out bool created)
@@ -446,6 +452,17 @@ public sealed unsafe partial class Head : IDisposable
         if (timeMs < minTimeMs)
         {
             Volatile.Write(ref minTimeMs, timeMs);
+        }
+    }
+
+    private sealed class ValueCounts(HeadPostings postings) : ILabelValueVisitor
+    {
+        public Dictionary<string, int> Found { get; } = new(StringComparer.Ordinal);
+
+        public bool Visit(ReadOnlySpan<byte> value, long list)
+        {
+            Found[Encoding.UTF8.GetString(value)] = list < 0 ? 0 : postings.CountOf(list);
+            return true;
         }
     }
 }
