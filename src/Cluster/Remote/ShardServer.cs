@@ -29,6 +29,10 @@ internal static class ShardServer
         {
             throw;
         }
+        catch (ShardUnavailableException e) when (e.IsMoved)
+        {
+            return ShardMessage.Begin(ShardAnswer.Moved).Written;
+        }
         catch (ShardUnavailableException e)
         {
             return Refusal(ShardAnswer.Unavailable, e.Reason);
