@@ -95,11 +95,16 @@ internal sealed partial class QueryFrontEnd(
         {
             active.IsRunning = true;
             var started = time.GetTimestamp();
-            IReadOnlyList<IShard> shards = await cluster.FindTenantAsync(active.Tenant, cancellation) is { } found ? found.Shards : [];
-            cancellation.ThrowIfCancellationRequested();
-            var result = !choice.IsPlain ? await ChosenAsync(active.Query, shards, choice, cancellation)
-                : active.Query.IsRange ? await ranges.AnswerAsync(active.Tenant, active.Query, shards, mayStore, cancellation)
-                : await execute(active.Query, shards, cancellation);
+            var result = await cluster.AskAsync(
+                active.Tenant,
+                async shards =>
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    return !choice.IsPlain ? await ChosenAsync(active.Query, shards, choice, cancellation)
+                        : active.Query.IsRange ? await ranges.AnswerAsync(active.Tenant, active.Query, shards, mayStore, cancellation)
+                        : await execute(active.Query, shards, cancellation);
+                },
+                cancellation);
             return new FrontEndAnswer(result, new QueryTimings(time.GetElapsedTime(arrived, started), time.GetElapsedTime(started)));
         }
         finally
