@@ -29,7 +29,7 @@ internal static class ShardServer
         {
             throw;
         }
-        catch (ShardUnavailableException e) when (e.IsMoved)
+        catch (Exception e) when (TenantAsking.IsMove(e))
         {
             return ShardMessage.Begin(ShardAnswer.Moved).Written;
         }

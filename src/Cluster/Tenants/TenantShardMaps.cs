@@ -8,6 +8,9 @@ namespace Metrics.Cluster;
 /// <param name="shardsPerTenant">The shards of a new tenant, a power of two.</param>
 public sealed class TenantShardMaps(IObjectStore store, int shardsPerTenant)
 {
+    /// <summary>The shards of a new tenant, a power of two.</summary>
+    public int ShardsPerTenant { get; } = shardsPerTenant;
+
     /// <summary>The map of a tenant, or null when nobody ever made one.</summary>
     /// <exception cref="ShardUnavailableException">The store can't say.</exception>
     /// <exception cref="InvalidDataException">What is stored is no map.</exception>
@@ -34,7 +37,7 @@ public sealed class TenantShardMaps(IObjectStore store, int shardsPerTenant)
             return there;
         }
 
-        var first = ShardMap.Create(shardsPerTenant);
+        var first = ShardMap.Create(ShardsPerTenant);
         try
         {
             await store.PutAsync(BucketKeys.ShardMap(tenant), first.ToJson(), PutCondition.Absent, cancellation);
