@@ -142,7 +142,7 @@ public sealed partial class InProcessCluster : ICluster
 
     /// <summary>Opens a folder with stores of the given kind, or those of <see cref="ShardStore"/>.</summary>
     internal static InProcessCluster Open(
-        StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener? opener, Action<string> report, IObjectStore? store = null, Action<string>? step = null)
+        StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener? opener, Action<string> report, IObjectStore? store = null, Action<string>? step = null, Mutant mutant = Mutant.None)
     {
         foreach (var complaint in options.Validate())
         {
@@ -153,7 +153,7 @@ public sealed partial class InProcessCluster : ICluster
         try
         {
             var bucket = store ?? FileSystemObjectStore.Open(taken.Bucket, time);
-            var shared = ArchiveServices.Over(bucket, taken, options.Archive, time);
+            var shared = ArchiveServices.Over(bucket, taken, options.Archive, time) with { Mutant = mutant };
             var active = new TenantSeriesBounds();
             opener ??= async (shard, folder, meter, cancellation) =>
             {

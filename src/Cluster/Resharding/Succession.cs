@@ -97,6 +97,18 @@ internal sealed class Succession(IObjectStore store, TenantShardMaps maps, TimeP
                 return; // Done, or the range has begun another life.
             }
 
+            // Before the swap, after which nobody would look for them.
+            var checkpoints = new List<string>();
+            await foreach (var checkpoint in store.ListAsync(BucketKeys.Checkpoints(parent), cancellation))
+            {
+                checkpoints.Add(checkpoint.Key);
+            }
+
+            foreach (var key in checkpoints)
+            {
+                await store.DeleteAsync(key, cancellation);
+            }
+
             // The epoch rises so that replicas of its log can be swept.
             var retired = there with { Epoch = there.Epoch + 1, Owner = RetiredOwner, Blocks = [], Cuts = [], Retired = [], Log = null, LostLogs = [], Parents = null };
             if (await ManifestFile.TryReplaceAsync(store, parent, retired, version, cancellation))
