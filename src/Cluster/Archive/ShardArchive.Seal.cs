@@ -3,6 +3,21 @@ namespace Metrics.Cluster;
 /// <summary>How a shard's archive comes to rest before the shard is split or merged.</summary>
 internal sealed partial class ShardArchive
 {
+    /// <summary>Publishes what is pending.</summary>
+    /// <exception cref="IOException">The store failed.</exception>
+    public async Task PublishPendingAsync(CancellationToken cancellation)
+    {
+        await turn.WaitAsync(cancellation);
+        try
+        {
+            await PublishAsync(cancellation);
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
     /// <summary>Rewrites all blocks that are shared with other shards.</summary>
     /// <exception cref="IOException">The store failed, or a block can't be read and so stays shared.</exception>
     public async Task NarrowAsync(CancellationToken cancellation)

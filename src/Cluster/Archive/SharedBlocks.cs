@@ -32,7 +32,7 @@ internal sealed class SharedBlocks(ShardId shard, ArchiveServices services)
         }
 
         var after = await MapAsync(cancellation);
-        return after?.Version == before.Version ? held : [.. blocks.Select(b => b.Ulid)];
+        return [.. blocks.Select(b => b.Ulid).Where(u => after?.Version != before.Version || held.Contains(u))];
     }
 
     /// <summary>Where notes of uploads lie that are this shard's to look after: its own, and those of ranges that are no shard any more and begin in its own.</summary>

@@ -24,4 +24,5 @@ public interface IShardOwners
 /// <summary>What a shard is sealed for.</summary>
 /// <param name="Announced">The version of the map that announced the change.</param>
 /// <param name="MustBeNarrow">True when none of its blocks may hold series of others: before a merge, which reads its blocks through a wider range.</param>
-public readonly record struct SealRequest(long Announced, bool MustBeNarrow);
+/// <param name="OnlyPrepares">True to do what can be done while it takes writes, and not to seal: before several shards are sealed, so that none waits for another's blocks.</param>
+public readonly record struct SealRequest(long Announced, bool MustBeNarrow, bool OnlyPrepares = false);

@@ -175,6 +175,11 @@ public sealed class Resharding
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, patience.Token);
         try
         {
+            if (change.Parents.Count > 1)
+            {
+                await Task.WhenAll(change.Parents.Select(p => owners.SealAsync(new ShardId(tenant, p), request with { OnlyPrepares = true }, either.Token).AsTask()));
+            }
+
             foreach (var parent in change.Parents)
             {
                 await owners.SealAsync(new ShardId(tenant, parent), request, either.Token);

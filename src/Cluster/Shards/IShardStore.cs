@@ -79,6 +79,11 @@ internal interface IShardStore : IAsyncDisposable
     /// <exception cref="IOException">Object storage, or the disk, failed.</exception>
     Task CleanDeletedAsync(CancellationToken cancellation);
 
+    /// <summary>Publishes the blocks that wait for it, and does nothing else.</summary>
+    /// <exception cref="IOException">Object storage, or the disk, failed.</exception>
+    /// <exception cref="EpochLostException">Another owner has the shard.</exception>
+    Task PublishAsync(CancellationToken cancellation);
+
     /// <summary>Rewrites the blocks that are shared with other shards, so that this one has its own part of each.</summary>
     /// <exception cref="IOException">Object storage, or the disk, failed; or a block can't be read.</exception>
     Task NarrowAsync(CancellationToken cancellation);

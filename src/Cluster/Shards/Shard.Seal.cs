@@ -9,6 +9,7 @@ internal sealed partial class Shard
     private long? sealedAt; // Guarded by writing.
     private SealRequest sealedFor;
     private bool moved;
+    private volatile bool isSettling; // While a sealed shard finds out what was decided: who asks then is to ask again in a moment.
 
     /// <summary>True while writes are refused because the shard is about to be split or merged.</summary>
     public bool IsSealed
@@ -38,14 +39,19 @@ internal sealed partial class Shard
         }
 
         var open = Store();
-        await FlushAsync(cancellation);
+        await PublishAsync(open, cancellation);
         if (request.MustBeNarrow)
         {
             await ArchivedAsync(open, () => open.NarrowAsync(cancellation));
         }
 
+        if (request.OnlyPrepares)
+        {
+            return;
+        }
+
         // Once more, for what came meanwhile: what is left for the time without writes is then little.
-        await FlushAsync(cancellation);
+        await PublishAsync(open, cancellation);
         lock (writing)
         {
             if (!ReferenceEquals(store, open) || !takesWrites)
@@ -88,12 +94,31 @@ internal sealed partial class Shard
         {
             if (!closed && IsSealed)
             {
-                await ReopenAsync(cancellation);
+                await SettleAsync(cancellation);
             }
         }
         finally
         {
             lifecycle.Release();
+        }
+    }
+
+    private async Task PublishAsync(IShardStore open, CancellationToken cancellation)
+    {
+        await Task.Run(() => open.CutAll(cancellation), cancellation);
+        await ArchivedAsync(open, () => open.PublishAsync(cancellation));
+    }
+
+    private async Task SettleAsync(CancellationToken cancellation)
+    {
+        isSettling = true;
+        try
+        {
+            await ReopenAsync(cancellation);
+        }
+        finally
+        {
+            isSettling = false;
         }
     }
 
@@ -124,7 +149,7 @@ internal sealed partial class Shard
 
         if (since is { } at && time.GetElapsedTime(at) >= SealPatience)
         {
-            await ReopenAsync(cancellation);
+            await SettleAsync(cancellation);
         }
     }
 }

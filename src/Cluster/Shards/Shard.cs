@@ -507,7 +507,7 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
         return new ShardUnavailableException(Id, cause.Message, cause);
     }
 
-    private ShardUnavailableException Unavailable() => IsMoved ? ShardUnavailableException.Moved(Id) : new(Id, refusal);
+    private ShardUnavailableException Unavailable() => IsMoved || isSettling ? ShardUnavailableException.Moved(Id) : new(Id, refusal);
 
     private bool OwnsAll(SampleBatch batch)
     {

@@ -55,6 +55,9 @@ internal sealed partial class ShardStore
     public Task SnapshotAsync(string folder, CancellationToken cancellation) => archive.SnapshotAsync(folder, cancellation);
 
     /// <inheritdoc/>
+    public Task PublishAsync(CancellationToken cancellation) => archive.PublishPendingAsync(cancellation);
+
+    /// <inheritdoc/>
     public Task NarrowAsync(CancellationToken cancellation) => archive.NarrowAsync(cancellation);
 
     /// <inheritdoc/>

@@ -22,10 +22,11 @@ internal interface IShardGrain : IGrainWithStringKey
     /// <summary>Prepares the shard to be split or merged: puts its head into blocks, stops its writes, and seals it.</summary>
     /// <param name="announced">The version of the map that announced the change.</param>
     /// <param name="mustBeNarrow">True when no block may be shared with other shards.</param>
+    /// <param name="onlyPrepares">True to do what can be done while it takes writes, and not to seal.</param>
     /// <returns>Why it is not sealed, or no problem.</returns>
     [Alias("seal")]
     [ResponseTimeout("00:30:00")]
-    ValueTask<ShardReply> SealAsync(long announced, bool mustBeNarrow);
+    ValueTask<ShardReply> SealAsync(long announced, bool mustBeNarrow, bool onlyPrepares);
 
     /// <summary>A change is decided: a sealed shard takes writes again, or closes for good.</summary>
     [Alias("release")]

@@ -106,7 +106,7 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
     }
 
     /// <inheritdoc/>
-    public async ValueTask<ShardReply> SealAsync(long announced, bool mustBeNarrow)
+    public async ValueTask<ShardReply> SealAsync(long announced, bool mustBeNarrow, bool onlyPrepares)
     {
         if (await OpenedAsync(CancellationToken.None) is { } notOpen)
         {
@@ -116,7 +116,7 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
         LogSealing(shard, announced);
         try
         {
-            await Task.Run(() => Node.SealShardAsync(shard, new SealRequest(announced, mustBeNarrow), closed.Token).AsTask(), CancellationToken.None);
+            await Task.Run(() => Node.SealShardAsync(shard, new SealRequest(announced, mustBeNarrow, onlyPrepares), closed.Token).AsTask(), CancellationToken.None);
             return default;
         }
         catch (ShardUnavailableException e)

@@ -12,7 +12,7 @@ internal sealed partial class SiloShardOwners(IGrainFactory grains, ILogger<Silo
     {
         try
         {
-            var reply = await grains.GetGrain<IShardGrain>(ShardKey.Of(parent)).SealAsync(request.Announced, request.MustBeNarrow).AsTask().WaitAsync(cancellation);
+            var reply = await grains.GetGrain<IShardGrain>(ShardKey.Of(parent)).SealAsync(request.Announced, request.MustBeNarrow, request.OnlyPrepares).AsTask().WaitAsync(cancellation);
             if (reply.Problem is { } problem)
             {
                 throw reply.IsMoved ? ShardUnavailableException.Moved(parent) : new ShardUnavailableException(parent, problem);

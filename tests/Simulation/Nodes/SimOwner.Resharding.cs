@@ -33,6 +33,11 @@ internal sealed partial class SimOwner
             }
 
             await CutAsync(of);
+            if (request.OnlyPrepares)
+            {
+                return;
+            }
+
             IsSealed = true;
             node.Process.Start(ForgetSealAsync);
             try
