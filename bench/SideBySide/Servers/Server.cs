@@ -23,6 +23,7 @@ internal sealed class Server : IDisposable
         Directory = directory;
         this.address = address;
         this.command = command;
+        http.DefaultRequestHeaders.CacheControl = new CacheControlHeaderValue { NoStore = true }; // Ours keeps results of range queries otherwise.
         process = Start(command);
     }
 

@@ -187,12 +187,17 @@ public sealed unsafe partial class Head : IDisposable
 
         if (series.OpenCount == 0)
         {
-            BeginChunk(ref series, timeMs, value);
+            BeginChunk(ref series, timeMs, value, FirstChunkSamples(reference));
         }
-        else if (series.OpenCount >= Options.ChunkSamples || IsInAnotherRange(series.OpenMinMs, timeMs))
+        else if (series.OpenCount >= series.OpenLimit)
         {
             Seal(reference, ref series);
-            BeginChunk(ref series, timeMs, value);
+            BeginChunk(ref series, timeMs, value, Options.ChunkSamples);
+        }
+        else if (IsInAnotherRange(series.OpenMinMs, timeMs))
+        {
+            Seal(reference, ref series);
+            BeginChunk(ref series, timeMs, value, FirstChunkSamples(reference));
         }
         else
         {
