@@ -81,6 +81,16 @@ internal static class OptionsValidator
             throw Refused("storage.shards_per_tenant", options.Storage.ShardsPerTenant.ToString(), "0 or a power of two, up to 1024");
         }
 
+        if (options.Storage.SplitSeries is > 0 and < 1000)
+        {
+            throw Refused("storage.split_series", options.Storage.SplitSeries.ToString(), "0, or at least 1000");
+        }
+
+        if (options.Storage.SplitSamplesPerSecond is > 0 and < 100)
+        {
+            throw Refused("storage.split_samples_per_second", options.Storage.SplitSamplesPerSecond.ToString(), "0, or at least 100");
+        }
+
         if (options.Storage.DataDir.Length == 0)
         {
             throw Refused("storage.data_dir", "", "the path of a folder");

@@ -95,11 +95,16 @@ internal sealed partial class QueryFrontEnd(
         {
             entered.IsRunning = true;
             var started = time.GetTimestamp();
-            IReadOnlyList<IShard> shards = await cluster.FindTenantAsync(entered.Tenant, cancellation) is { } found ? found.Shards : [];
-            cancellation.ThrowIfCancellationRequested();
-            var result = !choice.IsPlain ? await ChosenAsync(entered.Query, shards, choice, cancellation)
-                : entered.Query.IsRange ? await ranges.AnswerAsync(entered.Tenant, entered.Query, shards, mayStore, cancellation)
-                : await execute(entered.Query, shards, cancellation);
+            var result = await cluster.AskAsync(
+                entered.Tenant,
+                async shards =>
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    return !choice.IsPlain ? await ChosenAsync(entered.Query, shards, choice, cancellation)
+                        : entered.Query.IsRange ? await ranges.AnswerAsync(entered.Tenant, entered.Query, shards, mayStore, cancellation)
+                        : await execute(entered.Query, shards, cancellation);
+                },
+                cancellation);
             return new FrontEndAnswer(result, new QueryTimings(time.GetElapsedTime(arrived, started), time.GetElapsedTime(started)));
         }
         finally

@@ -13,14 +13,15 @@ namespace Metrics.Gateway.Rules;
 /// </remarks>
 internal sealed class TenantRuleQuery(QueryEngine engine, RuleQueries queries, ICluster cluster, TenantId tenant, Func<RuleGroupSpec, string?> refusal) : IRuleQuery
 {
-    private readonly EngineRuleQuery own = new(
-        engine, async stop => await cluster.FindTenantAsync(tenant, stop) is { } found ? found.Shards : [], (request, leaves, stop) => queries.ExecuteAsync(tenant, engine, request, leaves, stop));
+    private readonly MovingRuleQuery own = new(
+        new EngineRuleQuery(engine, async stop => await cluster.FindTenantAsync(tenant, stop) is { } found ? found.Shards : [], (request, leaves, stop) => queries.ExecuteAsync(tenant, engine, request, leaves, stop)), cluster, [tenant]);
 
     /// <inheritdoc/>
     public IRuleQuery Of(RuleGroupSpec group)
     {
         var isPartial = group.PartialResponseStrategy == "warn";
-        return group.SourceTenants.Count == 0 && !isPartial ? own : new EngineRuleQuery(engine, stop => LeavesAsync(group, isPartial, stop), (request, leaves, stop) => queries.ExecuteAsync(tenant, engine, request, leaves, stop));
+        return group.SourceTenants.Count == 0 && !isPartial ? own
+            : new MovingRuleQuery(new EngineRuleQuery(engine, stop => LeavesAsync(group, isPartial, stop), (request, leaves, stop) => queries.ExecuteAsync(tenant, engine, request, leaves, stop)), cluster, Sources(group));
     }
 
     /// <inheritdoc/>
@@ -37,7 +38,7 @@ internal sealed class TenantRuleQuery(QueryEngine engine, RuleQueries queries, I
             throw new RuleQueryException(reason);
         }
 
-        var sources = group.SourceTenants.Count == 0 ? [tenant] : group.SourceTenants.Select(TenantId.Parse).Distinct().ToList();
+        var sources = Sources(group);
         var leaves = new List<IQueryLeaf>();
         foreach (var source in sources)
         {
@@ -52,5 +53,7 @@ internal sealed class TenantRuleQuery(QueryEngine engine, RuleQueries queries, I
         return leaves;
     }
 
-    private static bool IsAbsence(Exception e) => e is ShardUnavailableException or QueryException { Kind: QueryErrorKind.Unavailable };
+    private List<TenantId> Sources(RuleGroupSpec group) => group.SourceTenants.Count == 0 ? [tenant] : [.. group.SourceTenants.Select(TenantId.Parse).Distinct()];
+
+    private static bool IsAbsence(Exception e) => e is ShardUnavailableException { IsMoved: false } or QueryException { Kind: QueryErrorKind.Unavailable };
 }
