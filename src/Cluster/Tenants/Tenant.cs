@@ -3,8 +3,15 @@ using Metrics.Model;
 namespace Metrics.Cluster;
 
 /// <summary>A tenant of this process.</summary>
-internal sealed class Tenant(TenantId id, string dataDirectory, Shard[] shards, TenantMetadata metadata, TimeProvider time) : ITenant
+internal sealed class Tenant(TenantId id, string dataDirectory, ShardMap map, Shard[] shards, TenantMetadata metadata, TimeProvider time) : ITenant
 {
+    /// <summary>How long <see cref="RefreshAsync"/> waits for a change.</summary>
+    private static readonly TimeSpan refreshPatience = TimeSpan.FromMilliseconds(200);
+
+    private volatile Shard[] shards = shards;
+    private volatile ShardMap map = map;
+    private volatile TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     /// <inheritdoc/>
     public TenantId Id => id;
 
@@ -14,11 +21,50 @@ internal sealed class Tenant(TenantId id, string dataDirectory, Shard[] shards, 
     /// <summary>The shards, as their owner sees them.</summary>
     public Shard[] Owned => shards;
 
+    /// <summary>The map, with the change that is under way, or was when the process last ended.</summary>
+    public ShardMap Map => map;
+
     /// <inheritdoc/>
     public IMetricMetadata Metadata => metadata;
 
     /// <inheritdoc/>
-    public ValueTask<string> SnapshotAsync(bool skipHead, CancellationToken cancellation) => TenantSnapshot.TakeAsync(dataDirectory, id, shards, skipHead, time, cancellation);
+    public async ValueTask<IReadOnlyList<IShard>> RefreshAsync(IReadOnlyList<IShard> seen, CancellationToken cancellation)
+    {
+        var next = changed.Task;
+        if (ReferenceEquals(shards, seen))
+        {
+            try
+            {
+                await next.WaitAsync(refreshPatience, time, cancellation);
+            }
+            catch (TimeoutException)
+            {
+                return shards; // Perhaps it was given up; whoever asks tries again.
+            }
+        }
+
+        return shards;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<string> SnapshotAsync(bool skipHead, CancellationToken cancellation) => TenantSnapshot.TakeAsync(dataDirectory, this, skipHead, time, cancellation);
+
+    /// <summary>Writes down a map, and takes it for the one in force.</summary>
+    /// <exception cref="IOException">It could not be written.</exception>
+    public void Save(ShardMap next)
+    {
+        next.Save(Path.Combine(dataDirectory, "tenants", id.Value));
+        map = next;
+    }
+
+    /// <summary>Puts other shards into force.</summary>
+    public void Replace(Shard[] next)
+    {
+        shards = next;
+        var waiting = changed;
+        changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        waiting.TrySetResult();
+    }
 
     /// <summary>Closes all shards.</summary>
     public async Task CloseAsync()

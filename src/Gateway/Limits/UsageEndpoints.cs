@@ -76,7 +76,7 @@ internal sealed class UsageEndpoints(ApiEndpoint endpoint, ICluster cluster, Ing
 
     private void Write(Utf8JsonWriter json, IReadOnlyList<(TenantId Id, IReadOnlyList<ShardStatistics> Shards)> tenants)
     {
-        var (rate, series, samples, refused, bytes, writes, queries, blocks) = (0.0, 0L, 0L, 0L, 0L, 0L, 0L, 0L);
+        var (rate, series, samples, refused, bytes, writes, queries, queried, blocks) = (0.0, 0L, 0L, 0L, 0L, 0L, 0L, 0L, 0L);
         foreach (var (id, shards) in tenants)
         {
             var used = usage.UsageOf(id);
@@ -86,6 +86,7 @@ internal sealed class UsageEndpoints(ApiEndpoint endpoint, ICluster cluster, Ing
             bytes += used.ReceivedBytes;
             writes += used.Writes;
             queries += used.Queries;
+            queried += used.QueriedSamples;
             foreach (var now in shards)
             {
                 series += now.HeadSeries;
@@ -101,6 +102,7 @@ internal sealed class UsageEndpoints(ApiEndpoint endpoint, ICluster cluster, Ing
         json.WriteNumber("receivedBytes", bytes);
         json.WriteNumber("writes", writes);
         json.WriteNumber("queries", queries);
+        json.WriteNumber("queriedSamples", queried);
     }
 
     private static ValueTask<ApiAnswer> Json(Action<Utf8JsonWriter> write)

@@ -21,7 +21,7 @@ internal sealed class SiloCluster : IAsyncDisposable
     private readonly InProcessTestCluster cluster;
     private int opened;
 
-    private SiloCluster(short silos, int replicationFactor, SiloOptions options, ArchiveOptions archive)
+    private SiloCluster(short silos, int replicationFactor, int shardsPerTenant, SiloOptions options, ArchiveOptions archive)
     {
         var builder = new InProcessTestClusterBuilder(silos);
         builder.ConfigureSilo((_, silo) =>
@@ -29,7 +29,7 @@ internal sealed class SiloCluster : IAsyncDisposable
             var transport = new SiloLogTransport();
             var data = Path.Combine(folder, $"silo{Interlocked.Increment(ref opened)}");
             var node = ShardNode.Open(
-                new StorageOptions { DataDirectory = data, ShardsPerTenant = 4, Archive = archive }, new ReplicationOptions { Factor = replicationFactor }, new EngineOptions(), bucket,
+                new StorageOptions { DataDirectory = data, ShardsPerTenant = shardsPerTenant, Archive = archive }, new ReplicationOptions { Factor = replicationFactor }, new EngineOptions(), bucket,
                 transport, transport.Followers, TimeProvider.System, static _ => { });
             nodes[node.Id.Value] = node;
             dataOf[node.Id.Value] = data;
@@ -41,9 +41,10 @@ internal sealed class SiloCluster : IAsyncDisposable
     /// <summary>The silos that run.</summary>
     public IReadOnlyList<InProcessSiloHandle> Silos => [.. cluster.GetActiveSilos()];
 
-    public static async Task<SiloCluster> StartAsync(short silos, int replicationFactor, SiloOptions? options = null, ArchiveOptions? archive = null)
+    public static async Task<SiloCluster> StartAsync(short silos, int replicationFactor, int shardsPerTenant = 4, ReshardingOptions? resharding = null, SiloOptions? options = null, ArchiveOptions? archive = null)
     {
-        var started = new SiloCluster(silos, replicationFactor, options ?? new SiloOptions { ReportEvery = TimeSpan.FromMilliseconds(300), BalanceEvery = TimeSpan.Zero }, archive ?? new ArchiveOptions());
+        options ??= new SiloOptions { ReportEvery = TimeSpan.FromMilliseconds(300), BalanceEvery = TimeSpan.Zero, Resharding = resharding ?? new ReshardingOptions { Every = TimeSpan.Zero } };
+        var started = new SiloCluster(silos, replicationFactor, shardsPerTenant, options, archive ?? new ArchiveOptions());
         await started.cluster.DeployAsync();
         return started;
     }

@@ -35,17 +35,44 @@ public class IngestLimitsTests
         var gateways = 4;
         var tenant = TenantId.Parse("a");
         var limits = new IngestLimits(new LimitsTable(new GatewayOptions { Limits = { IngestionRate = 40, IngestionBurstSize = 100 } }), time, () => gateways);
-        limits.AdmitSamples(tenant, 100, 1);
-        Assert.Equal(TimeSpan.FromSeconds(1), Assert.Throws<WriteRefusal>(() => limits.AdmitSamples(tenant, 10, 1)).RetryAfter);
+        limits.AdmitSamples(tenant, 100, 1, 0);
+        Assert.Equal(TimeSpan.FromSeconds(1), Assert.Throws<WriteRefusal>(() => limits.AdmitSamples(tenant, 10, 1, 0)).RetryAfter);
         time.Move(TimeSpan.FromSeconds(1));
-        limits.AdmitSamples(tenant, 10, 1);
-        Assert.Throws<WriteRefusal>(() => limits.AdmitSamples(tenant, 1, 1));
+        limits.AdmitSamples(tenant, 10, 1, 0);
+        Assert.Throws<WriteRefusal>(() => limits.AdmitSamples(tenant, 1, 1, 0));
 
         // Three of them left: what comes from now on is this one's.
         gateways = 1;
         time.Move(TimeSpan.FromSeconds(1));
-        limits.AdmitSamples(tenant, 40, 1);
-        Assert.Throws<WriteRefusal>(() => limits.AdmitSamples(tenant, 1, 1));
+        limits.AdmitSamples(tenant, 40, 1, 0);
+        Assert.Throws<WriteRefusal>(() => limits.AdmitSamples(tenant, 1, 1, 0));
+    }
+
+    [Fact]
+    public async Task AfterARefusalItsLikeIsRefusedUnread()
+    {
+        var time = new ManualTime();
+        await using var app = await RealGateway.StartAsync((o, _) => (o.Limits.IngestionRate, o.Limits.IngestionBurstSize) = (10, 150), time);
+        Assert.Equal(204, (await app.WriteAsync("a", hundred)).Code);
+        Assert.Equal(429, (await app.WriteAsync("a", hundred)).Code);
+
+        // What is no message at all is not looked at, if it is as large; what is small has a chance.
+        Assert.Equal((429, TimeSpan.FromSeconds(5)), await BadAsync(100_000));
+        Assert.Equal(204, (await app.WriteAsync("a", "__name__=m")).Code);
+        Assert.Equal(400, (await BadAsync(10)).Code);
+        time.Move(TimeSpan.FromSeconds(2));
+        Assert.Equal((429, TimeSpan.FromSeconds(3)), await BadAsync(100_000));
+        time.Move(TimeSpan.FromSeconds(3));
+        Assert.Equal(400, (await BadAsync(100_000)).Code);
+
+        async Task<(int Code, TimeSpan?)> BadAsync(int bytes)
+        {
+            var body = new ByteArrayContent(new byte[bytes]);
+            body.Headers.ContentType = new("application/x-protobuf");
+            body.Headers.ContentEncoding.Add("snappy");
+            var answer = await app.SendAsync(HttpMethod.Post, "/api/v1/write", body, ("X-Scope-OrgID", "a"));
+            return (answer.Code, answer.RetryAfter);
+        }
     }
 
     [Fact]
