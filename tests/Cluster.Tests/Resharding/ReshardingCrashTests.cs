@@ -116,7 +116,7 @@ public sealed class ReshardingCrashTests : IDisposable
     {
         foreach (var path in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
         {
-            if (Path.GetFileName(path) is ".lock" or "LOCK")
+            if (Path.GetFileName(path) == "LOCK" || Path.GetExtension(path) == ".lock")
             {
                 continue; // Held; a process that ends lets go of it.
             }
