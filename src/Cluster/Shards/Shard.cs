@@ -57,7 +57,7 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
         this.opener = opener;
         this.report = report;
         source = new ShardSource(Store);
-        leaf = new LocalLeaf(source, engine);
+        leaf = new LocalLeaf(source, engine, id.Tenant);
     }
 
     /// <inheritdoc/>
@@ -219,31 +219,35 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
     public ValueTask<IReadOnlyList<SeriesExemplars>> ExemplarsAsync(LabelQuery query, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        IReadOnlyList<SeriesExemplars> found =
+        return LookAsync<IReadOnlyList<SeriesExemplars>>(
+            () =>
         [
             .. Store().Exemplars(query.Range).GroupBy(e => e.Series, e => e.Exemplar)
                 .Where(g => query.Selectors.Any(s => Matcher.AllMatch(s, g.Key)))
                 .OrderBy(g => g.Key)
                 .Select(g => new SeriesExemplars(g.Key, [.. g.OrderBy(e => e.TimeMs)])),
-        ];
-        return ValueTask.FromResult(found);
+        ],
+            cancellation);
     }
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation) =>
-        ValueTask.FromResult(ShardLabels.Series(source, query, cancellation));
+        LookAsync(() => ShardLabels.Series(source, query, cancellation), cancellation);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> LabelNamesAsync(LabelQuery query, CancellationToken cancellation) =>
-        ValueTask.FromResult(ShardLabels.Names(Store(), query, cancellation));
+        LookAsync(() => ShardLabels.Names(Store(), query, cancellation), cancellation);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> LabelValuesAsync(string name, LabelQuery query, CancellationToken cancellation) =>
-        ValueTask.FromResult(ShardLabels.Values(Store(), name, query, cancellation));
+        LookAsync(() => ShardLabels.Values(Store(), name, query, cancellation), cancellation);
 
     /// <inheritdoc/>
     public ValueTask<ShardCardinality> CardinalityAsync(CardinalityQuery query, CancellationToken cancellation) =>
-        ValueTask.FromResult(CardinalityCount.Of(Store(), source, query, cancellation));
+        LookAsync(() => CardinalityCount.Of(Store(), source, query, cancellation), cancellation);
+
+    /// <summary>Looks something up within the tenant's share of the processors.</summary>
+    private ValueTask<T> LookAsync<T>(Func<T> look, CancellationToken cancellation) => new(ProcessorShares.OfProcess.RunAsync(Id.Tenant, ProcessorUse.Query, look, cancellation));
 
     /// <summary>Cuts blocks and truncates the log as far as due; opens a failed shard again. Called at intervals.</summary>
     public async Task MaintainAsync(CancellationToken cancellation)

@@ -184,6 +184,8 @@ internal sealed partial class ShardStore
                 active.Settle(rebuilt);
                 old.Dispose();
             }
+
+            active.Follow(head);
         }
     }
 

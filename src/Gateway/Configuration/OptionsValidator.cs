@@ -11,7 +11,7 @@ internal static class OptionsValidator
     /// <summary>The names that <c>query.enable_features</c> takes, each what Prometheus calls it.</summary>
     public static IReadOnlyList<string> KnownFeatures { get; } =
     [
-        "promql-experimental-functions", "promql-extended-range-selectors", "promql-binop-fill-modifiers", "promql-duration-expr",
+        "promql-experimental-functions", "promql-extended-range-selectors", "promql-binop-fill-modifiers", "promql-duration-expr", "promql-per-step-stats",
         "promql-delayed-name-removal", "type-and-unit-labels", "use-start-timestamps",
     ];
 

@@ -100,7 +100,7 @@ internal sealed class CardinalityEndpoints(ApiEndpoint endpoint, ICluster cluste
         return ApiAnswer.Bare(async (to, cancellation) =>
         {
             JsonFields.Raw(to, "{\"data\":"u8);
-            await SeriesJson.WriteLabelSetsAsync(to, series, cancellation);
+            await SeriesJson.WriteLabelSetsAsync(to, series, request.Tenant, cancellation);
             JsonFields.Raw(to, "}"u8);
         });
     }

@@ -43,7 +43,7 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, Que
 
         var isTruncated = limit > 0 && series.Count > limit;
         var shown = isTruncated ? series.Take(limit) : series;
-        return new ApiAnswer((writer, cancellation) => SeriesJson.WriteLabelSetsAsync(writer, shown, cancellation)) { Warnings = isTruncated ? [Truncated] : [] };
+        return new ApiAnswer((writer, cancellation) => SeriesJson.WriteLabelSetsAsync(writer, shown, request.Tenant, cancellation)) { Warnings = isTruncated ? [Truncated] : [] };
     }
 
     private async ValueTask<ApiAnswer> LabelsAsync(ApiRequest request)

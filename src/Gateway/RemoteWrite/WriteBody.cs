@@ -131,7 +131,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
 
     private void Inflate()
     {
-        // The end of a gzip member is the length of what it holds, modulo 4 GiB: a bomb that is honest about it is refused unopened. Senders write one member.
+        // The end of a gzip member is the length of what it holds, modulo 4 GiB: a bomb that is honest about it is refused unopened. Most senders write one member.
         var declared = SentBytes >= SmallestGzip ? BinaryPrimitives.ReadUInt32LittleEndian(sent.AsSpan(SentBytes - 4)) : throw WriteRefusal.Malformed("gzip: too short");
         if (declared > SentBytes * MaxDeflation)
         {
@@ -168,8 +168,8 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
             throw WriteRefusal.Malformed($"gzip: {e.Message}");
         }
 
-        // The stream itself does not mind being cut off.
-        if (messageBytes != declared)
+        // The stream itself does not mind being cut off. The last eight bytes tell: they are checksum and length of the last member, and what that holds is the end of the message.
+        if (messageBytes != declared && (messageBytes < declared || BinaryPrimitives.ReadUInt32LittleEndian(sent.AsSpan(SentBytes - 8)) != Crc32.Of(message.AsSpan(messageBytes - (int)declared, (int)declared))))
         {
             throw WriteRefusal.Malformed($"gzip: holds {messageBytes} bytes, {declared} declared");
         }

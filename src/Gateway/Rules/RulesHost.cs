@@ -19,6 +19,7 @@ internal sealed partial class RulesHost : IAsyncDisposable
 
     private readonly RulesOptions options;
     private readonly ICluster cluster;
+    private readonly RuleQueries queries;
     private readonly EngineOptions engine;
     private readonly TimeProvider time;
     private readonly TenantId defaultTenant;
@@ -34,10 +35,11 @@ internal sealed partial class RulesHost : IAsyncDisposable
 
     /// <summary>Prepares; nothing is read or evaluated before <see cref="Start"/>.</summary>
     /// <exception cref="ConfigurationException">Alertmanagers, labels or rule files are not what they must be.</exception>
-    public RulesHost(GatewayOptions gateway, ICluster cluster, EngineOptions engine, TimeProvider time, ILogger<RulesHost> logger)
+    public RulesHost(GatewayOptions gateway, ICluster cluster, EngineOptions engine, RuleQueries queries, TimeProvider time, ILogger<RulesHost> logger)
     {
         options = gateway.Rules;
         this.cluster = cluster;
+        this.queries = queries;
         this.engine = engine with { DefaultSubqueryStepMs = (long)options.EvaluationInterval.TotalMilliseconds };
         this.time = time;
         this.logger = logger;
@@ -265,7 +267,7 @@ internal sealed partial class RulesHost : IAsyncDisposable
             throw new ConfigurationException($"the Alertmanagers of tenant {tenant}: {e.Message}");
         }
 
-        var query = new TenantRuleQuery(new QueryEngine(engine), cluster, tenant, group => Refusal(group, tenant));
+        var query = new TenantRuleQuery(new QueryEngine(engine), queries, cluster, tenant, group => Refusal(group, tenant));
         var services = new RuleServices(query, new TenantRuleAppender(cluster, tenant), notifier, time, RuleSettings.OptionsOf(options), observer);
         return new Owned(new TenantRules(services, Objects is { } store ? new RuleObjects(store, tenant) : null, owner), notifier);
     }
