@@ -8,7 +8,7 @@ namespace Metrics.Gateway.Tests;
 /// <summary>Splits and merges asked for over HTTP, while a client writes and asks.</summary>
 public sealed class ReshardingEndpointTests
 {
-    private static readonly string[] series = [.. Enumerable.Range(0, 40).Select(i => $$"""m{i="{{i}}"}""")];
+    private static readonly string[] series = [.. Enumerable.Range(0, 40).Select(i => $"__name__=m,i={i}")];
 
     [Fact]
     public async Task ATenantIsSplitAndMergedWhileItIsWrittenAndQueriedAndNoRequestFails()
