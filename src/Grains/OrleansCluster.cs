@@ -17,7 +17,6 @@ public sealed class OrleansCluster : ICluster, IClusterControl
     private readonly SiloWatch watch;
     private readonly SiloServiceClient silos;
     private readonly IGrainFactory grains;
-    private readonly ILocalSiloDetails self;
     private readonly TimeProvider time;
     private readonly ConcurrentDictionary<TenantId, Task<ClusterTenant>> tenants = new();
     private readonly CancellationTokenSource stopping = new();
@@ -32,8 +31,8 @@ public sealed class OrleansCluster : ICluster, IClusterControl
         watch = services.GetRequiredService<SiloWatch>();
         silos = services.GetRequiredService<SiloServiceClient>();
         grains = services.GetRequiredService<IGrainFactory>();
-        self = services.GetRequiredService<ILocalSiloDetails>();
         time = services.GetRequiredService<TimeProvider>();
+        Rules = services.GetRequiredService<SiloRules>();
         refreshing = Task.Run(RefreshAsync);
     }
 
@@ -65,9 +64,8 @@ public sealed class OrleansCluster : ICluster, IClusterControl
     /// <inheritdoc/>
     public IClusterControl Control => this;
 
-    /// <summary>The eldest of the silos that take requests: when it leaves, the next one begins, and no other changes. Should two believe that they are, the state of a rule group admits one.</summary>
-    public bool EvaluatesRules =>
-        directory.Silos.Where(static s => s.Status == SiloStatus.Active && s.Card.Http.Length > 0).MinBy(static s => (s.Address.Generation, s.Address.ToParsableString()))?.Address.Equals(self.SiloAddress) == true;
+    /// <inheritdoc/>
+    public IRuleCluster? Rules { get; }
 
     /// <inheritdoc/>
     public IReadOnlyList<ClusterSilo> Silos =>

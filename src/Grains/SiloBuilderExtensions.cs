@@ -18,6 +18,7 @@ public static class SiloBuilderExtensions
         builder.Services.AddSingleton(context);
         builder.Services.AddSingleton<SiloDirectory>();
         builder.Services.AddSingleton<SiloServiceClient>();
+        builder.Services.AddSingleton<SiloRules>();
         builder.Services.AddSingleton<SiloWatch>();
         builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static services => services.GetRequiredService<SiloWatch>());
         builder.AddPlacementDirector<ShardPlacementStrategy, ShardPlacementDirector>();

@@ -147,7 +147,7 @@ internal sealed class RuleConfigEndpoints(TenantResolver tenants, RulesHost rule
 
     private async Task AcceptAsync(HttpContext context, TenantId tenant)
     {
-        await rules.LoadAsync(tenant, context.RequestAborted);
+        await rules.SpreadAsync(tenant, context.RequestAborted);
         context.Response.StatusCode = StatusCodes.Status202Accepted;
         context.Response.ContentType = "application/json";
         await context.Response.Body.WriteAsync("""{"status":"success","data":null,"errorType":"","error":""}"""u8.ToArray(), context.RequestAborted);

@@ -198,7 +198,7 @@ public sealed class TenantRulesTests
         {
             lock (saved)
             {
-                return new(saved.TryGetValue(groupKey, out var state) ? GroupState.FromJson(state.Json) with { Owner = IsTakenOver ? "another" : "" } : null);
+                return new(saved.TryGetValue(groupKey, out var state) ? GroupState.FromJson(state.Json) with { Owner = IsTakenOver ? new RuleOwner("another", "") : new RuleOwner("", "") } : null);
             }
         }
 
