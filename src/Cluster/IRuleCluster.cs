@@ -11,8 +11,8 @@ public interface IRuleCluster
     /// <summary>The other processes that have rules.</summary>
     IReadOnlyList<IRulePeer> Others { get; }
 
-    /// <summary>From now on answers what the others ask of this process.</summary>
-    void Serve(IRulePeer self);
+    /// <summary>From now on this process evaluates a share of the rules, and answers what the others ask of it; with null it ceases to. The others hear of it at once.</summary>
+    void Serve(IRulePeer? self);
 }
 
 /// <summary>The rules of one process, for the others.</summary>

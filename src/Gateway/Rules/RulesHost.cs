@@ -87,11 +87,7 @@ internal sealed partial class RulesHost : IAsyncDisposable, IRulePeer
     public string? Refusal(RuleGroupSpec group, TenantId tenant) => RuleSettings.Refusal(group, tenant, options.Federation, SettingsOf(tenant));
 
     /// <summary>Loads and starts all rules once the cluster is ready, in the background.</summary>
-    public void Start()
-    {
-        cluster.Rules?.Serve(this);
-        starting = StartAsync();
-    }
+    public void Start() => starting = StartAsync();
 
     /// <summary>Reads the files again: rules, overrides, Alertmanagers. What is wrong with them leaves everything in force as it is.</summary>
     /// <exception cref="ConfigurationException">What is wrong.</exception>
@@ -160,6 +156,7 @@ internal sealed partial class RulesHost : IAsyncDisposable, IRulePeer
 
         await stopping.CancelAsync();
         await starting;
+        cluster.Rules?.Serve(null); // Others take over while this one lets go.
         await Task.WhenAll(places.Values.Select(static p => p.DisposeAsync().AsTask()));
         stopping.Dispose();
     }
@@ -249,6 +246,7 @@ internal sealed partial class RulesHost : IAsyncDisposable, IRulePeer
 
             var shares = SharesNow();
             await LoadAllAsync();
+            cluster.Rules?.Serve(this); // Others let go of what is for this process from now on.
             if (shares is not null)
             {
                 await Task.WhenAll(FollowChangesAsync(), FollowSharesAsync(shares));

@@ -234,9 +234,9 @@ internal sealed class GroupRunner(RuleGroup group, IRuleStateStore? states, Rule
             var (isKnown, left) = await LoadAsync(cancellation);
             if (!isKnown)
             {
-                // It is not overwritten unseen; the tick that is due stays due.
+                // It is not overwritten unseen. There is time until another owner, as last seen, would be gone, or else until the next tick; which stays due.
                 next = next == 0 ? FirstTick(group.LastTickMs, null) : next;
-                return othersUntilMs <= NowMs;
+                return Math.Max(othersUntilMs, next) <= NowMs;
             }
 
             // A refused save of this owner may have met an earlier one of its own that was thought lost.
