@@ -7,14 +7,15 @@ internal sealed record Settings
         dotnet run -c Release --project bench/SideBySide -- [--preset a|b|quick | --quick] [option value]...
           --preset a        100,000 series x 480 scrapes (2 hours); the default
           --preset b        1,000,000 series x 40 scrapes (10 minutes)
-          --preset quick    20,000 series x 40 scrapes, 1 run, 3 runs a query; also --quick
+          --preset quick    20,000 series x 40 scrapes, 1 run, 3 runs a query, 2 s of warm-up; also --quick
           --series N        series at a time
           --scrapes N       scrapes, 15 s apart, the last one about now
           --seed N          another seed gives other series and values (1)
           --parts LIST      of ingest,queries,restart,disk,mixed: done in the order given, all of them by default; ingest is always done first
           --servers LIST    of metrics,prometheus,victoria-metrics (all)
           --runs N          runs of everything; medians are shown (3)
-          --query-runs N    runs of each query after the first, cold one (5)
+          --query-runs N    measured runs of each query, after a cold one and the warm-up (5)
+          --warm-up N       seconds for which a suite is asked in turn before it is measured (20)
           --connections N   connections that write (4)
           --clients N       clients that query while samples come in (16)
           --keep DIR        data stays there; what an earlier run with the same settings left is not sent again, and the other parts go on with it. For one run.
@@ -36,6 +37,8 @@ internal sealed record Settings
     public int Runs { get; init; } = 3;
 
     public int QueryRuns { get; init; } = 5;
+
+    public int WarmUpSeconds { get; init; } = 20;
 
     public int Connections { get; init; } = 4;
 
@@ -74,6 +77,7 @@ internal sealed record Settings
                 "--servers" => settings with { Servers = List(option, value, Server.Known) },
                 "--runs" => settings with { Runs = Number(option, value) },
                 "--query-runs" => settings with { QueryRuns = Number(option, value) },
+                "--warm-up" => settings with { WarmUpSeconds = Number(option, value) },
                 "--connections" => settings with { Connections = Number(option, value) },
                 "--clients" => settings with { Clients = Number(option, value) },
                 "--keep" => settings with { Keep = value, Runs = 1 },
@@ -88,7 +92,7 @@ internal sealed record Settings
     {
         "a" => this with { Series = 100_000, Scrapes = 480 },
         "b" => this with { Series = 1_000_000, Scrapes = 40 },
-        "quick" => this with { Series = 20_000, Scrapes = 40, Runs = 1, QueryRuns = 3 },
+        "quick" => this with { Series = 20_000, Scrapes = 40, Runs = 1, QueryRuns = 3, WarmUpSeconds = 2 },
         _ => throw new ArgumentException($"unknown preset '{name}'"),
     };
 

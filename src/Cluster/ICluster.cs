@@ -41,6 +41,24 @@ public interface ICluster : IAsyncDisposable
     /// <exception cref="IOException">The disk failed; the mark stays.</exception>
     ValueTask DeleteMarkedAsync(TenantId tenant, CancellationToken cancellation) => throw new NotSupportedException("tenants can't be deleted in this kind of cluster");
 
+    /// <summary>Splits a shard in the middle of its hash range; completes when its two children serve.</summary>
+    /// <exception cref="ArgumentException">There is no such shard, another change of its tenant is under way, or it can't be split further.</exception>
+    /// <exception cref="ShardUnavailableException">It can't be done now; all is as it was, or will be once somebody asks for the shard.</exception>
+    /// <exception cref="NotSupportedException">Not in this kind of cluster.</exception>
+    ValueTask SplitAsync(ShardId shard, CancellationToken cancellation) => throw new NotSupportedException("shards can't be split in this kind of cluster");
+
+    /// <summary>Merges a shard with the one that has the other half of the next larger hash range; completes when the merged one serves. Otherwise as <see cref="SplitAsync"/>.</summary>
+    /// <exception cref="ArgumentException">As there; or the other half is not one shard.</exception>
+    /// <exception cref="ShardUnavailableException">As there.</exception>
+    /// <exception cref="NotSupportedException">As there.</exception>
+    ValueTask MergeAsync(ShardId shard, CancellationToken cancellation) => throw new NotSupportedException("shards can't be merged in this kind of cluster");
+
+    /// <summary>What became of splits and merges that this process ran.</summary>
+    ReshardingCounts Resharding => default;
+
+    /// <summary>The splits and merges that are under way, as far as this process knows.</summary>
+    IReadOnlyList<ShardChangeStatus> ShardChanges => [];
+
     /// <summary>The tenant, made when it does not exist yet; for writes.</summary>
     ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation);
 
@@ -64,6 +82,10 @@ public interface ITenant
 
     /// <summary>The shards, ascending by range; together they cover the hash space once.</summary>
     IReadOnlyList<IShard> Shards { get; }
+
+    /// <summary>The shards in force, after one of those given has said that it is not the owner any more: waits a moment for a change that is under way. Those given, when nothing has changed yet.</summary>
+    /// <exception cref="ShardUnavailableException">Nobody can say now.</exception>
+    ValueTask<IReadOnlyList<IShard>> RefreshAsync(IReadOnlyList<IShard> seen, CancellationToken cancellation) => ValueTask.FromResult(Shards);
 
     /// <summary>Copies all blocks, and the heads as blocks unless they are to be skipped, into a folder of its own; gives the folder's name below <c>snapshots</c> of the tenant's folder.</summary>
     /// <exception cref="ShardUnavailableException">A block can't be read, or the folder can't be written.</exception>
@@ -217,6 +239,12 @@ public sealed class ShardUnavailableException(ShardId shard, string reason, Exce
 
     /// <summary>Why, without which.</summary>
     public string Reason { get; } = reason;
+
+    /// <summary>True when the shard is no more, or about to be: others own its range, or will in a moment. <see cref="ITenant.RefreshAsync"/> gives them, and the question is theirs.</summary>
+    public bool IsMoved { get; private init; }
+
+    /// <summary>A shard that is split, merged, or about to be.</summary>
+    public static ShardUnavailableException Moved(ShardId shard) => new(shard, "it was split or merged, and others own its range") { IsMoved = true };
 }
 
 /// <summary>Metadata of a tenant's metrics.</summary>

@@ -12,10 +12,14 @@ public sealed class OrleansCluster : ICluster, IClusterControl
     /// <summary>How often maps are read again and metadata is exchanged.</summary>
     private static readonly TimeSpan refreshEvery = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long those wait whom a shard has sent away before its successors are there.</summary>
+    private static readonly TimeSpan refreshRetry = TimeSpan.FromMilliseconds(100);
+
     private readonly SiloContext silo;
     private readonly SiloDirectory directory;
     private readonly SiloWatch watch;
     private readonly SiloServiceClient silos;
+    private readonly Resharding resharding;
     private readonly IGrainFactory grains;
     private readonly TimeProvider time;
     private readonly ConcurrentDictionary<TenantId, Task<ClusterTenant>> tenants = new();
@@ -30,6 +34,7 @@ public sealed class OrleansCluster : ICluster, IClusterControl
         directory = services.GetRequiredService<SiloDirectory>();
         watch = services.GetRequiredService<SiloWatch>();
         silos = services.GetRequiredService<SiloServiceClient>();
+        resharding = services.GetRequiredService<Resharding>();
         grains = services.GetRequiredService<IGrainFactory>();
         time = services.GetRequiredService<TimeProvider>();
         Rules = services.GetRequiredService<SiloRules>();
@@ -80,6 +85,27 @@ public sealed class OrleansCluster : ICluster, IClusterControl
     /// <inheritdoc/>
     public async ValueTask<ITenant?> FindTenantAsync(TenantId tenant, CancellationToken cancellation) =>
         await OpenOnceAsync(tenant, async () => await silo.Maps.FindAsync(tenant, CancellationToken.None), cancellation);
+
+    /// <inheritdoc/>
+    public ReshardingCounts Resharding => resharding.Counts;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ShardChangeStatus> ShardChanges =>
+        [.. resharding.Running, .. directory.Silos.Where(s => !s.Address.Equals(self.SiloAddress)).SelectMany(s => directory.ReportOf(s.Address)?.Changes ?? [])];
+
+    /// <inheritdoc/>
+    public async ValueTask SplitAsync(ShardId shard, CancellationToken cancellation)
+    {
+        await resharding.SplitAsync(shard, cancellation);
+        await AdoptMapAsync(shard.Tenant);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask MergeAsync(ShardId shard, CancellationToken cancellation)
+    {
+        await resharding.MergeAsync(shard, cancellation);
+        await AdoptMapAsync(shard.Tenant);
+    }
 
     /// <inheritdoc/>
     public async ValueTask MoveAsync(ShardId shard, NodeId to, CancellationToken cancellation)
@@ -171,7 +197,7 @@ public sealed class OrleansCluster : ICluster, IClusterControl
         if (first == opened.Task)
         {
             var metadata = new ClusterMetadata(grains.GetGrain<ITenantGrain>(id.Value));
-            opened.SetResult(new ClusterTenant(id, metadata, found, ShardOf));
+            opened.SetResult(new ClusterTenant(id, metadata, found, ShardOf, () => silo.Maps.FindAsync(id, stopping.Token).AsTask(), refreshRetry, time));
             await metadata.ExchangeAsync().WaitAsync(cancellation); // So that the first question about metrics is answered.
         }
 
@@ -197,6 +223,14 @@ public sealed class OrleansCluster : ICluster, IClusterControl
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             // The gateway is stopping.
+        }
+    }
+
+    private async Task AdoptMapAsync(TenantId tenant)
+    {
+        if (tenants.TryGetValue(tenant, out var open) && open.IsCompletedSuccessfully)
+        {
+            await RefreshMapAsync(open.Result);
         }
     }
 

@@ -1,3 +1,4 @@
+using Metrics.Cluster;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Messaging;
@@ -19,6 +20,8 @@ public static class SiloBuilderExtensions
         builder.Services.AddSingleton<SiloDirectory>();
         builder.Services.AddSingleton<SiloServiceClient>();
         builder.Services.AddSingleton<SiloRules>();
+        builder.Services.AddSingleton<SiloShardOwners>();
+        builder.Services.AddSingleton(services => new Resharding(context.Store, context.Maps, services.GetRequiredService<SiloShardOwners>(), context.Options.Resharding, services.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<SiloWatch>();
         builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static services => services.GetRequiredService<SiloWatch>());
         builder.AddPlacementDirector<ShardPlacementStrategy, ShardPlacementDirector>();

@@ -1,3 +1,5 @@
+using Metrics.Cluster;
+
 namespace Metrics.Grains;
 
 /// <summary>How silos of a cluster deal with each other.</summary>
@@ -8,6 +10,9 @@ public sealed class SiloOptions
 
     /// <summary>How often one silo looks whether shards are spread evenly. Default 30 s; zero for never.</summary>
     public TimeSpan BalanceEvery { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>When shards are split and merged.</summary>
+    public ReshardingOptions Resharding { get; init; } = new();
 
     /// <summary>A shard that nobody called for so long is flushed and closed. Default 1 h.</summary>
     public TimeSpan IdleAfter { get; init; } = TimeSpan.FromHours(1);

@@ -7,7 +7,8 @@ namespace Metrics.Rules;
 /// <summary>Reads for rules through the query engine: fragments to the tenant's leaves, as any user's query.</summary>
 /// <param name="engine">The engine.</param>
 /// <param name="leaves">The tenant's leaves at this moment; none when nothing was ever written.</param>
-public sealed class EngineRuleQuery(QueryEngine engine, Func<CancellationToken, ValueTask<IReadOnlyList<IQueryLeaf>>> leaves) : IRuleQuery
+/// <param name="execute">What the engine's evaluation goes through; null for nothing.</param>
+public sealed class EngineRuleQuery(QueryEngine engine, Func<CancellationToken, ValueTask<IReadOnlyList<IQueryLeaf>>> leaves, RuleQueryExecution? execute = null) : IRuleQuery
 {
     /// <inheritdoc/>
     public async ValueTask<RuleVector> EvaluateAsync(string query, long timeMs, CancellationToken cancellation)
@@ -67,5 +68,8 @@ public sealed class EngineRuleQuery(QueryEngine engine, Func<CancellationToken, 
     }
 
     private async ValueTask<QueryResult> RunAsync(string query, long timeMs, long? lookbackMs, CancellationToken cancellation) =>
-        await engine.ExecuteAsync(new QueryRequest(query, TimeGrid.Instant(timeMs), IsRange: false) { LookbackMs = lookbackMs }, await leaves(cancellation), cancellation);
+        await (execute ?? engine.ExecuteAsync)(new QueryRequest(query, TimeGrid.Instant(timeMs), IsRange: false) { LookbackMs = lookbackMs }, await leaves(cancellation), cancellation);
 }
+
+/// <summary>Evaluates a rule's query over leaves: the engine's <see cref="QueryEngine.ExecuteAsync"/>, or what stands before it.</summary>
+public delegate ValueTask<QueryResult> RuleQueryExecution(QueryRequest request, IReadOnlyList<IQueryLeaf> leaves, CancellationToken cancellation);

@@ -27,6 +27,18 @@ internal sealed class HostedCluster(IHost host, ShardNode? node, IObjectStore st
     public IClusterControl? Control => cluster.Control;
 
     /// <inheritdoc/>
+    public ReshardingCounts Resharding => cluster.Resharding;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ShardChangeStatus> ShardChanges => cluster.ShardChanges;
+
+    /// <inheritdoc/>
+    public ValueTask SplitAsync(ShardId shard, CancellationToken cancellation) => cluster.SplitAsync(shard, cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask MergeAsync(ShardId shard, CancellationToken cancellation) => cluster.MergeAsync(shard, cancellation);
+
+    /// <inheritdoc/>
     public void LimitSeries(Func<TenantId, SeriesLimits> limits) => node?.LimitSeries(limits);
 
     /// <inheritdoc/>

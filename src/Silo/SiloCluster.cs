@@ -25,18 +25,19 @@ internal static class SiloCluster
         try
         {
             var settings = options.Cluster;
+            var storage = StorageOf(options);
             var logger = loggers.CreateLogger("cluster");
             SiloLogTransport? transport = null;
             if (settings.Role != SiloRole.Gateway)
             {
                 transport = new SiloLogTransport();
                 var replication = new ReplicationOptions { Factor = settings.ReplicationFactor, Grace = settings.LogGrace, AbandonsUnavailable = settings.AbandonLostLogs };
-                node = ShardNode.Open(LocalCluster.StorageOf(options), replication, engine, store, transport, transport.Followers, TimeProvider.System, logger.NodeReport);
+                node = ShardNode.Open(storage, replication, engine, store, transport, transport.Followers, TimeProvider.System, logger.NodeReport);
             }
 
             var card = new SiloCard(node?.Id ?? new NodeId(""), settings.Zone, settings.Role == SiloRole.Shards ? "" : HttpAddress(options));
-            var maps = node?.Maps ?? new TenantShardMaps(store, LocalCluster.StorageOf(options).ShardsPerTenant);
-            var context = new SiloContext(card, store, node, maps, new Grains.SiloOptions { IdleAfter = settings.IdleAfter, DrainTimeout = settings.DrainTimeout, BalanceEvery = settings.BalanceEvery });
+            var maps = node?.Maps ?? new TenantShardMaps(store, storage.ShardsPerTenant);
+            var context = new SiloContext(card, store, node, maps, new Grains.SiloOptions { IdleAfter = settings.IdleAfter, DrainTimeout = settings.DrainTimeout, BalanceEvery = settings.BalanceEvery, Resharding = storage.Resharding });
             host = Build(settings, context, transport, loggers);
             await host.StartAsync(stop);
             logger.Joined(settings.Name, card.Node.Value, settings.ReplicationFactor);
@@ -53,6 +54,13 @@ internal static class SiloCluster
             await store.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>A tenant of a cluster begins with one shard, which splits when it has to; processors are shared by the tenants' shards.</summary>
+    private static StorageOptions StorageOf(GatewayOptions options)
+    {
+        var storage = LocalCluster.StorageOf(options);
+        return options.Storage.ShardsPerTenant == 0 ? storage with { ShardsPerTenant = 1 } : storage;
     }
 
     private static IHost Build(ClusterSettings settings, SiloContext context, SiloLogTransport? transport, ILoggerFactory loggers)

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Net;
 using Metrics.Cluster;
+using Metrics.Model;
 using Metrics.PromQL;
 using Xunit;
 using ValueType = Metrics.PromQL.Parsing.ValueType;
@@ -96,9 +97,9 @@ public class QueryApiTests
             return ValueTask.FromResult(GatewayApp.Result(ValueType.Matrix));
         });
         await app.GetAsync("/api/v1/query_range?query=up&start=2015-07-01T20:10:30.781Z&end=1435781460&step=15s&lookback_delta=1m&limit=7");
-        Assert.Equal(new QueryRequest("up", new TimeGrid(1435781430781, 1435781460000, 15000), true) { LookbackMs = 60000, Limit = 7 }, seen);
+        Assert.Equal(new QueryRequest("up", new TimeGrid(1435781430781, 1435781460000, 15000), true) { LookbackMs = 60000, Limit = 7, Tenant = TenantId.Parse("default") }, seen);
         await app.PostFormAsync("/api/v1/query?query=ignored&time=5", "query=sum(up)");
-        Assert.Equal(new QueryRequest("sum(up)", TimeGrid.Instant(5000), false), seen);
+        Assert.Equal(new QueryRequest("sum(up)", TimeGrid.Instant(5000), false) { Tenant = TenantId.Parse("default") }, seen);
     }
 
     [Theory]
@@ -176,7 +177,7 @@ public class QueryApiTests
             Statistics = new QueryStatistics { TotalQueryableSamples = 5, PeakSamples = 3 },
         }));
         var (_, body) = await app.GetAsync("/api/v1/query?query=up&stats=true");
-        Assert.Contains(""","samples":{"totalQueryableSamples":5,"peakSamples":3}}},"warnings":["w0","w1","w2","w3","w4","w5","w6","w7","w8","w9","2 more warning annotations omitted"],"infos":["i"]}""", body);
+        Assert.Contains(""","samples":{"totalQueryableSamples":5,"samplesRead":0,"peakSamples":3}}},"warnings":["w0","w1","w2","w3","w4","w5","w6","w7","w8","w9","2 more warning annotations omitted"],"infos":["i"]}""", body);
         Assert.Contains("""{"status":"success","data":{"resultType":"vector","result":[],"stats":{"timings":{"evalTotalTime":""", body);
     }
 

@@ -50,7 +50,7 @@ internal sealed class RealGateway : IAsyncDisposable
     }
 
     /// <summary>Starts; <paramref name="configure"/> may put files into the folder that it is given.</summary>
-    public static async Task<RealGateway> StartAsync(Action<GatewayOptions, string>? configure = null, TimeProvider? time = null, HttpMessageHandler? handler = null)
+    public static async Task<RealGateway> StartAsync(Action<GatewayOptions, string>? configure = null, TimeProvider? time = null, HttpMessageHandler? handler = null, Func<ICluster, ICluster>? through = null)
     {
         var folder = Directory.CreateTempSubdirectory("gateway").FullName;
         var options = new GatewayOptions();
@@ -65,7 +65,7 @@ internal sealed class RealGateway : IAsyncDisposable
         var opened = InProcessCluster.Open(LocalCluster.StorageOf(options), engine, clock, _ => { });
         await opened.Ready;
         var said = new StringWriter();
-        var made = new GatewayServer(options, opened, engine, new QueryEngine(engine).ExecuteAsync, clock, logging => logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddProvider(new LogCapture(said)));
+        var made = new GatewayServer(options, through is null ? opened : through(opened), engine, new QueryEngine(engine).ExecuteAsync, clock, logging => logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddProvider(new LogCapture(said)));
         await made.StartAsync(CancellationToken.None);
         return new RealGateway(folder, opened, made, said, handler ?? new HttpClientHandler());
     }

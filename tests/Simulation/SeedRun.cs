@@ -36,11 +36,11 @@ internal sealed class SeedRun
     public string Summary { get; }
 
     /// <summary>Runs seeds.</summary>
-    public static SeedRun Of(IEnumerable<int> seeds, Mutant mutant = Mutant.None, Climate? climate = null)
+    public static SeedRun Of(IEnumerable<int> seeds, Mutant mutant = Mutant.None, Climate? climate = null, bool? reshards = null)
     {
         var clock = Stopwatch.StartNew();
         var outcomes = new ConcurrentDictionary<int, SimOutcome>();
-        Parallel.ForEach(seeds, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, seed => outcomes[seed] = new SimWorld(seed, mutant, climate).Run());
+        Parallel.ForEach(seeds, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, seed => outcomes[seed] = new SimWorld(seed, mutant, climate, reshards).Run());
         return new SeedRun(outcomes, clock.Elapsed);
     }
 }

@@ -1,5 +1,6 @@
 using Metrics.Cluster;
 using Metrics.Model;
+using Metrics.ObjectStore;
 
 namespace Metrics.Simulation;
 
@@ -8,11 +9,16 @@ internal sealed class SimWorld
 {
     private readonly SimProcess process;
     private readonly ManifestWatch watch;
+    private readonly ShardMap firstMap;
+    private readonly List<SimDirector> directors = [];
+    private readonly Dictionary<long, ulong> hashes = [];
     private long numbers;
 
     /// <summary>Makes the world of a seed.</summary>
-    public SimWorld(int seed, Mutant mutant = Mutant.None, Climate? climate = null)
+    public SimWorld(int seed, Mutant mutant = Mutant.None, Climate? climate = null, bool? reshards = null)
     {
+        // Drawn by itself, so that worlds without splits are what they were.
+        Reshards = reshards ?? new Random(seed ^ 0x5911).Next(3) == 0;
         Mutant = mutant;
         Scheduler = new SimScheduler(seed);
         Climate = climate ?? Scheduler.Random.GetItems([Climate.Mixed, Climate.Mixed, Climate.Mixed, Climate.Mixed, Climate.Duels, Climate.Losses], 1)[0];
@@ -39,8 +45,9 @@ internal sealed class SimWorld
             Mutant = mutant,
         };
         Nodes = [.. Enumerable.Range(0, factor + Scheduler.Random.Next(factor == 1 || Climate != Climate.Mixed ? 1 : 0, 3)).Select(i => new SimNode(this, i))];
-        Shards = [.. HashRange.Partition(Scheduler.Random.Next(2)).Select(r => new ShardId(TenantId.Parse("t"), r))];
-        Directors = [.. Shards.Select(s => new SimDirector(this, s))];
+        firstMap = ShardMap.Create(1 << Scheduler.Random.Next(2));
+        Bucket.Objects.PutAsync(BucketKeys.ShardMap(Tenant), firstMap.ToJson(), PutCondition.None, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        directors.AddRange(Shards.Select(s => new SimDirector(this, s)));
         WritePause = TimeSpan.FromMilliseconds(Scheduler.Random.GetItems([100, 300, 1000], 1)[0]);
         Clients = [.. Enumerable.Range(0, 3).Select(i => new SimClient(this, i))];
         Nemesis = new Nemesis(this);
@@ -79,11 +86,20 @@ internal sealed class SimWorld
     /// <summary>The nodes.</summary>
     public IReadOnlyList<SimNode> Nodes { get; }
 
-    /// <summary>The shards.</summary>
-    public IReadOnlyList<ShardId> Shards { get; }
+    /// <summary>Whose shards they are.</summary>
+    public static TenantId Tenant { get; } = TenantId.Parse("t");
+
+    /// <summary>True when shards are split and merged.</summary>
+    public bool Reshards { get; }
+
+    /// <summary>The tenant's map as it is stored now.</summary>
+    public ShardMap Map => watch.Map ?? firstMap;
+
+    /// <summary>The shards of that map.</summary>
+    public IReadOnlyList<ShardId> Shards => [.. Map.Ranges.Select(r => new ShardId(Tenant, r))];
 
     /// <summary>Who sees to it that each shard has an owner.</summary>
-    public IReadOnlyList<SimDirector> Directors { get; }
+    public IReadOnlyList<SimDirector> Directors => directors;
 
     /// <summary>The senders.</summary>
     public IReadOnlyList<SimClient> Clients { get; }
@@ -99,6 +115,24 @@ internal sealed class SimWorld
 
     /// <summary>A number never given before.</summary>
     public long NextNumber() => ++numbers;
+
+    /// <summary>The hash of what is written under a number: the first time, one in a range.</summary>
+    public ulong HashOf(long id, HashRange first)
+    {
+        if (!hashes.TryGetValue(id, out var hash))
+        {
+            var mixed = (ulong)id * 0x9e3779b97f4a7c15;
+            hashes[id] = hash = first.First | (mixed >> first.Bits);
+        }
+
+        return hash;
+    }
+
+    /// <summary>True when what is written under a number belongs to a range.</summary>
+    public bool IsIn(HashRange range, long id) => range.Contains(hashes[id]);
+
+    /// <summary>The director of the shard that a number belongs to, as placement knows the map.</summary>
+    public SimDirector? DirectorOf(long id) => directors.Find(d => IsIn(d.Shard.Range, id));
 
     /// <summary>The node with a name.</summary>
     public SimNode? Find(NodeId id) => Nodes.FirstOrDefault(n => n.Id == id);
@@ -116,6 +150,12 @@ internal sealed class SimWorld
             process.Start(director.RunAsync);
         }
 
+        if (Reshards)
+        {
+            process.Start(FollowMapAsync);
+            process.Start(new SimResharding(this).RunAsync);
+        }
+
         foreach (var client in Clients)
         {
             client.Start();
@@ -127,7 +167,7 @@ internal sealed class SimWorld
         for (var settled = TimeSpan.Zero; settled < TimeSpan.FromSeconds(60) && Faults.Violations.Count == 0; settled += TimeSpan.FromSeconds(1))
         {
             Go(faulty + settled);
-            if (settled == TimeSpan.FromSeconds(3))
+            if (settled >= TimeSpan.FromSeconds(3))
             {
                 Clients[0].Probe();
             }
@@ -144,6 +184,28 @@ internal sealed class SimWorld
         }
 
         return new SimOutcome(Scheduler.Trace, Scheduler.Steps, Checker.Acknowledged, Checker.Comparisons, Faults.Counts, Faults.Violations);
+    }
+
+    /// <summary>Placement hears of another map some time later: then each of its shards has a director, and no other.</summary>
+    private async Task FollowMapAsync()
+    {
+        while (true)
+        {
+            await Task.Delay(Scheduler.Between(TimeSpan.FromMilliseconds(20), TimeSpan.FromMilliseconds(400)), process.Time);
+            var shards = Shards;
+            foreach (var gone in directors.Where(d => !shards.Contains(d.Shard)).ToList())
+            {
+                gone.End();
+                directors.Remove(gone);
+            }
+
+            foreach (var shard in shards.Where(s => directors.TrueForAll(d => d.Shard != s)))
+            {
+                var director = new SimDirector(this, shard) { IsCalm = Nemesis.IsOver };
+                directors.Add(director);
+                process.Start(director.RunAsync);
+            }
+        }
     }
 
     private void Go(TimeSpan until)

@@ -62,17 +62,17 @@ internal sealed class ChurningScrapes
     public long DueMs(int scrape) => firstTimeMs + ((long)scrape * IntervalMs);
 
     /// <summary>All bodies of a scrape, compressed, made ahead so that making them does not compete with the server for its cores.</summary>
-    public List<ReadOnlyMemory<byte>> Bodies(int scrape)
+    public List<ReadOnlyMemory<byte>> Bodies(int scrape, int samplesPerBody = SamplesPerBody)
     {
         Replace(scrape);
         // A few milliseconds of jitter, as real scrapes have; never none: Prometheus 2 counts a sample at the left edge of a window in, Prometheus 3 and ours do not.
         var time = DueMs(scrape) + new Random(unchecked((seed * 31) + scrape)).Next(1, 4);
         var bodies = new List<ReadOnlyMemory<byte>>();
         using var writer = new WriteRequestWriter();
-        for (var start = 0; start < Count; start += SamplesPerBody)
+        for (var start = 0; start < Count; start += samplesPerBody)
         {
             writer.Clear();
-            for (var i = start; i < Math.Min(start + SamplesPerBody, Count); i++)
+            for (var i = start; i < Math.Min(start + samplesPerBody, Count); i++)
             {
                 writer.AddSeries(labels[i], [time], [Value(i, scrape)]);
             }

@@ -4,23 +4,35 @@ using System.Diagnostics;
 namespace Metrics.SideBySide;
 
 /// <summary>
-/// Clients that ask dashboard queries without a pause, against writes at full speed: what each loses to the other. Rounds alternate between writes alone, queries
-/// alone for as long, and both, on a server that holds some scrapes already; bodies are made while nothing runs.
+/// Clients that ask dashboard queries against writes at full speed: what each loses to the other. Clients that pause between queries are people's dashboards; without a pause they and the writes want every core for themselves, and what one
+/// gains the other loses. Rounds alternate between writes alone, queries alone for as long, and both, on a server that holds some scrapes already; bodies are made while nothing runs.
 /// </summary>
 internal static class MixedPart
 {
-    private const int Rounds = 5;
+    private const int Rounds = 3;
 
     /// <summary>Samples written in a round, at most: their bodies are in memory.</summary>
     private const int SamplesPerRound = 3_000_000;
 
+    private static readonly TimeSpan[] pauses = [TimeSpan.FromMilliseconds(100), TimeSpan.Zero];
+
     /// <summary>Scrapes that are written behind the ordinary ones.</summary>
-    public static int Scrapes(Settings settings) => 2 * Rounds * RoundScrapes(settings);
+    public static int Scrapes(Settings settings) => 2 * pauses.Length * Rounds * RoundScrapes(settings);
 
     public static async Task RunAsync(Server server, ChurningScrapes data, Settings settings, Figures figures)
     {
-        var scrapes = RoundScrapes(settings);
+        var endMs = QueryPart.EndMs(data, settings);
+        await QueryPart.WarmUpAsync(server, [.. DashboardSuite.Queries.Select(q => q.Path(endMs))], TimeSpan.FromSeconds(settings.WarmUpSeconds));
         var next = settings.Scrapes;
+        foreach (var pause in pauses)
+        {
+            next = await RunAsync(server, data, settings, figures, pause, next);
+        }
+    }
+
+    private static async Task<int> RunAsync(Server server, ChurningScrapes data, Settings settings, Figures figures, TimeSpan pause, int next)
+    {
+        var scrapes = RoundScrapes(settings);
         double aloneSeconds = 0, bothSeconds = 0;
         var aloneMs = new ConcurrentBag<double>();
         var bothMs = new ConcurrentBag<double>();
@@ -31,13 +43,13 @@ internal static class MixedPart
             aloneSeconds += seconds;
             using (var stop = new CancellationTokenSource(TimeSpan.FromSeconds(Math.Max(1, seconds)), TimeProvider.System))
             {
-                await QueryAsync(server, settings, endMs, round, aloneMs, stop.Token);
+                await QueryAsync(server, settings, endMs, round, pause, aloneMs, stop.Token);
             }
 
             var bodies = Bodies(data, ref next, scrapes);
             using (var stop = new CancellationTokenSource())
             {
-                var clients = QueryAsync(server, settings, endMs, round, bothMs, stop.Token);
+                var clients = QueryAsync(server, settings, endMs, round, pause, bothMs, stop.Token);
                 bothSeconds += await WriteAsync(server, bodies, settings);
                 await stop.CancelAsync();
                 await clients;
@@ -45,13 +57,15 @@ internal static class MixedPart
         }
 
         var samples = (double)Rounds * scrapes * data.Count;
-        figures.Add(server.Name, "mixed: samples/s without queries", samples / aloneSeconds, "N0");
-        figures.Add(server.Name, $"mixed: samples/s with {settings.Clients} query clients", samples / bothSeconds, "N0");
-        figures.Add(server.Name, "mixed: ingest lost, %", 100 * (1 - (aloneSeconds / bothSeconds)), "F1");
-        figures.Add(server.Name, "mixed: query p99 without writes, ms", Statistics.Quantile(aloneMs, 0.99), "F1");
-        figures.Add(server.Name, "mixed: query p99 with writes, ms", Statistics.Quantile(bothMs, 0.99), "F1");
-        figures.Add(server.Name, "mixed: query p99, with / without writes", Statistics.Quantile(bothMs, 0.99) / Statistics.Quantile(aloneMs, 0.99), "F2");
-        figures.Add(server.Name, "mixed: queries answered with writes", bothMs.Count, "N0");
+        var mixed = pause == TimeSpan.Zero ? "mixed, no pause" : FormattableString.Invariant($"mixed, {pause.TotalMilliseconds} ms pause");
+        figures.Add(server.Name, $"{mixed}: samples/s without queries", samples / aloneSeconds, "N0");
+        figures.Add(server.Name, $"{mixed}: samples/s with {settings.Clients} query clients", samples / bothSeconds, "N0");
+        figures.Add(server.Name, $"{mixed}: ingest lost, %", 100 * (1 - (aloneSeconds / bothSeconds)), "F1");
+        figures.Add(server.Name, $"{mixed}: query p99 without writes, ms", Statistics.Quantile(aloneMs, 0.99), "F1");
+        figures.Add(server.Name, $"{mixed}: query p99 with writes, ms", Statistics.Quantile(bothMs, 0.99), "F1");
+        figures.Add(server.Name, $"{mixed}: query p99, with / without writes", Statistics.Quantile(bothMs, 0.99) / Statistics.Quantile(aloneMs, 0.99), "F2");
+        figures.Add(server.Name, $"{mixed}: queries/s with writes", bothMs.Count / bothSeconds, "N0");
+        return next;
     }
 
     private static int RoundScrapes(Settings settings) => Math.Max(1, Math.Min(settings.Scrapes / 2, SamplesPerRound / settings.Series));
@@ -78,15 +92,25 @@ internal static class MixedPart
         return clock.Elapsed.TotalSeconds;
     }
 
-    private static Task QueryAsync(Server server, Settings settings, long endMs, int round, ConcurrentBag<double> times, CancellationToken stop) =>
+    private static Task QueryAsync(Server server, Settings settings, long endMs, int round, TimeSpan pause, ConcurrentBag<double> times, CancellationToken stop) =>
         Task.WhenAll(Enumerable.Range(0, settings.Clients).Select(client => Task.Run(async () =>
         {
             var queries = DashboardSuite.Queries;
+            await PauseAsync(pause * client / settings.Clients, stop);
             for (var i = (client + round) * 7; !stop.IsCancellationRequested; i++)
             {
                 var clock = Stopwatch.StartNew();
                 await server.GetAsync(queries[i % queries.Count].Path(endMs));
                 times.Add(clock.Elapsed.TotalMilliseconds);
+                await PauseAsync(pause, stop);
             }
         })));
+
+    private static async Task PauseAsync(TimeSpan pause, CancellationToken stop)
+    {
+        if (pause > TimeSpan.Zero)
+        {
+            await Task.Delay(pause, TimeProvider.System, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
 }

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Metrics.SideBySide;
 
-/// <summary>Asks each query of the suites once cold and some times more, one at a time.</summary>
+/// <summary>Asks each query of a suite once cold, then the whole suite in turn for a while, and then each some times more, one at a time: a server that has been up for a while is what panels meet.</summary>
 internal static class QueryPart
 {
     /// <summary>The last time asked for: a full minute, so that every server's steps fall on the same times.</summary>
@@ -10,33 +10,52 @@ internal static class QueryPart
 
     public static async Task RunAsync(Server server, ChurningScrapes data, Settings settings, QueryTimes times, AnswerFolder answers)
     {
-        foreach (var query in QueryTimes.Suites.SelectMany(s => s.Queries))
+        var endMs = EndMs(data, settings);
+        foreach (var (_, queries) in QueryTimes.Suites)
         {
-            times.Add(server.Name, query, await TimeAsync(server, query, query.Path(EndMs(data, settings)), settings.QueryRuns, answers));
+            var asked = new List<(Query Query, double ColdMs)>();
+            foreach (var query in queries)
+            {
+                try
+                {
+                    var (cold, answer) = await AskAsync(server, query.Path(endMs));
+                    answers.Keep(server.Name, query, answer);
+                    asked.Add((query, cold));
+                }
+                catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+                {
+                    times.Add(server.Name, query, new(double.NaN, double.NaN, e.Message));
+                }
+            }
+
+            await WarmUpAsync(server, [.. asked.Select(q => q.Query.Path(endMs))], TimeSpan.FromSeconds(settings.WarmUpSeconds));
+            foreach (var (query, cold) in asked)
+            {
+                var warm = new double[settings.QueryRuns];
+                for (var run = 0; run < warm.Length; run++)
+                {
+                    (warm[run], _) = await AskAsync(server, query.Path(endMs));
+                }
+
+                times.Add(server.Name, query, new(cold, Statistics.Quantile(warm, 0.5), null));
+            }
         }
     }
 
-    private static async Task<QueryTime> TimeAsync(Server server, Query query, string path, int runs, AnswerFolder answers)
+    /// <summary>Asks in turn for so long.</summary>
+    public static async Task WarmUpAsync(Server server, IReadOnlyList<string> paths, TimeSpan duration)
     {
-        try
+        var clock = Stopwatch.StartNew();
+        for (var i = 0; paths.Count > 0 && clock.Elapsed < duration; i++)
         {
-            var clock = Stopwatch.StartNew();
-            var answer = await server.GetAsync(path);
-            var cold = clock.Elapsed.TotalMilliseconds;
-            answers.Keep(server.Name, query, answer);
-            var warm = new double[runs];
-            for (var run = 0; run < runs; run++)
-            {
-                clock.Restart();
-                await server.GetAsync(path);
-                warm[run] = clock.Elapsed.TotalMilliseconds;
-            }
+            await server.GetAsync(paths[i % paths.Count]);
+        }
+    }
 
-            return new(cold, Statistics.Quantile(warm, 0.5), null);
-        }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
-        {
-            return new(double.NaN, double.NaN, e.Message);
-        }
+    private static async Task<(double Ms, byte[] Answer)> AskAsync(Server server, string path)
+    {
+        var clock = Stopwatch.StartNew();
+        var answer = await server.GetAsync(path);
+        return (clock.Elapsed.TotalMilliseconds, answer);
     }
 }

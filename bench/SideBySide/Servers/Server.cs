@@ -23,6 +23,7 @@ internal sealed class Server : IDisposable
         Directory = directory;
         this.address = address;
         this.command = command;
+        http.DefaultRequestHeaders.CacheControl = new CacheControlHeaderValue { NoStore = true }; // Ours keeps results of range queries otherwise.
         process = Start(command);
     }
 
@@ -32,11 +33,18 @@ internal sealed class Server : IDisposable
 
     public int ProcessId => process.Id;
 
+    /// <summary>Where it listens.</summary>
+    public Uri Address => address;
+
     /// <summary>The names that <see cref="StartAsync"/> knows, ours first: ratios are ours to another's.</summary>
     public static IReadOnlyList<string> Known { get; } = [Ours, Prometheus, VictoriaMetrics];
 
     /// <summary>Starts a server in a directory of its own below <paramref name="root"/>, with rules if there are any, and waits until it is ready.</summary>
-    public static async Task<Server> StartAsync(string name, string root, RuleFile? rules = null)
+    /// <param name="name">One of <see cref="Known"/>.</param>
+    /// <param name="root">The directory.</param>
+    /// <param name="rules">Rules to evaluate.</param>
+    /// <param name="options">Flags for ours instead of the raised limits; null for those.</param>
+    public static async Task<Server> StartAsync(string name, string root, RuleFile? rules = null, IReadOnlyList<string>? options = null)
     {
         using var probe = new TcpListener(IPAddress.Loopback, 0);
         probe.Start();
@@ -52,7 +60,7 @@ internal sealed class Server : IDisposable
         // Limits on queries are raised alike, so that the heavy ones over a million series are answered by all.
         (string File, string[] Arguments) start = name switch
         {
-            Ours => ("dotnet", [OurAssembly(), "serve", "--data-dir", directory, "--http-listen", listen, "--query-max-samples", "2000000000", "--query-timeout", "10m", .. ours]),
+            Ours => ("dotnet", [OurAssembly(), "serve", "--data-dir", directory, "--http-listen", listen, .. options ?? ["--query-max-samples", "2000000000", "--query-timeout", "10m"], .. ours]),
             Prometheus => ("prometheus", [
                 $"--config.file={configuration}", $"--storage.tsdb.path={directory}", $"--web.listen-address={listen}", "--web.enable-remote-write-receiver",
                 "--web.enable-admin-api", "--query.max-samples=2000000000", "--query.timeout=10m", "--log.level=error"]),

@@ -10,6 +10,12 @@ namespace Metrics.Cluster;
 /// <param name="Time">The clock.</param>
 internal sealed record ArchiveServices(IObjectStore Store, IBlockOpener Opener, ArchiveOptions Options, TimeProvider Time)
 {
+    /// <summary>The shard maps of tenants, to find who shares a block.</summary>
+    public TenantShardMaps Maps { get; } = new(Store, shardsPerTenant: 1);
+
+    /// <summary>What is broken on purpose.</summary>
+    public Mutant Mutant { get; init; }
+
     /// <summary>The services over a store; what is read of blocks that are far away is kept in the data directory.</summary>
     public static ArchiveServices Over(IObjectStore store, DataDirectory data, ArchiveOptions options, TimeProvider time)
     {

@@ -8,6 +8,9 @@ internal static class BucketKeys
     /// <summary>The folder of a block, ending in a slash.</summary>
     public static string Block(TenantId tenant, string ulid) => $"{tenant}/{ulid}/";
 
+    /// <summary>The folder of what shards of a tenant have beside their blocks, ending in a slash.</summary>
+    public static string Shards(TenantId tenant) => $"{tenant}/shards/";
+
     /// <summary>A shard's manifest.</summary>
     public static string Manifest(ShardId shard) => $"{shard.Tenant}/shards/{shard.Range}/manifest.json";
 

@@ -5,7 +5,10 @@ namespace Metrics.Cluster;
 
 /// <summary>A block that queries see: what the manifest says of it, and its reader once somebody has asked for it. Thread-safe.</summary>
 /// <remarks>Counts who works with it; the list of live blocks is the first, and the reader is closed by whoever leaves last.</remarks>
-internal sealed class LiveBlock(ManifestBlock described, Func<LiveBlock, BlockReader> open)
+/// <param name="described">What the manifest says.</param>
+/// <param name="open">Opens it.</param>
+/// <param name="within">Of a block that is shared with other shards, the hashes whose series are seen; everything for one that is not.</param>
+internal sealed class LiveBlock(ManifestBlock described, Func<LiveBlock, BlockReader> open, HashRange within = default)
 {
     private readonly Lock opening = new();
     private BlockReader? reader;
@@ -13,6 +16,9 @@ internal sealed class LiveBlock(ManifestBlock described, Func<LiveBlock, BlockRe
 
     /// <summary>What the manifest says.</summary>
     public ManifestBlock Described { get; } = described;
+
+    /// <summary>Only series with these hashes are seen.</summary>
+    public HashRange Within { get; } = within;
 
     /// <summary>The block's name.</summary>
     public Ulid Ulid => Described.Meta.Ulid;

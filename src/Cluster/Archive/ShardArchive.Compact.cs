@@ -61,7 +61,7 @@ internal sealed partial class ShardArchive
         }
 
         var leaving = blocks.Select(b => b.Meta.Ulid).ToHashSet();
-        await manifest.SwapAsync(now => Retired(now, leaving, time.GetUtcNow()) is var without ? without with { Blocks = Ordered(without.Blocks.Concat(written)) } : now, cancellation);
+        await manifest.SwapAsync(now => Retired(now, leaving) is var without ? without with { Blocks = Ordered(without.Blocks.Concat(written)) } : now, cancellation);
         step("a merge is live");
         Reconcile();
         foreach (var block in written)
@@ -73,6 +73,36 @@ internal sealed partial class ShardArchive
 
     private Task<List<ManifestBlock>?> MergeAsync(IReadOnlyList<ManifestBlock> blocks, CancellationToken cancellation) =>
         MadeOfAsync(blocks, (inputs, request) => BlockMerge.Run(inputs, request, cancellation), cancellation);
+
+    /// <summary>Rewrites blocks that are shared with other shards, the newest first, so that this one has its own part of each; no longer than until the next work is due, which publishes.</summary>
+    private async Task NarrowForAWhileAsync(CancellationToken cancellation)
+    {
+        var began = time.GetTimestamp();
+        while (await NarrowOnceAsync(cancellation) && time.GetElapsedTime(began) < options.WorkEvery)
+        {
+        }
+    }
+
+    private async Task<bool> NarrowOnceAsync(CancellationToken cancellation)
+    {
+        var usable = Blocks.Live.Select(b => b.Ulid).Except(unreadable).ToHashSet();
+        if (manifest.Current.Blocks.Where(b => IsShared(b) && usable.Contains(b.Meta.Ulid)).MaxBy(b => b.Meta.MaxTime) is not { } block)
+        {
+            return false;
+        }
+
+        // What was deleted of aggregates can't be taken out of them, and goes on being hidden.
+        var hidden = HasDeletedAggregates(block) ? block.Deletions : [];
+        if (await MergeAsync([hidden.Count > 0 ? block with { Deletions = [] } : block], cancellation) is { } written)
+        {
+            await ReplaceAsync([block], hidden.Count > 0 ? written.ConvertAll(w => w with { Deletions = hidden }) : written, cancellation);
+        }
+
+        return true;
+    }
+
+    /// <summary>True for a block that may hold series of other shards: one that a split left to both halves.</summary>
+    private bool IsShared(ManifestBlock block) => !shard.Range.Covers(block.HashRange);
 
     /// <summary>Makes blocks of others in the local folder; null when one of them can't be read.</summary>
     private async Task<List<ManifestBlock>?> MadeOfAsync(IReadOnlyList<ManifestBlock> blocks, Func<IReadOnlyList<MergeInput>, MergeRequest, IReadOnlyList<BlockMeta>> make, CancellationToken cancellation)
@@ -87,7 +117,7 @@ internal sealed partial class ShardArchive
 
         try
         {
-            var inputs = live.OrderBy(b => b.Ulid).Select(b => new MergeInput(b.Reader(), [.. b.Described.Deletions.Select(d => new MergeDeletion([.. d.Matchers.Select(m => m.ToMatcher())], d.Range))])).ToList();
+            var inputs = live.OrderBy(b => b.Ulid).Select(b => new MergeInput(b.Reader(), [.. blocks.First(w => w.Meta.Ulid == b.Ulid).Deletions.Select(d => new MergeDeletion([.. d.Matchers.Select(m => m.ToMatcher())], d.Range))])).ToList();
             var request = new MergeRequest
             {
                 Directory = compactingFolder,

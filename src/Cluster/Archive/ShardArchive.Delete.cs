@@ -23,7 +23,7 @@ internal sealed partial class ShardArchive
                 {
                     foreach (var selector in selectors)
                     {
-                        using var found = block.Reader().Select(selector, range, cancellation);
+                        using var found = block.Reader().Select(selector, range, Aggregate.Average, block.Within, cancellation);
                         if (found.Count > 0)
                         {
                             touched.Add(block.Ulid);
@@ -77,7 +77,7 @@ internal sealed partial class ShardArchive
         var leaving = manifest.Current.Blocks.Where(b => HasDeletedAggregates(b) && raw.Exists(r => r.Overlaps(new PlannedBlock(b.Meta, 0)))).Select(b => b.Meta.Ulid).ToHashSet();
         if (leaving.Count > 0)
         {
-            await manifest.SwapAsync(now => Retired(now, leaving, time.GetUtcNow()), cancellation);
+            await manifest.SwapAsync(now => Retired(now, leaving), cancellation);
             step("aggregates of deleted samples are retired");
             Reconcile();
             Interlocked.Increment(ref pastChanges);
@@ -85,10 +85,14 @@ internal sealed partial class ShardArchive
     }
 
     /// <summary>Takes blocks off the live ones for good.</summary>
-    private static ShardManifest Retired(ShardManifest now, HashSet<Ulid> leaving, DateTimeOffset at) => now with
+    private ShardManifest Retired(ShardManifest now, HashSet<Ulid> leaving) => now with
     {
         Blocks = [.. now.Blocks.Where(b => !leaving.Contains(b.Meta.Ulid))],
-        Retired = [.. now.Retired, .. now.Blocks.Where(b => leaving.Contains(b.Meta.Ulid)).Select(b => new RetiredBlock(b.Meta.Ulid.ToString(), at))],
+        Retired =
+        [
+            .. now.Retired,
+            .. now.Blocks.Where(b => leaving.Contains(b.Meta.Ulid)).Select(b => new RetiredBlock(b.Meta.Ulid.ToString(), time.GetUtcNow(), IsShared(b) ? b.HashRange.ToString() : null)),
+        ],
     };
 
     private async Task ApplyRetentionAsync(CancellationToken cancellation)
@@ -96,7 +100,7 @@ internal sealed partial class ShardArchive
         var leaving = options.Retention.Expired(manifest.Current.Blocks, time.GetUtcNow()).Select(b => b.Meta.Ulid).ToHashSet();
         if (leaving.Count > 0)
         {
-            await manifest.SwapAsync(now => Retired(now, leaving, time.GetUtcNow()), cancellation);
+            await manifest.SwapAsync(now => Retired(now, leaving), cancellation);
             step("retention has retired blocks");
             Reconcile();
             Interlocked.Increment(ref pastChanges);

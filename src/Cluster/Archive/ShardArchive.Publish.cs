@@ -1,3 +1,4 @@
+using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.Storage;
 
@@ -14,7 +15,14 @@ internal sealed partial class ShardArchive
     /// <summary>Uploads what is pending, oldest first, and makes it live in the manifest, one block a swap.</summary>
     private async Task PublishAsync(CancellationToken cancellation)
     {
+        CheckNotSealed();
         await manifest.SyncAsync(cancellation);
+        if (manifest.Current.SealedFor is not null)
+        {
+            // Left by a change that was given up before this shard was opened.
+            await manifest.SwapAsync(now => now with { SealedFor = null }, cancellation);
+        }
+
         Reconcile();
         while (NextPending() is { } block)
         {
@@ -88,6 +96,12 @@ internal sealed partial class ShardArchive
     private async Task RemoveRetiredAsync(CancellationToken cancellation)
     {
         var due = manifest.Current.Retired.Where(r => time.GetUtcNow() - r.At >= options.DeleteDelay).ToList();
+        if (due.Exists(r => r.HashRange is not null))
+        {
+            var held = await shared.HeldElsewhereAsync([.. due.Where(r => r.HashRange is not null).Select(r => (r.Ulid, HashRange.Parse(r.HashRange!)))], cancellation);
+            due.RemoveAll(r => held.Contains(r.Ulid));
+        }
+
         if (due.Count == 0)
         {
             return;
@@ -112,9 +126,12 @@ internal sealed partial class ShardArchive
         }
 
         var notes = new List<ObjectInfo>();
-        await foreach (var note in store.ListAsync(BucketKeys.Uploads(shard), cancellation))
+        foreach (var folder in await shared.UploadFoldersAsync(cancellation))
         {
-            notes.Add(note);
+            await foreach (var note in store.ListAsync(folder, cancellation))
+            {
+                notes.Add(note);
+            }
         }
 
         var live = manifest.Current.Blocks.Select(b => b.Meta.Ulid.ToString()).Concat(manifest.Current.Retired.Select(r => r.Ulid)).ToHashSet(StringComparer.Ordinal);
@@ -127,6 +144,13 @@ internal sealed partial class ShardArchive
             }
             else if (!IsPending(ulid) && time.GetUtcNow() - note.ModifiedAt >= options.OrphanGrace)
             {
+                // A note that was left when its block had become live may be of one that this shard has replaced since, and others have.
+                if ((await shared.HeldElsewhereAsync([(ulid, HashRange.Everything)], cancellation)).Count > 0)
+                {
+                    await store.DeleteAsync(note.Key, cancellation);
+                    continue;
+                }
+
                 report($"removing block {ulid}, whose upload was never finished");
                 await RemoveObjectsAsync(ulid, cancellation);
                 await store.DeleteAsync(note.Key, cancellation);

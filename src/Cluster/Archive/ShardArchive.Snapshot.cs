@@ -13,6 +13,11 @@ internal sealed partial class ShardArchive
         await turn.WaitAsync(cancellation);
         try
         {
+            // What is shared would come twice, and with it what another shard has deleted of its part.
+            while (!isSealed && await NarrowOnceAsync(cancellation))
+            {
+            }
+
             await CopyBlocksAsync(folder, cancellation);
         }
         finally

@@ -38,6 +38,8 @@ internal sealed partial class ShardArchive : IDisposable
     private readonly SemaphoreSlim turn = new(1, 1);
     private readonly Lock reconciling = new();
     private readonly Dictionary<Ulid, ManifestBlock> pending = [];
+    private readonly SharedBlocks shared;
+    private volatile bool isSealed;
     private DateTimeOffset sweptAt;
     private long recordsHeld;
     private long pastChanges;
@@ -53,6 +55,7 @@ internal sealed partial class ShardArchive : IDisposable
     public ShardArchive(ShardId shard, string folder, ArchiveServices services, ManifestFile manifest, IShardLog? log, Action<string> report, Action<string>? step = null)
     {
         this.shard = shard;
+        shared = new SharedBlocks(shard, services);
         pendingFolder = Path.Combine(folder, PendingFolder);
         compactingFolder = Path.Combine(folder, CompactingFolder);
         store = services.Store;
@@ -103,17 +106,6 @@ internal sealed partial class ShardArchive : IDisposable
         }
     }
 
-    /// <summary>Asks the store for the manifest when there is no copy of it here: a shard that was never open on this machine may have years of blocks.</summary>
-    /// <exception cref="ObjectStoreException">The store is away, and with it what the shard holds.</exception>
-    public async Task LearnAsync(CancellationToken cancellation)
-    {
-        if (!manifest.IsKnown)
-        {
-            await manifest.SyncAsync(cancellation);
-            Reconcile();
-        }
-    }
-
     /// <summary>Begins a block that <see cref="Add"/> takes in once it is finished.</summary>
     public BlockWriter Write(TimeRange range, LogCut? cut) => new(pendingFolder, NewUlid(), Description(range) with { FloatEncoding = options.FloatEncoding, Metrics = new MetricsMeta { HashRange = shard.Range.ToString(), Cut = cut } });
 
@@ -147,12 +139,18 @@ internal sealed partial class ShardArchive : IDisposable
         await turn.WaitAsync(cancellation);
         try
         {
+            if (isSealed)
+            {
+                return;
+            }
+
             await PublishAsync(cancellation);
             await ApplyRetentionAsync(cancellation);
             while (await CompactOnceAsync(cancellation))
             {
             }
 
+            await NarrowForAWhileAsync(cancellation);
             await RemoveRetiredAsync(cancellation);
             await SweepUploadsAsync(cancellation);
         }
@@ -250,7 +248,7 @@ internal sealed partial class ShardArchive : IDisposable
         var ulid = block.Meta.Ulid.ToString();
         return isPending
             ? new LiveBlock(block, _ => BlockReader.Open(Path.Combine(pendingFolder, ulid)))
-            : new LiveBlock(block, live => opener.Open(BucketKeys.Block(shard.Tenant, ulid), live));
+            : new LiveBlock(block, live => opener.Open(BucketKeys.Block(shard.Tenant, ulid), live), IsShared(block) ? shard.Range : HashRange.Everything);
     }
 
     // The rename comes first: a crash in the middle of the removal must not leave half a block under its name.

@@ -43,7 +43,7 @@ internal sealed class ShardBlocks(Action<string> report) : IDisposable
             Visit(block, reader =>
             {
                 using var span = ClusterTracing.Block(block);
-                var found = reader.Select(matchers, part, aggregate, cancellation);
+                var found = reader.Select(matchers, part, aggregate, block.Within, cancellation);
                 var deletions = block.Described.Deletions;
                 into.Add(new BlockAnswer(deletions.Count == 0 ? found : new UndeletedSeriesSet(found, deletions, Common(block.Range, part)), block, SetAside));
             });
@@ -56,7 +56,17 @@ internal sealed class ShardBlocks(Action<string> report) : IDisposable
         using var held = Hold(range);
         foreach (var block in held.Blocks)
         {
-            Visit(block, reader => into.UnionWith(reader.LabelNames(matchers, range)));
+            Visit(block, reader =>
+            {
+                if (block.Within.Bits > 0)
+                {
+                    BlockLabels.AddNames(reader, matchers, block.Within, into);
+                }
+                else
+                {
+                    into.UnionWith(reader.LabelNames(matchers, range));
+                }
+            });
         }
     }
 
@@ -66,7 +76,17 @@ internal sealed class ShardBlocks(Action<string> report) : IDisposable
         using var held = Hold(range);
         foreach (var block in held.Blocks)
         {
-            Visit(block, reader => into.UnionWith(reader.LabelValues(name, matchers, range)));
+            Visit(block, reader =>
+            {
+                if (block.Within.Bits > 0)
+                {
+                    BlockLabels.AddValues(reader, name, matchers, block.Within, into);
+                }
+                else
+                {
+                    into.UnionWith(reader.LabelValues(name, matchers, range));
+                }
+            });
         }
     }
 

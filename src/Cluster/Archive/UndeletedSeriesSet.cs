@@ -50,6 +50,7 @@ internal sealed class UndeletedSeriesSet : ISeriesSet
 
         using var samples = new SampleBuffer();
         all.Read(from, samples);
+        into.NoteEncoded(samples.EncodedBytes);
         for (var i = 0; i < samples.Count; i++)
         {
             var time = samples.Times[i];

@@ -5,6 +5,9 @@ namespace Metrics.Cluster;
 /// <summary>The folder that holds everything of a single process, owned by one process at a time. Drawn in LAYOUT.md.</summary>
 internal sealed class DataDirectory : IDisposable
 {
+    /// <summary>Ends the names of folders of shards that are being removed.</summary>
+    public const string DoomedSuffix = ".gone";
+
     private readonly FileStream held;
 
     private DataDirectory(string path, FileStream held)

@@ -52,6 +52,11 @@ public sealed partial class InProcessCluster
 
         try
         {
+            while (resharding.IsRunning(tenant))
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(100), time, cancellation); // It ends, for its shards say that the tenant is going, and no other begins.
+            }
+
             await making.WaitAsync(cancellation);
             try
             {

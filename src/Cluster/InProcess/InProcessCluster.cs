@@ -32,10 +32,11 @@ public sealed partial class InProcessCluster : ICluster
     private readonly Task upkeep;
     private readonly Task archiving;
     private readonly Task resumed;
+    private readonly Task splitting;
     private Shard[] replayedShards = [];
     private int disposed;
 
-    private InProcessCluster(StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener opener, Action<string> report, DataDirectory data, ArchiveServices services, TenantSeriesBounds bounds)
+    private InProcessCluster(StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener opener, Action<string> report, DataDirectory data, ArchiveServices services, TenantSeriesBounds bounds, Action<string>? step)
     {
         this.bounds = bounds;
         this.options = options;
@@ -47,10 +48,13 @@ public sealed partial class InProcessCluster : ICluster
         this.services = services;
         maps = new TenantShardMaps(services.Store, options.ShardsPerTenant);
         replaying = new SemaphoreSlim(options.ReplayConcurrency, options.ReplayConcurrency);
+        resharding = new Resharding(services.Store, maps, this, options.Resharding, time, services.Mutant, step);
+        rates = new SteadyRates(options.Resharding.RateOver, time);
         OpenExisting();
-        starting = Task.WhenAll(Array.ConvertAll(replayedShards, OpenShardAsync));
-        upkeep = Task.Run(() => LookAfterAsync(UpkeepEvery, shard => shard.MaintainAsync(stopping.Token)));
+        starting = Task.WhenAll([.. Array.ConvertAll(replayedShards, OpenShardAsync), ResumeChangesAsync()]);
+        upkeep = Task.Run(() => LookAfterAsync(UpkeepEvery, shard => shard.MaintainAsync(stopping.Token), ResumeChangesAsync));
         archiving = Task.Run(() => LookAfterAsync(options.Archive.WorkEvery, shard => shard.ArchiveAsync(stopping.Token)));
+        splitting = options.Resharding.Every > TimeSpan.Zero ? Task.Run(() => EveryAsync(options.Resharding.Every, ReshardAsync)) : Task.CompletedTask;
         resumed = Task.Run(DeleteMarkedAsync);
     }
 
@@ -109,6 +113,7 @@ public sealed partial class InProcessCluster : ICluster
         await upkeep;
         await archiving;
         await resumed;
+        await splitting;
         await making.WaitAsync();
         foreach (var tenant in tenants.Values)
         {
@@ -136,7 +141,8 @@ public sealed partial class InProcessCluster : ICluster
         Open(options, engine, time, null, report, store);
 
     /// <summary>Opens a folder with stores of the given kind, or those of <see cref="ShardStore"/>.</summary>
-    internal static InProcessCluster Open(StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener? opener, Action<string> report, IObjectStore? store = null)
+    internal static InProcessCluster Open(
+        StorageOptions options, EngineOptions engine, TimeProvider time, ShardStoreOpener? opener, Action<string> report, IObjectStore? store = null, Action<string>? step = null, Mutant mutant = Mutant.None)
     {
         foreach (var complaint in options.Validate())
         {
@@ -147,14 +153,14 @@ public sealed partial class InProcessCluster : ICluster
         try
         {
             var bucket = store ?? FileSystemObjectStore.Open(taken.Bucket, time);
-            var shared = ArchiveServices.Over(bucket, taken, options.Archive, time);
+            var shared = ArchiveServices.Over(bucket, taken, options.Archive, time) with { Mutant = mutant };
             var active = new TenantSeriesBounds();
             opener ??= async (shard, folder, meter, cancellation) =>
             {
-                var own = options.Of(shard.Tenant) with { ActiveSeries = active.Of(shard.Tenant) };
-                return await ShardStore.OpenAsync(shard, folder, own, shared with { Options = own.Archive }, meter, text => report($"shard {shard}: {text}"), cancellation);
+                var own = options.Of(shard) with { ActiveSeries = active.Of(shard.Tenant) };
+                return await ShardStore.OpenAsync(shard, folder, own, shared with { Options = own.Archive }, meter, text => report($"shard {shard}: {text}"), cancellation, step);
             };
-            return new InProcessCluster(options, engine, time, opener, report, taken, shared, active);
+            return new InProcessCluster(options, engine, time, opener, report, taken, shared, active, step);
         }
         catch
         {
@@ -171,6 +177,7 @@ public sealed partial class InProcessCluster : ICluster
             try
             {
                 var tenant = Load(id);
+                SweepFolders(tenant);
                 tenants[id] = tenant;
                 shards.AddRange(tenant.Owned);
             }
@@ -204,12 +211,14 @@ public sealed partial class InProcessCluster : ICluster
             if (!data.Exists(id))
             {
                 var map = await maps.OpenAsync(id, cancellation);
+                map = map.Change is null ? map : await maps.DecideAsync(id, map.Version, isDone: false, time.GetUtcNow(), cancellation) ?? map;
                 Directory.CreateDirectory(folder);
                 map.Save(folder);
                 DurableFile.FlushFolder(Path.GetDirectoryName(folder)!);
             }
 
             var tenant = Load(id);
+            SweepFolders(tenant);
             await Task.WhenAll(Array.ConvertAll(tenant.Owned, OpenShardAsync));
             tenants[id] = tenant;
             return tenant;
@@ -227,11 +236,10 @@ public sealed partial class InProcessCluster : ICluster
         var shards = new Shard[map.Ranges.Count];
         for (var i = 0; i < shards.Length; i++)
         {
-            var shard = new ShardId(id, map.Ranges[i]);
-            shards[i] = new Shard(shard, Path.Combine(folder, "shards", shard.Range.ToString()), options.MaxFuture, engine, time, opener, report);
+            shards[i] = NewShard(id, map.Ranges[i]);
         }
 
-        return new Tenant(id, folder, shards, TenantMetadata.Open(folder), time);
+        return new Tenant(id, folder, map, shards, TenantMetadata.Open(folder), time);
     }
 
     private async Task OpenShardAsync(Shard shard)
@@ -247,7 +255,20 @@ public sealed partial class InProcessCluster : ICluster
         }
     }
 
-    private async Task LookAfterAsync(TimeSpan every, Func<Shard, Task> look)
+    private Task LookAfterAsync(TimeSpan every, Func<Shard, Task> look, Func<Task>? andThen = null) => EveryAsync(every, async () =>
+    {
+        foreach (var tenant in tenants.Values)
+        {
+            foreach (var shard in tenant.Owned)
+            {
+                await look(shard);
+            }
+        }
+
+        await (andThen?.Invoke() ?? Task.CompletedTask);
+    });
+
+    private async Task EveryAsync(TimeSpan every, Func<Task> work)
     {
         using var timer = new PeriodicTimer(every, time);
         try
@@ -257,13 +278,7 @@ public sealed partial class InProcessCluster : ICluster
             // At once after the replay: the head may have come back longer than it may be.
             do
             {
-                foreach (var tenant in tenants.Values)
-                {
-                    foreach (var shard in tenant.Owned)
-                    {
-                        await look(shard);
-                    }
-                }
+                await work();
             }
             while (await timer.WaitForNextTickAsync(stopping.Token));
         }

@@ -38,8 +38,14 @@ public sealed record StorageOptions
     /// <summary>Exemplars kept of a tenant, the newest: 0 (none) to 10 million. Default 100,000, Prometheus's; about 200 bytes each, taken as they come.</summary>
     public int ExemplarsPerTenant { get; init; } = 100_000;
 
-    /// <summary>The part of one shard.</summary>
-    internal int ExemplarsPerShard => (ExemplarsPerTenant + ShardsPerTenant - 1) / ShardsPerTenant;
+    /// <summary>The part of one shard: as much as it has of the hashes.</summary>
+    internal int ExemplarsPerShard => (int)(((long)ExemplarsPerTenant + (1L << ShardBits) - 1) >> ShardBits);
+
+    /// <summary>The length of the prefix that the shard's hashes share.</summary>
+    internal int ShardBits { get; init; }
+
+    /// <summary>When shards are split and merged.</summary>
+    public ReshardingOptions Resharding { get; init; } = new();
 
     /// <summary>How blocks are kept for long.</summary>
     public ArchiveOptions Archive { get; init; } = new();
@@ -59,6 +65,9 @@ public sealed record StorageOptions
         OutOfOrderWindow = own.OutOfOrderWindow ?? OutOfOrderWindow,
         Archive = Archive with { Retention = own.Retention ?? Archive.Retention },
     };
+
+    /// <summary>The options as they are for a shard.</summary>
+    internal StorageOptions Of(ShardId shard) => Of(shard.Tenant) with { ShardBits = shard.Range.Bits };
 
     /// <summary>Logs replayed at once at a start: 1 to 64. Default: one for each processor, since replay is bound by it.</summary>
     public int ReplayConcurrency { get; init; } = Math.Clamp(Environment.ProcessorCount, 1, 64);
@@ -89,7 +98,7 @@ public sealed record StorageOptions
             Check("idle-cut", IdleCut, TimeSpan.FromMinutes(1), 7 * day),
             Check("out-of-order-window", OutOfOrderWindow, TimeSpan.Zero, 365 * day),
             Check("max-future", MaxFuture, TimeSpan.Zero, 365 * day),
-        }.Concat(Archive.Validate()))
+        }.Concat(Archive.Validate()).Concat(Resharding.Validate()))
         {
             if (complaint is not null)
             {

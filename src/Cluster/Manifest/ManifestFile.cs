@@ -70,6 +70,29 @@ internal sealed class ManifestFile
             ? ShardManifest.Read(stored.Content, $"{store.Name}: {BucketKeys.Manifest(shard)}")
             : null;
 
+    /// <summary>The manifest as it is in the store, and its version; nulls when there is none.</summary>
+    /// <exception cref="ObjectStoreException">The store failed.</exception>
+    /// <exception cref="InvalidDataException">It is no manifest.</exception>
+    public static async ValueTask<(ShardManifest? Manifest, ObjectVersion? Version)> StoredAsync(IObjectStore store, ShardId shard, CancellationToken cancellation) =>
+        await store.GetAsync(BucketKeys.Manifest(shard), MaxBytes, cancellation) is { } stored
+            ? (ShardManifest.Read(stored.Content, $"{store.Name}: {BucketKeys.Manifest(shard)}"), stored.Version)
+            : (null, null);
+
+    /// <summary>Replaces the manifest of a shard that nobody owns, or begins it; false when it is not the one that was read.</summary>
+    /// <exception cref="ObjectStoreException">The store failed; it may or may not have happened.</exception>
+    public static async ValueTask<bool> TryReplaceAsync(IObjectStore store, ShardId shard, ShardManifest next, ObjectVersion? version, CancellationToken cancellation)
+    {
+        try
+        {
+            await store.PutAsync(BucketKeys.Manifest(shard), next.ToJson(), version is { } seen ? PutCondition.Unchanged(seen) : PutCondition.Absent, cancellation);
+            return true;
+        }
+        catch (ConditionFailedException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Reads the store's manifest if it was not read since the last failure, and makes this owner's epoch the highest.</summary>
     /// <exception cref="EpochLostException">A later owner has the shard.</exception>
     /// <exception cref="ObjectStoreException">The store failed; call again.</exception>

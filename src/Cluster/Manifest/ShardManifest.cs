@@ -37,6 +37,16 @@ internal sealed record ShardManifest
     /// <summary>Logs that were given up, until all that can still be found of them is in blocks.</summary>
     public IReadOnlyList<LostLog> LostLogs { get; init; } = [];
 
+    /// <summary>The version of the tenant's map that announced the change which this shard is sealed for: until that is given up it takes no writes, and none of its blocks comes or goes.
+    /// Null for a shard that is not. Where the map has another version by now the seal means nothing, unless the shard is not in the map.</summary>
+    public long? SealedFor { get; init; }
+
+    /// <summary>The version of the tenant's map that announced the change which made this shard of others; null for one that began empty.</summary>
+    public long? MadeBy { get; init; }
+
+    /// <summary>The ranges that it was made of, until their manifests let go of what is its own now.</summary>
+    public IReadOnlyList<string>? Parents { get; init; }
+
     /// <summary>The object's bytes.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Default.ShardManifest);
 
@@ -70,6 +80,10 @@ internal sealed record ManifestBlock(BlockMeta Meta, IReadOnlyList<BlockFile> Fi
     [JsonIgnore]
     public long Bytes => Files.Sum(f => f.Bytes);
 
+    /// <summary>The hashes whose series it may hold.</summary>
+    [JsonIgnore]
+    public HashRange HashRange => Meta.Metrics?.HashRange is { } text ? HashRange.Parse(text) : HashRange.Everything;
+
     /// <summary>Milliseconds a sample after downsampling; 0 for raw samples.</summary>
     [JsonIgnore]
     public long ResolutionMs => Meta.Thanos?.Downsample.Resolution ?? 0;
@@ -91,7 +105,8 @@ internal readonly record struct BlockFile(string Path, long Bytes);
 /// <summary>A block whose objects may be removed once <paramref name="At"/> is long enough ago.</summary>
 /// <param name="Ulid">Its name.</param>
 /// <param name="At">When it was taken off the live ones.</param>
-internal sealed record RetiredBlock(string Ulid, DateTimeOffset At);
+/// <param name="HashRange">Of a block that was shared with other shards: theirs and this one's. Its objects go only when none of them has it any more. Null for one that was not.</param>
+internal sealed record RetiredBlock(string Ulid, DateTimeOffset At, string? HashRange = null);
 
 /// <summary>Samples of matching series in a range of time, both ends inclusive, that were deleted.</summary>
 internal sealed record SeriesDeletion(IReadOnlyList<MatcherText> Matchers, long MinMs, long MaxMs)

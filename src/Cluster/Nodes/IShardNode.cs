@@ -32,6 +32,14 @@ public interface IShardNode : IAsyncDisposable
     /// <summary>Hands a shard over: takes no more writes, waits until all that was taken in is acknowledged or cannot be, and closes it. One that is not open is no error.</summary>
     ValueTask CloseShardAsync(ShardId shard);
 
+    /// <summary>Prepares a shard to be split or merged: opens it if need be, puts its head into blocks while it takes writes, then takes none any more, publishes the rest and seals the manifest. It goes on answering what it is
+    /// asked, until <see cref="ReleaseShardAsync"/>; one that is not released looks by itself after half a minute what was decided.</summary>
+    /// <exception cref="ShardUnavailableException">It can't be sealed now; it goes on as before, or is opened again.</exception>
+    ValueTask SealShardAsync(ShardId shard, SealRequest request, CancellationToken cancellation);
+
+    /// <summary>A change is decided: a shard that was sealed for it takes writes again, or closes and says that it has moved. One that is not open, or not sealed, is no error.</summary>
+    ValueTask ReleaseShardAsync(ShardId shard, CancellationToken cancellation);
+
     /// <summary>Completes when the shard that is open here is closed for whatever reason: handed over, or lost to another owner. At once when it is not open.</summary>
     Task ClosedAsync(ShardId shard);
 

@@ -42,7 +42,7 @@ internal sealed class OwnedShard : IAsyncDisposable
     {
         get
         {
-            var state = Shard.Gone.IsCompleted || Shard.IsFenced ? ShardState.Closed : Shard.IsReady ? ShardState.Open : Opening.IsCompleted ? ShardState.Failed : ShardState.Opening;
+            var state = Shard.Gone.IsCompleted || Shard.IsFenced || Shard.IsMoved ? ShardState.Closed : Shard.IsSealed ? ShardState.Sealed : Shard.IsReady ? ShardState.Open : Opening.IsCompleted ? ShardState.Failed : ShardState.Opening;
             var next = log?.NextRecord ?? 0;
             var start = log?.Start ?? 0;
             return new ShardStatus(
@@ -121,7 +121,7 @@ internal sealed class OwnedShard : IAsyncDisposable
 
         if (!Shard.IsReady)
         {
-            throw new ShardUnavailableException(id, Shard.Refusal);
+            throw Shard.IsMoved ? ShardUnavailableException.Moved(id) : new ShardUnavailableException(id, Shard.Refusal);
         }
     }
 
@@ -130,11 +130,16 @@ internal sealed class OwnedShard : IAsyncDisposable
         var store = services.Archive.Store;
         if (lastOwner is not null && await ManifestFile.PeekAsync(store, shard, cancellation) is { } now && now.Owner != lastOwner)
         {
+            if (Succession.IsRetired(now))
+            {
+                throw ShardUnavailableException.Moved(shard);
+            }
+
             // It failed here, and another node was told to open it meanwhile: taking it back is not for us to decide.
             throw new EpochLostException(shard, log?.Epoch ?? 0, now.Epoch);
         }
 
-        var own = services.Storage.Of(shard.Tenant) with { ActiveSeries = services.Series.Of(shard.Tenant) };
+        var own = services.Storage.Of(shard) with { ActiveSeries = services.Series.Of(shard.Tenant) };
         var manifest = ManifestFile.Open(store, shard);
         try
         {

@@ -116,7 +116,7 @@ public sealed class ShardNode : IShardNode
             {
                 var wasOpen = owned.Opening.IsCompleted;
                 await owned.Opening.WaitAsync(cancellation);
-                if (!wasOpen || !(owned.Shard.IsFenced || await owned.IsOvertakenAsync()))
+                if (!wasOpen || !(owned.Shard.IsFenced || owned.Shard.IsMoved || await owned.IsOvertakenAsync()))
                 {
                     return owned.Shard;
                 }
@@ -137,6 +137,22 @@ public sealed class ShardNode : IShardNode
         if (Held(shard) is { } owned)
         {
             await RemovedAsync(shard, owned);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask SealShardAsync(ShardId shard, SealRequest request, CancellationToken cancellation)
+    {
+        await OpenShardAsync(shard, cancellation);
+        await (Held(shard)?.Shard ?? throw new ShardUnavailableException(shard, "it was closed meanwhile")).SealAsync(request, cancellation);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask ReleaseShardAsync(ShardId shard, CancellationToken cancellation)
+    {
+        if (Held(shard) is { } owned)
+        {
+            await owned.Shard.ReleaseAsync(cancellation);
         }
     }
 

@@ -26,6 +26,9 @@ public enum ShardState
     /// <summary>Its log failed; it will be opened again here.</summary>
     Failed,
 
+    /// <summary>It answers and takes no writes, for it is about to be split or merged.</summary>
+    Sealed,
+
     /// <summary>It is closed here, or was lost to another owner.</summary>
     Closed,
 }

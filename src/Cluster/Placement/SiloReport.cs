@@ -11,7 +11,8 @@ namespace Metrics.Cluster;
 /// <param name="Memory">The share of its memory in use, 0 to 1.</param>
 /// <param name="MemoryBytes">Its memory.</param>
 /// <param name="Shards">The shards that it owns.</param>
-public sealed record SiloReport(string Node, bool IsLeaving, double Cpu, double Memory, long MemoryBytes, IReadOnlyList<ShardReport> Shards)
+/// <param name="Changes">The splits and merges that it runs; null for none.</param>
+public sealed record SiloReport(string Node, bool IsLeaving, double Cpu, double Memory, long MemoryBytes, IReadOnlyList<ShardReport> Shards, IReadOnlyList<ShardChangeStatus>? Changes = null)
 {
     /// <summary>The largest report read: a hundred thousand shards.</summary>
     private const int MaxBytes = 64 * 1024 * 1024;
@@ -60,9 +61,11 @@ public sealed record SiloReport(string Node, bool IsLeaving, double Cpu, double 
 /// <param name="Blocks">Its blocks.</param>
 /// <param name="LogBytes">The length of its log.</param>
 /// <param name="SamplesPerSecond">Samples it takes.</param>
+/// <param name="SteadySamplesPerSecond">The same, averaged over some minutes.</param>
+/// <param name="ObservedSeconds">For how long it was observed for that.</param>
 public sealed record ShardReport(
     string Tenant, string Range, ShardState State, long Epoch, long NextRecord, long Committed, IReadOnlyList<FollowerReport> Followers, long ReplayedBytes, long ReplayBytes, long HeadSeries, int Blocks,
-    long LogBytes, double SamplesPerSecond)
+    long LogBytes, double SamplesPerSecond, double SteadySamplesPerSecond = 0, double ObservedSeconds = 0)
 {
     /// <summary>What it costs its owner.</summary>
     [JsonIgnore]

@@ -9,3 +9,6 @@ public interface IShardChannel
     /// <exception cref="OperationCanceledException">Cancelled; the owner stops as soon as it notices.</exception>
     ValueTask<ReadOnlyMemory<byte>> CallAsync(ReadOnlyMemory<byte> call, CancellationToken cancellation);
 }
+
+/// <summary>The shard was split or merged, as an owner of its range said that could not be asked itself any more.</summary>
+public sealed class ShardMovedException() : IOException("the shard was split or merged");

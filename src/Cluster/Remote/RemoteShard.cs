@@ -207,6 +207,10 @@ public sealed class RemoteShard(ShardId id, IShardChannel channel, IObjectStore 
         {
             answer = await channel.CallAsync(call.Written, cancellation);
         }
+        catch (ShardMovedException)
+        {
+            throw ShardUnavailableException.Moved(id);
+        }
         catch (IOException e)
         {
             throw new ShardUnavailableException(id, e.Message, e);
@@ -233,6 +237,8 @@ public sealed class RemoteShard(ShardId id, IShardChannel channel, IObjectStore 
                 return taken;
             case ShardAnswer.Unavailable:
                 throw new ShardUnavailableException(id, from.Text());
+            case ShardAnswer.Moved:
+                throw ShardUnavailableException.Moved(id);
             case ShardAnswer.QueryFailed:
                 throw new QueryException((QueryErrorKind)from.Byte(), from.Text());
             case ShardAnswer.Malformed:

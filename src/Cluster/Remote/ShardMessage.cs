@@ -58,6 +58,9 @@ internal enum ShardAnswer : byte
 
     /// <summary>Something else went wrong; the message follows.</summary>
     Failed = 4,
+
+    /// <summary>The shard was split or merged (<see cref="ShardUnavailableException.IsMoved"/>); nothing follows.</summary>
+    Moved = 5,
 }
 
 /// <summary>The frame of calls and answers, and the parts that several have.</summary>

@@ -29,6 +29,10 @@ internal static class ShardServer
         {
             throw;
         }
+        catch (Exception e) when (TenantAsking.IsMove(e))
+        {
+            return ShardMessage.Begin(ShardAnswer.Moved).Written;
+        }
         catch (ShardUnavailableException e)
         {
             return Refusal(ShardAnswer.Unavailable, e.Reason);

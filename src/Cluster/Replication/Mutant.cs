@@ -68,4 +68,16 @@ internal enum Mutant
 
     /// <summary>A replica that the manifest names is swept.</summary>
     SweepsMembers,
+
+    /// <summary>A shard is split without being sealed: it goes on taking writes.</summary>
+    SplitsUnsealedShards,
+
+    /// <summary>The map is swapped before the children have manifests.</summary>
+    SwapsMapBeforeChildren,
+
+    /// <summary>Whoever opens a sealed shard leaves the change undecided.</summary>
+    OpensSealedShards,
+
+    /// <summary>The objects of a block go when one of the shards that share it has rewritten it.</summary>
+    RemovesSharedBlocks,
 }

@@ -7,6 +7,9 @@ namespace Metrics.Cluster;
 /// <remarks>One for each head, under the shard's writer lock.</remarks>
 internal sealed class HeadAppender(Head head, ExemplarRing exemplars, ActiveSeriesPart active)
 {
+    /// <summary>Samples between asking for memory and using it: what the processor can have under way at a time.</summary>
+    private const int Ahead = 8;
+
     private readonly RejectionTally tally = new();
 
     /// <summary>
@@ -20,8 +23,15 @@ internal sealed class HeadAppender(Head head, ExemplarRing exemplars, ActiveSeri
     {
         Record.Clear();
         tally.Clear();
-        foreach (var name in batch.Series)
+        var names = batch.Series;
+        for (var i = 0; i < names.Length; i++)
         {
+            if (i + Ahead < names.Length)
+            {
+                head.Prefetch(names[i + Ahead]);
+            }
+
+            var name = names[i];
             if ((name & SampleBatch.NewSeriesFlag) == 0 && !head.IsKnown(name))
             {
                 return new AppendResult { Status = AppendStatus.StaleReferences, Incarnation = incarnation };
@@ -35,7 +45,12 @@ internal sealed class HeadAppender(Head head, ExemplarRing exemplars, ActiveSeri
         var histograms = batch.Histograms;
         for (var i = 0; i < batch.Count; i++)
         {
-            var name = batch.Series[i];
+            if (i + Ahead < names.Length && (names[i + Ahead] & SampleBatch.NewSeriesFlag) == 0)
+            {
+                head.PrefetchOpen(names[i + Ahead]);
+            }
+
+            var name = names[i];
             var timeMs = batch.Times[i];
             if (timeMs > maxTimeMs)
             {

@@ -79,6 +79,20 @@ internal interface IShardStore : IAsyncDisposable
     /// <exception cref="IOException">Object storage, or the disk, failed.</exception>
     Task CleanDeletedAsync(CancellationToken cancellation);
 
+    /// <summary>Publishes the blocks that wait for it, and does nothing else.</summary>
+    /// <exception cref="IOException">Object storage, or the disk, failed.</exception>
+    /// <exception cref="EpochLostException">Another owner has the shard.</exception>
+    Task PublishAsync(CancellationToken cancellation);
+
+    /// <summary>Rewrites the blocks that are shared with other shards, so that this one has its own part of each.</summary>
+    /// <exception cref="IOException">Object storage, or the disk, failed; or a block can't be read.</exception>
+    Task NarrowAsync(CancellationToken cancellation);
+
+    /// <summary>Puts all of the head into blocks, publishes them, and says in the manifest that no more will come: from then on nothing of it changes. Nothing may be appended from the call on.</summary>
+    /// <exception cref="IOException">It failed, or may have; the store is to be opened again, which finds out.</exception>
+    /// <exception cref="EpochLostException">Another owner has the shard.</exception>
+    Task SealAsync(SealRequest request, CancellationToken cancellation);
+
     /// <summary>Copies the live blocks into a folder that exists, each under its name.</summary>
     /// <exception cref="IOException">A block can't be read, or the folder can't be written.</exception>
     Task SnapshotAsync(string folder, CancellationToken cancellation);

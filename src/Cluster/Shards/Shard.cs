@@ -8,17 +8,18 @@ namespace Metrics.Cluster;
 /// <remarks>
 /// <code>
 ///   Replaying ──► Ready ──► Closed
-///       ▲  │        │ │
+///       ▲  │        │ │ └──► Sealed ──► Moved, closed: the shard was split or merged; or, when that was given up, Replaying
 ///       │  └──►  Failed └──► Fenced, closed: another owner has the shard; not opened again, which would take it back
 ///       └─────────┘       the log refused, or the folder can't be opened; after <see cref="ReopenAfter"/>
 /// </code>
+/// Sealed, it answers and takes no writes (<c>Shard.Seal.cs</c>).
 /// A batch is resolved, judged, logged and applied in one synchronous stretch under the writer lock; only then is the group commit awaited, and only then
 /// is the sender told. A reader may see a sample before it is durable. When the log fails after that, memory holds what disk may not: nothing is
 /// acknowledged, the store takes no further write (a retry would find its samples "already there" and be acknowledged wrongly), and it is opened
 /// again from disk, so what readers saw ahead of its durability may be gone then. Queries go on against the old store until the new one opens.
 /// Thread-safe.
 /// </remarks>
-internal sealed class Shard : IShard, IAsyncDisposable
+internal sealed partial class Shard : IShard, IAsyncDisposable
 {
     /// <summary>How long a failed shard waits before it is opened again: a full disk seldom empties faster, and senders back off to 5 s.</summary>
     public static readonly TimeSpan ReopenAfter = TimeSpan.FromSeconds(5);
@@ -56,7 +57,7 @@ internal sealed class Shard : IShard, IAsyncDisposable
         this.opener = opener;
         this.report = report;
         source = new ShardSource(Store);
-        leaf = new LocalLeaf(source, engine);
+        leaf = new LocalLeaf(source, engine, id.Tenant);
     }
 
     /// <inheritdoc/>
@@ -89,7 +90,7 @@ internal sealed class Shard : IShard, IAsyncDisposable
         await lifecycle.WaitAsync(cancellation);
         try
         {
-            if (!closed && !fenced && !IsReady)
+            if (!closed && !fenced && !IsReady && !IsMoved)
             {
                 await ReopenAsync(cancellation);
             }
@@ -110,6 +111,11 @@ internal sealed class Shard : IShard, IAsyncDisposable
         long position;
         lock (writing)
         {
+            if (IsSealed)
+            {
+                return new AppendResult { Status = AppendStatus.NotOwner };
+            }
+
             to = takesWrites && store is { } open ? open : throw Unavailable();
             if (!to.HasRoom)
             {
@@ -213,31 +219,35 @@ internal sealed class Shard : IShard, IAsyncDisposable
     public ValueTask<IReadOnlyList<SeriesExemplars>> ExemplarsAsync(LabelQuery query, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        IReadOnlyList<SeriesExemplars> found =
+        return LookAsync<IReadOnlyList<SeriesExemplars>>(
+            () =>
         [
             .. Store().Exemplars(query.Range).GroupBy(e => e.Series, e => e.Exemplar)
                 .Where(g => query.Selectors.Any(s => Matcher.AllMatch(s, g.Key)))
                 .OrderBy(g => g.Key)
                 .Select(g => new SeriesExemplars(g.Key, [.. g.OrderBy(e => e.TimeMs)])),
-        ];
-        return ValueTask.FromResult(found);
+        ],
+            cancellation);
     }
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation) =>
-        ValueTask.FromResult(ShardLabels.Series(source, query, cancellation));
+        LookAsync(() => ShardLabels.Series(source, query, cancellation), cancellation);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> LabelNamesAsync(LabelQuery query, CancellationToken cancellation) =>
-        ValueTask.FromResult(ShardLabels.Names(Store(), query, cancellation));
+        LookAsync(() => ShardLabels.Names(Store(), query, cancellation), cancellation);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> LabelValuesAsync(string name, LabelQuery query, CancellationToken cancellation) =>
-        ValueTask.FromResult(ShardLabels.Values(Store(), name, query, cancellation));
+        LookAsync(() => ShardLabels.Values(Store(), name, query, cancellation), cancellation);
 
     /// <inheritdoc/>
     public ValueTask<ShardCardinality> CardinalityAsync(CardinalityQuery query, CancellationToken cancellation) =>
-        ValueTask.FromResult(CardinalityCount.Of(Store(), source, query, cancellation));
+        LookAsync(() => CardinalityCount.Of(Store(), source, query, cancellation), cancellation);
+
+    /// <summary>Looks something up within the tenant's share of the processors.</summary>
+    private ValueTask<T> LookAsync<T>(Func<T> look, CancellationToken cancellation) => new(ProcessorShares.OfProcess.RunAsync(Id.Tenant, ProcessorUse.Query, look, cancellation));
 
     /// <summary>Cuts blocks and truncates the log as far as due; opens a failed shard again. Called at intervals.</summary>
     public async Task MaintainAsync(CancellationToken cancellation)
@@ -254,7 +264,11 @@ internal sealed class Shard : IShard, IAsyncDisposable
             {
                 store!.Maintain(cancellation);
             }
-            else if (!fenced && time.GetUtcNow() >= reopenAt)
+            else if (IsSealed)
+            {
+                await ReopenWhenForgottenAsync(cancellation);
+            }
+            else if (!fenced && !IsMoved && time.GetUtcNow() >= reopenAt)
             {
                 await ReopenAsync(cancellation);
             }
@@ -431,6 +445,11 @@ internal sealed class Shard : IShard, IAsyncDisposable
 
             gone.TrySetResult();
         }
+        catch (ShardUnavailableException e) when (e.IsMoved)
+        {
+            NoteMoved();
+            gone.TrySetResult();
+        }
         catch (Exception e) when (e is not OperationCanceledException)
         {
             refusal = e.Message;
@@ -448,6 +467,7 @@ internal sealed class Shard : IShard, IAsyncDisposable
             refusal = reason;
             Volatile.Write(ref takesWrites, false);
             store = null;
+            sealedAt = null;
         }
 
         if (old is not null)
@@ -491,7 +511,7 @@ internal sealed class Shard : IShard, IAsyncDisposable
         return new ShardUnavailableException(Id, cause.Message, cause);
     }
 
-    private ShardUnavailableException Unavailable() => new(Id, refusal);
+    private ShardUnavailableException Unavailable() => IsMoved || isSettling ? ShardUnavailableException.Moved(Id) : new(Id, refusal);
 
     private bool OwnsAll(SampleBatch batch)
     {

@@ -54,6 +54,28 @@ internal sealed partial class ShardStore
     /// <inheritdoc/>
     public Task SnapshotAsync(string folder, CancellationToken cancellation) => archive.SnapshotAsync(folder, cancellation);
 
+    /// <inheritdoc/>
+    public Task PublishAsync(CancellationToken cancellation) => archive.PublishPendingAsync(cancellation);
+
+    /// <inheritdoc/>
+    public Task NarrowAsync(CancellationToken cancellation) => archive.NarrowAsync(cancellation);
+
+    /// <inheritdoc/>
+    public async Task SealAsync(SealRequest request, CancellationToken cancellation)
+    {
+        CutAll(cancellation);
+        step("a sealed head is cut");
+        lock (appending)
+        {
+            if (head.ChunkCount > 0 || head.HasLateSamples)
+            {
+                throw new InvalidOperationException("the head of a shard that takes no writes holds something after its cut");
+            }
+        }
+
+        await archive.SealAsync(request, cancellation);
+    }
+
     private void CutWhile(Func<long?> end, CancellationToken cancellation)
     {
         lock (cutting)
@@ -162,6 +184,8 @@ internal sealed partial class ShardStore
                 active.Settle(rebuilt);
                 old.Dispose();
             }
+
+            active.Follow(head);
         }
     }
 

@@ -94,10 +94,22 @@ internal sealed partial class ShardStore : IShardStore
         ShardId shard, string folder, StorageOptions options, ArchiveServices services, ReplayMeter meter, Action<string> report, CancellationToken cancellation, Action<string>? step = null)
     {
         Directory.CreateDirectory(folder);
-        var blocks = new ShardArchive(shard, folder, services, ManifestFile.Open(services.Store, shard, folder, report), log: null, report, step);
+        var manifest = ManifestFile.Open(services.Store, shard, folder, report);
+        if (!manifest.IsKnown)
+        {
+            // A shard that was never open on this machine may have years of blocks.
+            await manifest.SyncAsync(cancellation);
+        }
+
+        if (manifest.Current is { SealedFor: not null } or { Parents: not null })
+        {
+            await manifest.SyncAsync(cancellation);
+            await new Succession(services.Store, services.Maps, services.Time, services.Mutant).ResolveAsync(shard, manifest, cancellation);
+        }
+
+        var blocks = new ShardArchive(shard, folder, services, manifest, log: null, report, step);
         try
         {
-            await blocks.LearnAsync(cancellation);
             var records = new LocalShardLog(Path.Combine(folder, "log"), new LogOptions { Fsync = options.Fsync, FsyncInterval = options.FsyncInterval }, services.Time);
             return await RecoverAsync(blocks, records, lostLogs: null, folder, options, services, meter, report, step, cancellation);
         }
@@ -121,6 +133,7 @@ internal sealed partial class ShardStore : IShardStore
     /// <param name="step">Is called between any two steps that a crash could part; for tests.</param>
     /// <exception cref="LogUnavailableException">Too few replicas can be reached.</exception>
     /// <exception cref="EpochLostException">A later owner has the shard.</exception>
+    /// <exception cref="ShardUnavailableException">The shard was split or merged.</exception>
     /// <exception cref="IOException">Object storage or this node's disk failed.</exception>
     public static async Task<ShardStore> OpenReplicatedAsync(
         ShardId shard,
@@ -142,6 +155,8 @@ internal sealed partial class ShardStore : IShardStore
 
         Directory.CreateDirectory(folder);
         step?.Invoke("the folder is empty");
+        await manifest.SyncAsync(cancellation);
+        await new Succession(services.Store, services.Maps, services.Time, services.Mutant).ResolveAsync(shard, manifest, cancellation);
         var records = new ReplicatedShardLog(shard, folder, services.Store, manifest, await ReplicatedLog.OpenAsync(shard, manifest, replication, cancellation), replication);
         step?.Invoke("the log is taken over");
         ShardArchive? blocks = null;

@@ -50,5 +50,12 @@ internal sealed class ActiveSeries(Func<SeriesLimits> limits)
         return false;
     }
 
-    internal void Change(string metric, long by) => metrics.AddOrUpdate(metric, static (_, change) => change, static (_, count, change) => count + change, by);
+    internal void Change(string metric, long by)
+    {
+        if (metrics.AddOrUpdate(metric, static (_, change) => change, static (_, count, change) => count + change, by) == 0)
+        {
+            // Unless somebody has counted one since.
+            metrics.TryRemove(new KeyValuePair<string, long>(metric, 0));
+        }
+    }
 }

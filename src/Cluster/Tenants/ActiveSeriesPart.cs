@@ -7,8 +7,9 @@ namespace Metrics.Cluster;
 /// <summary>One shard's part of its tenant's active series. Under the shard's appending lock.</summary>
 internal sealed class ActiveSeriesPart(ActiveSeries tenant)
 {
-    // Counted only for metrics that new series came for while there was a bound.
+    // Counted while there is a bound, and from the opening until it is known that there is none.
     private readonly Dictionary<string, long> metrics = new(StringComparer.Ordinal);
+    private bool isCounted;
     private long settled;
 
     /// <summary>True when no series can be made.</summary>
@@ -18,13 +19,14 @@ internal sealed class ActiveSeriesPart(ActiveSeries tenant)
     public RejectReason Take(Head head, ReadOnlySpan<byte> canonicalLabels)
     {
         var limits = tenant.Limits;
+        Follow(head, limits);
         if (!tenant.TryTake(limits.MaxSeries))
         {
             return RejectReason.TooManySeries;
         }
 
         settled++;
-        if (limits.MaxSeriesPerMetric > 0 && !TryTakeOfMetric(head, Labels.FromEncoded(canonicalLabels)[Labels.MetricName], limits.MaxSeriesPerMetric))
+        if (isCounted && !TryTakeOfMetric(Labels.FromEncoded(canonicalLabels)[Labels.MetricName], limits.MaxSeriesPerMetric))
         {
             settled--;
             tenant.Change(-1);
@@ -38,35 +40,67 @@ internal sealed class ActiveSeriesPart(ActiveSeries tenant)
     public void Settle(Head head)
     {
         SettleTo(head.SeriesCount);
-        foreach (var metric in metrics.Keys.ToArray())
-        {
-            SettleMetric(metric, CountOf(head, metric));
-        }
+        Count(head);
     }
+
+    /// <summary>Counts metrics from now on, or no more, as the bounds have it; to be called now and then, so that a bound that is new holds over all shards.</summary>
+    public void Follow(Head head) => Follow(head, tenant.Limits);
 
     /// <summary>Gives the whole part back.</summary>
     public void Clear()
     {
         SettleTo(0);
-        foreach (var metric in metrics.Keys.ToArray())
+        Uncount();
+    }
+
+    private void Follow(Head head, SeriesLimits limits)
+    {
+        if (limits.MaxSeriesPerMetric > 0 && !isCounted)
         {
-            SettleMetric(metric, 0);
+            Count(head);
+        }
+        else if (limits.MaxSeriesPerMetric == 0 && isCounted)
+        {
+            Uncount();
         }
     }
 
-    private bool TryTakeOfMetric(Head head, string metric, long most)
+    private void Count(Head head)
     {
-        if (!metrics.ContainsKey(metric))
+        var counts = head.CountBy(Encoding.UTF8.GetBytes(Labels.MetricName));
+        foreach (var gone in metrics.Keys.Where(m => !counts.ContainsKey(m)).ToArray())
         {
-            SettleMetric(metric, CountOf(head, metric));
+            SettleMetric(gone, 0);
+            metrics.Remove(gone);
         }
 
+        foreach (var (metric, count) in counts)
+        {
+            SettleMetric(metric, count);
+        }
+
+        isCounted = true;
+    }
+
+    private void Uncount()
+    {
+        foreach (var (metric, count) in metrics)
+        {
+            tenant.Change(metric, -count);
+        }
+
+        metrics.Clear();
+        isCounted = false;
+    }
+
+    private bool TryTakeOfMetric(string metric, long most)
+    {
         if (!tenant.TryTake(metric, most))
         {
             return false;
         }
 
-        metrics[metric]++;
+        metrics[metric] = metrics.GetValueOrDefault(metric) + 1;
         return true;
     }
 
@@ -81,6 +115,4 @@ internal sealed class ActiveSeriesPart(ActiveSeries tenant)
         tenant.Change(metric, count - metrics.GetValueOrDefault(metric));
         metrics[metric] = count;
     }
-
-    private static long CountOf(Head head, string metric) => head.CountWith(Encoding.UTF8.GetBytes(Labels.MetricName), Encoding.UTF8.GetBytes(metric));
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Metrics.Model;
 
 namespace Metrics.Cluster;
@@ -135,6 +134,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         var exemplars = 0;
         ShardUnavailableException? unavailable = null;
         Exception? failure = null;
+        List<(ShardId Shard, ShardPart Part)>? refused = null;
         for (var shard = 0; shard < route.Shards.Count; shard++)
         {
             if (parts[shard].Batch.Count == 0)
@@ -151,6 +151,12 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
                     result = await Send(shard, cancellation).ConfigureAwait(false);
                 }
 
+                if (result.Status == AppendStatus.NotOwner)
+                {
+                    (refused ??= []).Add((route.Shards[shard].Id, parts[shard]));
+                    continue;
+                }
+
                 if (result.Status != AppendStatus.Done)
                 {
                     throw new ShardUnavailableException(route.Shards[shard].Id, $"the batch was answered with {result.Status}");
@@ -160,7 +166,11 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
                 histograms += result.AcceptedHistograms;
                 exemplars += result.AcceptedExemplars;
                 tally.Add(result.Rejections);
-                Remember(shard, result);
+                route.Remember(shard, parts[shard], result);
+            }
+            catch (ShardUnavailableException e) when (e.IsMoved)
+            {
+                (refused ??= []).Add((route.Shards[shard].Id, parts[shard]));
             }
             catch (ShardUnavailableException e)
             {
@@ -171,6 +181,15 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
                 // Thrown below: the other shards must answer first, because they still read their batches.
                 failure ??= e;
             }
+        }
+
+        if (refused is not null && failure is null)
+        {
+            var rerouting = new Rerouting<TFormat>(writer, normalizer, tally);
+            await rerouting.SendAsync(refused, route, body, aside, cancellation).ConfigureAwait(false);
+            accepted += rerouting.Accepted;
+            histograms += rerouting.AcceptedHistograms;
+            unavailable ??= rerouting.Unavailable;
         }
 
         inFlight = false;
@@ -302,27 +321,5 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
             // A synchronous refusal counts as an answer like any other, so that the other shards are still asked and awaited.
             return ValueTask.FromException<AppendResult>(e);
         }
-    }
-
-    private void Remember(int shard, AppendResult result)
-    {
-        var part = parts[shard];
-        if (result.NewSeriesRefs.Length == 0)
-        {
-            return;
-        }
-
-        var entries = ArrayPool<(UInt128, uint)>.Shared.Rent(part.RunCount);
-        var count = 0;
-        foreach (ref readonly var run in part.Runs)
-        {
-            if (run.NewSeries >= 0 && run.NewSeries < result.NewSeriesRefs.Length && result.NewSeriesRefs[run.NewSeries] != AppendResult.NoRef)
-            {
-                entries[count++] = (run.Fingerprint, result.NewSeriesRefs[run.NewSeries]);
-            }
-        }
-
-        route!.Cache.Add(shard, route.Cache.Observe(shard, result.Incarnation), entries.AsSpan(0, count));
-        ArrayPool<(UInt128, uint)>.Shared.Return(entries);
     }
 }

@@ -47,14 +47,8 @@ internal sealed class ShardPart
         {
             ref var run = ref runs[i];
             var end = i + 1 < RunCount ? runs[i + 1].FirstSample : old.Count;
-            var labels = run.LabelsAt >= 0 ? body.Slice(run.LabelsAt, run.LabelsLength) : aside.Slice(~run.LabelsAt, run.LabelsLength);
-            var reason = normalizer.Normalize<TFormat>(labels, out var canonical, out var example);
-            if (reason != RejectReason.None)
-            {
-                throw new InvalidOperationException($"labels that were valid when first seen are now refused: {example}");
-            }
-
-            var index = fresh.AddSeries(canonical, SeriesHash.Of(canonical));
+            var hash = Canonical<TFormat>(run, body, aside, normalizer, out var canonical);
+            var index = fresh.AddSeries(canonical, hash);
             for (var sample = run.FirstSample; sample < end; sample++)
             {
                 fresh.AddFrom(old, sample, (uint)index | SampleBatch.NewSeriesFlag);
@@ -65,6 +59,37 @@ internal sealed class ShardPart
 
         batch = fresh;
         rebuilt = old;
+    }
+
+    /// <summary>Adds all of it, with labels, to the parts of other shards.</summary>
+    /// <param name="body">The request.</param>
+    /// <param name="aside">Labels that were kept outside of it.</param>
+    /// <param name="normalizer">Brings labels into canonical form.</param>
+    /// <param name="partOf">The part that a hash belongs to.</param>
+    public void CarryInto<TFormat>(ReadOnlySpan<byte> body, ReadOnlySpan<byte> aside, SeriesNormalizer normalizer, Func<ulong, ShardPart> partOf)
+        where TFormat : struct, ILabelFormat
+    {
+        for (var i = 0; i < RunCount; i++)
+        {
+            ref readonly var run = ref runs[i];
+            var end = i + 1 < RunCount ? runs[i + 1].FirstSample : batch.Count;
+            var hash = Canonical<TFormat>(run, body, aside, normalizer, out var canonical);
+            var to = partOf(hash);
+            var index = to.batch.AddSeries(canonical, hash);
+            to.StartRun(run.Fingerprint, run.LabelsAt, run.LabelsLength, index);
+            for (var sample = run.FirstSample; sample < end; sample++)
+            {
+                to.batch.AddFrom(batch, sample, (uint)index | SampleBatch.NewSeriesFlag);
+            }
+        }
+    }
+
+    private static ulong Canonical<TFormat>(in Run run, ReadOnlySpan<byte> body, ReadOnlySpan<byte> aside, SeriesNormalizer normalizer, out ReadOnlySpan<byte> canonical)
+        where TFormat : struct, ILabelFormat
+    {
+        var labels = run.LabelsAt >= 0 ? body.Slice(run.LabelsAt, run.LabelsLength) : aside.Slice(~run.LabelsAt, run.LabelsLength);
+        var reason = normalizer.Normalize<TFormat>(labels, out canonical, out var example);
+        return reason == RejectReason.None ? SeriesHash.Of(canonical) : throw new InvalidOperationException($"labels that were valid when first seen are now refused: {example}");
     }
 
     /// <summary>Forgets the request.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 
 namespace Metrics.Cluster;
@@ -51,7 +52,8 @@ public sealed class TenantWriter
         }
     }
 
-    private Route CurrentRoute()
+    /// <summary>The route by the map in force.</summary>
+    internal Route CurrentRoute()
     {
         var current = Volatile.Read(ref route);
         var shards = Tenant.Shards;
@@ -87,6 +89,28 @@ public sealed class TenantWriter
 
         /// <summary>The series known.</summary>
         public SeriesCache Cache { get; }
+
+        /// <summary>Notes the references that a shard gave to the series which a part carried.</summary>
+        public void Remember(int shard, ShardPart part, AppendResult result)
+        {
+            if (result.NewSeriesRefs.Length == 0)
+            {
+                return;
+            }
+
+            var entries = ArrayPool<(UInt128, uint)>.Shared.Rent(part.RunCount);
+            var count = 0;
+            foreach (ref readonly var run in part.Runs)
+            {
+                if (run.NewSeries >= 0 && run.NewSeries < result.NewSeriesRefs.Length && result.NewSeriesRefs[run.NewSeries] != AppendResult.NoRef)
+                {
+                    entries[count++] = (run.Fingerprint, result.NewSeriesRefs[run.NewSeries]);
+                }
+            }
+
+            Cache.Add(shard, Cache.Observe(shard, result.Incarnation), entries.AsSpan(0, count));
+            ArrayPool<(UInt128, uint)>.Shared.Return(entries);
+        }
 
         /// <summary>The shard that owns a hash.</summary>
         public int ShardOf(ulong hash)

@@ -34,14 +34,14 @@ internal sealed class AdminEndpoints(ApiEndpoint endpoint, ICluster cluster, boo
         }
 
         var query = new LabelQuery(LabelEndpoints.Selectors(request), range, 0);
-        await ForEachShardAsync(await cluster.FindTenantAsync(request.Tenant, request.Aborted), shard => shard.DeleteAsync(query, request.Aborted));
+        await ForEachShardAsync(await cluster.FindTenantAsync(request.Tenant, request.Aborted), shard => shard.DeleteAsync(query, request.Aborted), request.Aborted);
         return ApiAnswer.NoContent;
     }
 
     private async ValueTask<ApiAnswer> CleanTombstonesAsync(ApiRequest request)
     {
         CheckEnabled();
-        await ForEachShardAsync(await cluster.FindTenantAsync(request.Tenant, request.Aborted), shard => shard.CleanDeletedAsync(request.Aborted));
+        await ForEachShardAsync(await cluster.FindTenantAsync(request.Tenant, request.Aborted), shard => shard.CleanDeletedAsync(request.Aborted), request.Aborted);
         return ApiAnswer.NoContent;
     }
 
@@ -105,15 +105,22 @@ internal sealed class AdminEndpoints(ApiEndpoint endpoint, ICluster cluster, boo
     {
         foreach (var tenant in tenants)
         {
-            await ForEachShardAsync(tenant, shard => shard.FlushAsync(cancellation));
+            await ForEachShardAsync(tenant, shard => shard.FlushAsync(cancellation), cancellation);
         }
     }
 
-    private static async ValueTask ForEachShardAsync(ITenant? tenant, Func<IShard, ValueTask> act)
+    private static async ValueTask ForEachShardAsync(ITenant? tenant, Func<IShard, ValueTask> act, CancellationToken cancellation)
     {
         if (tenant is not null)
         {
-            await Task.WhenAll(tenant.Shards.Select(shard => act(shard).AsTask()));
+            // On all of them again when one was split meanwhile: what is done to a shard twice is as if it were done once.
+            await tenant.AskAsync(
+                async shards =>
+                {
+                    await Task.WhenAll(shards.Select(shard => act(shard).AsTask()));
+                    return true;
+                },
+                cancellation);
         }
     }
 

@@ -46,6 +46,7 @@ internal static class LocalCluster
             MaxFuture = from.MaxFuture,
             ExemplarsPerTenant = from.MaxExemplars,
             Archive = ArchiveOf(options),
+            Resharding = new ReshardingOptions { SplitSeries = from.SplitSeries, SplitSamplesPerSecond = from.SplitSamplesPerSecond, MergeAfter = from.MergeAfter },
             Tenants = options.Tenancy.OverridesFile.Length == 0 ? new Dictionary<TenantId, TenantStorageOptions>() : TenantOverrides.Read(options.Tenancy.OverridesFile, RetentionOf(options), options.Limits).ToDictionary(t => t.Key, t => t.Value.Storage),
         };
     }

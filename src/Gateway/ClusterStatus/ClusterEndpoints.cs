@@ -18,6 +18,8 @@ internal sealed class ClusterEndpoints(ApiEndpoint endpoint, ICluster cluster, b
         new(HttpRoute.Get, "/api/v1/status/cluster", "status_cluster", endpoint.Of(ShowAsync, needsData: false)),
         new(PostPut, "/api/v1/admin/cluster/move", "cluster_move", endpoint.Of(MoveAsync)),
         new(PostPut, "/api/v1/admin/cluster/drain", "cluster_drain", endpoint.Of(DrainAsync)),
+        new(PostPut, "/api/v1/admin/cluster/split", "cluster_split", endpoint.Of(request => ReshardAsync(request, cluster.SplitAsync))),
+        new(PostPut, "/api/v1/admin/cluster/merge", "cluster_merge", endpoint.Of(request => ReshardAsync(request, cluster.MergeAsync))),
     ];
 
     /// <summary>The silos, and the shards of the caller's tenant; those of all tenants where operators are let in and ask for them.</summary>
@@ -30,10 +32,10 @@ internal sealed class ClusterEndpoints(ApiEndpoint endpoint, ICluster cluster, b
             only = null;
         }
 
-        return ValueTask.FromResult(ApiAnswer.Small(to => Write(to, cluster.Control?.Silos ?? [], only)));
+        return ValueTask.FromResult(ApiAnswer.Small(to => Write(to, cluster.Control?.Silos ?? [], cluster.ShardChanges, only)));
     }
 
-    private static void Write(IBufferWriter<byte> to, IReadOnlyList<ClusterSilo> silos, TenantId? only)
+    private static void Write(IBufferWriter<byte> to, IReadOnlyList<ClusterSilo> silos, IReadOnlyList<ShardChangeStatus> changes, TenantId? only)
     {
         using var json = new Utf8JsonWriter(to);
         json.WriteStartObject();
@@ -57,7 +59,39 @@ internal sealed class ClusterEndpoints(ApiEndpoint endpoint, ICluster cluster, b
         }
 
         json.WriteEndArray();
+        json.WriteStartArray("changes");
+        foreach (var change in changes)
+        {
+            if (only is null || change.Tenant == only.Value.Value)
+            {
+                Write(json, change);
+            }
+        }
+
+        json.WriteEndArray();
         json.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter json, ShardChangeStatus change)
+    {
+        json.WriteStartObject();
+        json.WriteString("tenant", change.Tenant);
+        Write(json, "parents", change.Parents);
+        Write(json, "children", change.Children);
+        json.WriteString("step", change.Step.ToString());
+        json.WriteString("since", change.Since);
+        json.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter json, string name, IReadOnlyList<string> texts)
+    {
+        json.WriteStartArray(name);
+        foreach (var text in texts)
+        {
+            json.WriteStringValue(text);
+        }
+
+        json.WriteEndArray();
     }
 
     private static void Write(Utf8JsonWriter json, ClusterSilo silo)
@@ -131,6 +165,15 @@ internal sealed class ClusterEndpoints(ApiEndpoint endpoint, ICluster cluster, b
         var control = Control();
         var silo = new NodeId(Required(request, "node"));
         await DoAsync(() => control.DrainAsync(silo, request.Aborted));
+        return ApiAnswer.NoContent;
+    }
+
+    /// <summary>In the single process too: it has shards to split and to merge, if none to move.</summary>
+    private async ValueTask<ApiAnswer> ReshardAsync(ApiRequest request, Func<ShardId, CancellationToken, ValueTask> act)
+    {
+        CheckEnabled();
+        var shard = ShardOf(request.Parameters["tenant"], request.Parameters["range"]);
+        await DoAsync(() => act(shard, request.Aborted));
         return ApiAnswer.NoContent;
     }
 

@@ -20,9 +20,22 @@ public sealed class LocalStorageOptions
     [Setting("Folder that holds everything; one process at a time.", Flag = "data-dir")]
     public string DataDir { get; set; } = "./data";
 
-    /// <summary>Shards a new tenant gets, a power of two; 0 takes as many as there are processors, at least 2, so that all work for one tenant. Existing tenants keep theirs.</summary>
-    [Setting("Shards of a new tenant, a power of two; 0 for as many as there are processors.", Min = "0", Max = "1024")]
+    /// <summary>Shards a new tenant begins with, a power of two; 0 takes as many as there are processors, at least 2, so that all work for one tenant, and in a cluster 1, since shards split by themselves and a thousand small
+    /// tenants want no more. Existing tenants keep theirs; they are never merged into fewer.</summary>
+    [Setting("Shards that a new tenant begins with, a power of two; 0 for as many as there are processors, and in a cluster 1.", Min = "0", Max = "1024")]
     public int ShardsPerTenant { get; set; }
+
+    /// <summary>About two GiB of head, and some seconds for each cut of it.</summary>
+    [Setting("Active series beyond which a shard is split in two; 0 for never.", Min = "0")]
+    public long SplitSeries { get; set; } = 2_000_000;
+
+    /// <summary>Half of what one processor takes. In the single process a tenant is split for this only into as many shards as there are processors.</summary>
+    [Setting("Samples a second, over some minutes, beyond which a shard is split in two; 0 for never.", Min = "0")]
+    public long SplitSamplesPerSecond { get; set; } = 300_000;
+
+    /// <summary>Long enough for a shard that was split to have its series back, and for a quiet night not to be taken for the end.</summary>
+    [Setting("How long two neighbouring shards must together do less than a quarter of what splits one before they are merged; 0 for never.", Min = "0", Max = "30d")]
+    public TimeSpan MergeAfter { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>When the log is forced to disk.</summary>
     [Setting("When the log is forced to disk: interval, always or never.")]

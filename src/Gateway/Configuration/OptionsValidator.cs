@@ -11,7 +11,7 @@ internal static class OptionsValidator
     /// <summary>The names that <c>query.enable_features</c> takes, each what Prometheus calls it.</summary>
     public static IReadOnlyList<string> KnownFeatures { get; } =
     [
-        "promql-experimental-functions", "promql-extended-range-selectors", "promql-binop-fill-modifiers", "promql-duration-expr",
+        "promql-experimental-functions", "promql-extended-range-selectors", "promql-binop-fill-modifiers", "promql-duration-expr", "promql-per-step-stats",
         "promql-delayed-name-removal", "type-and-unit-labels", "use-start-timestamps",
     ];
 
@@ -79,6 +79,16 @@ internal static class OptionsValidator
         if (options.Storage.ShardsPerTenant > 0 && !BitOperations.IsPow2(options.Storage.ShardsPerTenant))
         {
             throw Refused("storage.shards_per_tenant", options.Storage.ShardsPerTenant.ToString(), "0 or a power of two, up to 1024");
+        }
+
+        if (options.Storage.SplitSeries is > 0 and < 1000)
+        {
+            throw Refused("storage.split_series", options.Storage.SplitSeries.ToString(), "0, or at least 1000");
+        }
+
+        if (options.Storage.SplitSamplesPerSecond is > 0 and < 100)
+        {
+            throw Refused("storage.split_samples_per_second", options.Storage.SplitSamplesPerSecond.ToString(), "0, or at least 100");
         }
 
         if (options.Storage.DataDir.Length == 0)

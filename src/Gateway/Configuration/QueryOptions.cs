@@ -4,7 +4,7 @@ namespace Metrics.Gateway.Configuration;
 public sealed class QueryOptions
 {
     /// <summary>Queries evaluated at once (<c>query.max-concurrency</c>); others wait their turn.</summary>
-    [Setting("Queries evaluated at once; others wait.", Min = "1", Max = "10000")]
+    [Setting("Queries evaluated at once, three quarters of them one tenant's at most; others wait.", Min = "1", Max = "10000")]
     public int MaxConcurrency { get; set; } = 20;
 
     /// <summary>Queries that may wait; beyond it 503. Prometheus has no such bound; a thousand waiting ones are a flood, not a dashboard.</summary>

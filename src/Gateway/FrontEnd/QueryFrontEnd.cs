@@ -27,7 +27,7 @@ internal readonly record struct Question(TenantId Tenant, QueryRequest Query, Re
 /// slow.
 /// </summary>
 internal sealed partial class QueryFrontEnd(
-    ICluster cluster, QueryExecution execute, GatewayOptions options, EngineOptions engine, ConcurrencyGate gate, FrontEndInstruments instruments, ResultCache? cache, TimeProvider time, ILogger<QueryFrontEnd> logger)
+    ICluster cluster, QueryExecution execute, GatewayOptions options, EngineOptions engine, ConcurrencyGate gate, ActiveQueries active, FrontEndInstruments instruments, ResultCache? cache, TimeProvider time, ILogger<QueryFrontEnd> logger)
 {
     // A float sample as the bounds of a query count it.
     private const int SampleBytes = 16;
@@ -37,7 +37,7 @@ internal sealed partial class QueryFrontEnd(
     private long lastUnique;
 
     /// <summary>The queries that clients wait for.</summary>
-    public ActiveQueries Active { get; } = new(time);
+    public ActiveQueries Active => active;
 
     /// <summary>Answers a query within its time.</summary>
     /// <param name="tenant">Whose data.</param>
@@ -51,9 +51,9 @@ internal sealed partial class QueryFrontEnd(
     public async ValueTask<SharedQueries<Question, FrontEndAnswer>.Lease> AnswerAsync(
         TenantId tenant, QueryRequest query, ReplicaChoice choice, TimeSpan timeout, bool mayStore, CancellationToken aborted)
     {
-        using var active = Active.Enter(tenant, query, aborted);
+        using var entered = active.Enter(tenant, query, aborted);
         using var deadline = new CancellationTokenSource(timeout, time);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, active.Stopped);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, entered.Stopped);
         var started = time.GetTimestamp();
         var samples = 0L;
         var joined = true;
@@ -65,7 +65,7 @@ internal sealed partial class QueryFrontEnd(
                 cancellation =>
                 {
                     joined = false;
-                    return WorkAsync(active, choice, mayStore, cancellation);
+                    return WorkAsync(entered, choice, mayStore, cancellation);
                 },
                 stop.Token);
             instruments.OnAnswered(joined);
@@ -74,8 +74,8 @@ internal sealed partial class QueryFrontEnd(
         }
         catch (Exception e) when (e is OperationCanceledException or QueryException { Kind: QueryErrorKind.Canceled } && stop.IsCancellationRequested)
         {
-            var where = joined || active.IsRunning ? "expression evaluation" : "query queue";
-            throw active.Stopped.IsCancellationRequested
+            var where = joined || entered.IsRunning ? "expression evaluation" : "query queue";
+            throw entered.Stopped.IsCancellationRequested
                 ? new ApiException(ApiErrorType.Canceled, $"query was canceled in {where}", e)
                 : new ApiException(ApiErrorType.Timeout, $"query timed out in {where}", e);
         }
@@ -85,26 +85,31 @@ internal sealed partial class QueryFrontEnd(
         }
     }
 
-    private async Task<FrontEndAnswer> WorkAsync(ActiveQuery active, ReplicaChoice choice, bool mayStore, CancellationToken cancellation)
+    private async Task<FrontEndAnswer> WorkAsync(ActiveQuery entered, ReplicaChoice choice, bool mayStore, CancellationToken cancellation)
     {
         using var span = Tracing.Source.StartActivity("query");
-        span?.SetTag("query", active.Query.Query);
+        span?.SetTag("query", entered.Query.Query);
         var arrived = time.GetTimestamp();
-        await gate.EnterAsync(active.Tenant, cancellation);
+        await gate.EnterAsync(entered.Tenant, cancellation);
         try
         {
-            active.IsRunning = true;
+            entered.IsRunning = true;
             var started = time.GetTimestamp();
-            IReadOnlyList<IShard> shards = await cluster.FindTenantAsync(active.Tenant, cancellation) is { } found ? found.Shards : [];
-            cancellation.ThrowIfCancellationRequested();
-            var result = !choice.IsPlain ? await ChosenAsync(active.Query, shards, choice, cancellation)
-                : active.Query.IsRange ? await ranges.AnswerAsync(active.Tenant, active.Query, shards, mayStore, cancellation)
-                : await execute(active.Query, shards, cancellation);
+            var result = await cluster.AskAsync(
+                entered.Tenant,
+                async shards =>
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    return !choice.IsPlain ? await ChosenAsync(entered.Query, shards, choice, cancellation)
+                        : entered.Query.IsRange ? await ranges.AnswerAsync(entered.Tenant, entered.Query, shards, mayStore, cancellation)
+                        : await execute(entered.Query, shards, cancellation);
+                },
+                cancellation);
             return new FrontEndAnswer(result, new QueryTimings(time.GetElapsedTime(arrived, started), time.GetElapsedTime(started)));
         }
         finally
         {
-            gate.Leave(active.Tenant);
+            gate.Leave(entered.Tenant);
         }
     }
 
@@ -112,7 +117,7 @@ internal sealed partial class QueryFrontEnd(
     {
         if (choice.LabelText.Length > 0)
         {
-            return await execute(query, [new LocalLeaf(new ReplicaSource(shards, choice.Labels, MaxSamples(query.Bounds)), engine)], cancellation);
+            return await execute(query, [new LocalLeaf(new ReplicaSource(shards, choice.Labels, MaxSamples(query.Bounds)), engine, query.Tenant)], cancellation);
         }
 
         var missing = new PartialWarnings();

@@ -29,6 +29,7 @@ internal sealed class ResultMerge(long maxSamples) : IDisposable
         }
 
         statistics.TotalQueryableSamples += part.Statistics.TotalQueryableSamples;
+        statistics.SamplesRead += part.Statistics.SamplesRead;
         statistics.FetchedSeries += part.Statistics.FetchedSeries;
         statistics.FetchedBytes += part.Statistics.FetchedBytes;
         statistics.PeakSamples = Math.Max(statistics.PeakSamples, part.Statistics.PeakSamples);

@@ -53,7 +53,7 @@ internal sealed partial class InfluxEndpoint(WriteIntake intake, InfluxOptions o
         var database = query["db"].ToString() is { Length: > 0 } db ? db : query["bucket"].ToString();
         using var body = await intake.ReadAsync(context, tenant, OtlpMediaType.CompressionOf(context.Request.Headers));
         var write = new InfluxWrite(options, precision, database, time.GetUtcNow().ToUnixTimeMilliseconds());
-        var outcome = await intake.AppendAsync(tenant, write.Read, body.Message, body.SentBytes);
+        var outcome = await intake.AppendAsync(Caller.Of(context), tenant, write.Read, body.Message, body.SentBytes);
         if (write.BadLines == 0 && outcome.Rejections.Count == 0)
         {
             context.Response.StatusCode = outcome.IsShut ? StatusCodes.Status202Accepted : StatusCodes.Status204NoContent;

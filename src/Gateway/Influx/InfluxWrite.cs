@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using Metrics.Cluster;
 using Metrics.Gateway.RemoteWrite;
 using Metrics.Wire;
 
@@ -26,11 +25,12 @@ internal sealed class InfluxWrite(InfluxOptions options, InfluxPrecision precisi
     public string FirstError { get; private set; } = "";
 
     /// <summary>Reads a message; see <see cref="WriteReader"/>.</summary>
-    public int Read(ReadOnlySpan<byte> message, BatchPartitioner<RemoteWriteLabels> partitioner, IMetricMetadata metadata, RequestLoad load)
+    public int Read(ReadOnlySpan<byte> message, WriteSink sink, RequestLoad load)
     {
         var series = 0;
+        (BadLines, FirstError) = (0, "");
         var reader = new InfluxLineReader(message);
-        while (!partitioner.IsShut && reader.Read())
+        while (!sink.IsShut && reader.Read())
         {
             var timeMs = nowMs;
             var error = reader.Error ?? (reader.Time is { } time && !precision.TryToMs(time, out timeMs) ? "timestamp out of range" : null);
@@ -54,8 +54,8 @@ internal sealed class InfluxWrite(InfluxOptions options, InfluxPrecision precisi
                 labels.WriteTo(raw, name.WrittenSpan, default, default);
                 load.AddSamples(1);
                 load.AddLabels(raw.WrittenCount);
-                partitioner.BeginSeries(raw.WrittenSpan);
-                partitioner.Add(timeMs, fields.Value);
+                sink.BeginSeries(raw.WrittenSpan);
+                sink.Add(timeMs, fields.Value);
                 series++;
             }
         }

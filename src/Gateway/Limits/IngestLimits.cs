@@ -22,6 +22,12 @@ internal sealed class IngestLimits(LimitsTable limits, TimeProvider time)
     {
         var own = limits.Of(tenant);
         AdmitSize(tenant, bytes ?? 0);
+        if (own.IngestionRate > 0 && UsageOf(tenant).LastTooFast is { } last && bytes >= last.Bytes && (last.Rate, last.Burst) == (own.IngestionRate, own.IngestionBurstSize) && last.Until - time.GetUtcNow() is var left && left > TimeSpan.Zero)
+        {
+            // The like of it was just told to come back later: it is not read again to find out the same.
+            throw TooFast(tenant, own, last.Samples, left);
+        }
+
         if (own.RequestRate > 0 && !UsageOf(tenant).Requests.TryTake(1, own.RequestRate, own.RequestBurstSize, out var wait))
         {
             throw WriteRefusal.TooFast(
@@ -41,8 +47,12 @@ internal sealed class IngestLimits(LimitsTable limits, TimeProvider time)
     }
 
     /// <summary>Counts the samples of a request, once it was found sound and before any of it is stored: all of it is taken, or none.</summary>
+    /// <param name="tenant">Whose.</param>
+    /// <param name="samples">Samples of the request.</param>
+    /// <param name="series">Its series.</param>
+    /// <param name="bytes">Its size as sent; 0 when it is not one tenant's.</param>
     /// <exception cref="WriteRefusal">Too many samples or series for one request (413), or too many samples a second (429).</exception>
-    public void AdmitSamples(TenantId tenant, long samples, long series)
+    public void AdmitSamples(TenantId tenant, long samples, long series, long bytes)
     {
         var own = limits.Of(tenant);
         if (own.RequestSeries > 0 && series > own.RequestSeries)
@@ -57,8 +67,11 @@ internal sealed class IngestLimits(LimitsTable limits, TimeProvider time)
 
         if (own.IngestionRate > 0 && !UsageOf(tenant).Samples.TryTake(samples, own.IngestionRate, own.IngestionBurstSize, out var wait))
         {
-            throw WriteRefusal.TooFast(
-                $"write request with {samples} samples refused: tenant {tenant} exceeds its limit ingestion_rate of {own.IngestionRate} samples/s with a burst of {own.IngestionBurstSize} (err-mimir-tenant-max-ingestion-rate)", wait);
+            UsageOf(tenant).LastTooFast = bytes > 0 ? new TooFastWrite(bytes, samples, own.IngestionRate, own.IngestionBurstSize, time.GetUtcNow() + wait) : null;
+            throw TooFast(tenant, own, samples, wait);
         }
     }
+
+    private static WriteRefusal TooFast(TenantId tenant, TenantLimits own, long samples, TimeSpan wait) => WriteRefusal.TooFast(
+        $"write request with {samples} samples refused: tenant {tenant} exceeds its limit ingestion_rate of {own.IngestionRate} samples/s with a burst of {own.IngestionBurstSize} (err-mimir-tenant-max-ingestion-rate)", wait);
 }

@@ -26,7 +26,7 @@ internal sealed class QueryLimits(IngestLimits usage, ParseOptions parsing, Gate
     public QueryRequest Admit(TenantId tenant, QueryRequest query)
     {
         var own = limits.Of(tenant);
-        usage.UsageOf(tenant).OnQueried();
+        CountQuery(tenant);
         AdmitText(tenant, own, query.Query);
         AdmitLength(tenant, own, query.Grid.StartMs, query.Grid.EndMs);
         if (own.BlockedQueries.Count > 0 && Formatted(query.Query) is { } formatted)
@@ -44,11 +44,28 @@ internal sealed class QueryLimits(IngestLimits usage, ParseOptions parsing, Gate
     public void Admit(TenantId tenant, IReadOnlyList<Matcher> matchers, TimeRange range)
     {
         var own = limits.Of(tenant);
-        usage.UsageOf(tenant).OnQueried();
+        CountQuery(tenant);
         AdmitLength(tenant, own, range.MinMs, range.MaxMs);
         if (own.BlockedQueries.Count > 0 && Formatted($"{{{string.Join(",", matchers)}}}") is { } formatted)
         {
             AdmitUnblocked(tenant, own, formatted, range.MinMs, range.MaxMs, 0);
+        }
+    }
+
+    /// <summary>Counts what a query has cost.</summary>
+    public void CountSamples(TenantId tenant, long samples)
+    {
+        foreach (var member in tenant.Members)
+        {
+            usage.UsageOf(member).OnAnswered(samples);
+        }
+    }
+
+    private void CountQuery(TenantId tenant)
+    {
+        foreach (var member in tenant.Members)
+        {
+            usage.UsageOf(member).OnQueried();
         }
     }
 

@@ -79,8 +79,8 @@ public sealed class TenantLimits
     [Setting("Series that one query may read; 0 for no limit.", Min = "0", Max = "1000000000000")]
     public long MaxFetchedSeriesPerQuery { get; set; }
 
-    /// <summary>Bytes of samples that one query may read, as they are in memory: 16 for a float. A sample that two windows share counts once.</summary>
-    [Setting("Bytes of samples that one query may read, 16 for a float; 0 for no limit.", Min = "0", Max = "100000GiB")]
+    /// <summary>Bytes of the chunks that one query may read, as they are stored (about 1.3 a sample in blocks, up to 9 in memory); a chunk that two windows share counts once. Samples that are in no chunk yet count as they are in memory: 16 for a float.</summary>
+    [Setting("Bytes of chunks that one query may read, as stored; 0 for no limit.", Min = "0", Max = "100000GiB")]
     public ByteSize MaxFetchedChunkBytesPerQuery { get; set; }
 
     /// <summary>Samples that one query may hold at once; smaller than <c>query.max_samples</c> to mean anything.</summary>

@@ -8,12 +8,21 @@ internal sealed class TenantUsage(TimeProvider time)
     private long receivedBytes;
     private long writes;
     private long queries;
+    private long queriedSamples;
+    private TooFastWrite? lastTooFast;
 
     /// <summary>The samples it may write.</summary>
     public TokenBucket Samples { get; } = new(time);
 
     /// <summary>The write requests it may send.</summary>
     public TokenBucket Requests { get; } = new(time);
+
+    /// <summary>The write that was refused last for its number of samples; null for none that tells anything about others.</summary>
+    public TooFastWrite? LastTooFast
+    {
+        get => Volatile.Read(ref lastTooFast);
+        set => Volatile.Write(ref lastTooFast, value);
+    }
 
     /// <summary>Samples a second that came in through the API.</summary>
     public RateEstimate WriteRate { get; } = new(time);
@@ -33,6 +42,9 @@ internal sealed class TenantUsage(TimeProvider time)
     /// <summary>Queries since the start.</summary>
     public long Queries => Volatile.Read(ref queries);
 
+    /// <summary>Samples that queries looked at since the start, those of rules too.</summary>
+    public long QueriedSamples => Volatile.Read(ref queriedSamples);
+
     /// <summary>A write was stored, save what was refused.</summary>
     public void OnWritten(long stored, long refused, long bytes)
     {
@@ -45,4 +57,15 @@ internal sealed class TenantUsage(TimeProvider time)
 
     /// <summary>A query was asked.</summary>
     public void OnQueried() => Interlocked.Increment(ref queries);
+
+    /// <summary>A query was answered that looked at so many samples.</summary>
+    public void OnAnswered(long samples) => Interlocked.Add(ref queriedSamples, samples);
 }
+
+/// <summary>A write that was refused because of its tenant's rate.</summary>
+/// <param name="Bytes">Its size as sent; what is as large has as many samples, more or less.</param>
+/// <param name="Samples">Its samples.</param>
+/// <param name="Rate">The rate then.</param>
+/// <param name="Burst">The burst then.</param>
+/// <param name="Until">When there will be room for so many, if nothing else is written.</param>
+internal sealed record TooFastWrite(long Bytes, long Samples, long Rate, long Burst, DateTimeOffset Until);

@@ -75,7 +75,7 @@ internal sealed class UsageEndpoints(ApiEndpoint endpoint, ICluster cluster, Ing
 
     private void Write(Utf8JsonWriter json, IReadOnlyList<(TenantId Id, ITenant? Tenant)> tenants)
     {
-        var (rate, series, samples, refused, bytes, writes, queries, blocks) = (0.0, 0L, 0L, 0L, 0L, 0L, 0L, 0L);
+        var (rate, series, samples, refused, bytes, writes, queries, queried, blocks) = (0.0, 0L, 0L, 0L, 0L, 0L, 0L, 0L, 0L);
         foreach (var (id, tenant) in tenants)
         {
             var used = usage.UsageOf(id);
@@ -85,6 +85,7 @@ internal sealed class UsageEndpoints(ApiEndpoint endpoint, ICluster cluster, Ing
             bytes += used.ReceivedBytes;
             writes += used.Writes;
             queries += used.Queries;
+            queried += used.QueriedSamples;
             foreach (var shard in tenant?.Shards ?? [])
             {
                 var now = shard.Statistics;
@@ -101,6 +102,7 @@ internal sealed class UsageEndpoints(ApiEndpoint endpoint, ICluster cluster, Ing
         json.WriteNumber("receivedBytes", bytes);
         json.WriteNumber("writes", writes);
         json.WriteNumber("queries", queries);
+        json.WriteNumber("queriedSamples", queried);
     }
 
     private static ValueTask<ApiAnswer> Json(Action<Utf8JsonWriter> write)

@@ -47,7 +47,7 @@ internal sealed partial class OtlpEndpoint(WriteIntake intake, OtlpTranslators t
         using var body = await intake.ReadAsync(context, tenant, OtlpMediaType.CompressionOf(context.Request.Headers));
         using var converted = isJson ? Convert(body) : null;
         var translator = translators.Take();
-        var outcome = await intake.AppendAsync(tenant, translator.Reader, converted?.WrittenMemory ?? body.Message, body.SentBytes);
+        var outcome = await intake.AppendAsync(Caller.Of(context), tenant, translator.Reader, converted?.WrittenMemory ?? body.Message, body.SentBytes);
         var points = translator.Points;
         translators.Return(translator);
 

@@ -30,7 +30,7 @@ internal sealed partial class OtlpTranslator
             characters = all;
         }
 
-        load.AddExemplar(exemplar.TimeUnixNano == 0 ? pointMs : (long)exemplar.TimeUnixNano / NanosPerMs, exemplar.Value, exemplarLabels, characters, partitioner);
+        load.AddExemplar(exemplar.TimeUnixNano == 0 ? pointMs : (long)exemplar.TimeUnixNano / NanosPerMs, exemplar.Value, exemplarLabels, characters, sink);
     }
 
     private int AddId(string name, ReadOnlySpan<byte> id)

@@ -27,7 +27,7 @@ internal sealed partial class OtlpTranslator
             var boundLength = point.ExplicitBounds.CopyTo(ref bounds, MaxBuckets);
             if (countLength != 0 && countLength != boundLength + 1)
             {
-                partitioner.Reject(RejectReason.InvalidHistogram, 1, $"metric '{family.Text}' has {countLength} bucket counts and {boundLength} bounds, want one more counts than bounds, or none");
+                sink.Reject(RejectReason.InvalidHistogram, 1, $"metric '{family.Text}' has {countLength} bucket counts and {boundLength} bounds, want one more counts than bounds, or none");
             }
             else if (settings.ToCustomBuckets)
             {

@@ -26,7 +26,7 @@ internal sealed partial class OtlpTranslator
 
             if (point.Scale < MinSchema || !(point.ZeroThreshold >= 0) || double.IsInfinity(point.ZeroThreshold))
             {
-                partitioner.Reject(RejectReason.InvalidHistogram, 1, $"metric '{family.Text}' has scale {point.Scale} and zero threshold {point.ZeroThreshold}, want a scale of at least {MinSchema} and a finite width");
+                sink.Reject(RejectReason.InvalidHistogram, 1, $"metric '{family.Text}' has scale {point.Scale} and zero threshold {point.ZeroThreshold}, want a scale of at least {MinSchema} and a finite width");
                 continue;
             }
 
@@ -80,7 +80,7 @@ internal sealed partial class OtlpTranslator
             var index = (((long)side.Offset + i) >> scaleDown) + 1;
             if (index is < int.MinValue / 2 or > int.MaxValue / 2)
             {
-                partitioner.Reject(RejectReason.InvalidHistogram, 1, $"metric '{family.Text}' has a bucket with index {index}");
+                sink.Reject(RejectReason.InvalidHistogram, 1, $"metric '{family.Text}' has a bucket with index {index}");
                 return false;
             }
 
@@ -102,18 +102,18 @@ internal sealed partial class OtlpTranslator
             (histogram.PositiveSpans, histogram.PositiveBuckets) = buckets.ToArrays();
             if (double.IsNaN(histogram.Sum) ? inBuckets > counted : inBuckets != counted)
             {
-                partitioner.Reject(RejectReason.InvalidHistogram, 1, $"metric '{family.Text}' has {inBuckets} observations in buckets, {counted} counted");
+                sink.Reject(RejectReason.InvalidHistogram, 1, $"metric '{family.Text}' has {inBuckets} observations in buckets, {counted} counted");
                 return;
             }
 
             if (!histogram.TryValidate(out var error))
             {
-                partitioner.Reject(RejectReason.InvalidHistogram, 1, $"metric '{family.Text}': {error}");
+                sink.Reject(RejectReason.InvalidHistogram, 1, $"metric '{family.Text}': {error}");
                 return;
             }
         }
 
         Begin(family.Name, default, default);
-        load.AddHistogram(timeMs, histogram, partitioner);
+        load.AddHistogram(timeMs, histogram, sink);
     }
 }

@@ -12,7 +12,7 @@ internal sealed partial class OtlpTranslator
 
     private static readonly MetricMetadata targetMetadata = new("gauge", "Target metadata", "");
 
-    private void AddTargetInfo(OtlpResourceView view, IMetricMetadata metadata)
+    private void AddTargetInfo(OtlpResourceView view)
     {
         if (!resource.HasMore || (resource.Job.IsEmpty && resource.Instance.IsEmpty))
         {
@@ -31,18 +31,18 @@ internal sealed partial class OtlpTranslator
         }
 
         labels.Settle();
-        metadata.Put("target_info", targetMetadata);
+        sink.Describe("target_info", targetMetadata);
         Begin("target_info"u8, default, default);
         var interval = settings.TargetInfoIntervalMs;
         var timeMs = latestMs - earliestMs > interval * MaxTargetInfos || latestMs < earliestMs ? latestMs - (interval * MaxTargetInfos) : earliestMs;
         for (; timeMs < latestMs; timeMs += interval)
         {
             load.AddSamples(1);
-            partitioner.Add(timeMs, 1);
+            sink.Add(timeMs, 1);
         }
 
         load.AddSamples(1);
-        partitioner.Add(latestMs, 1);
+        sink.Add(latestMs, 1);
     }
 
     private void AddInfo(OtlpAttribute attribute)

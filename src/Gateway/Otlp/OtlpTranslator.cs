@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using Metrics.Cluster;
 using Metrics.Gateway.RemoteWrite;
 using Metrics.Model;
 using Metrics.Wire;
@@ -27,7 +26,7 @@ internal sealed partial class OtlpTranslator
     private readonly ArrayBufferWriter<byte> scratch = new(1024);
     private readonly LabelsBuilder exemplarLabels = new();
 
-    private BatchPartitioner<RemoteWriteLabels> partitioner = null!;
+    private WriteSink sink = null!;
     private RequestLoad load = null!;
     private OtlpFamily family = null!;
     private long earliestMs;
@@ -53,14 +52,14 @@ internal sealed partial class OtlpTranslator
     /// <summary>Forgets the message; false when it made the buffers too large to keep.</summary>
     public bool Release()
     {
-        partitioner = null!;
+        sink = null!;
         load = null!;
         return raw.Capacity <= MaxKeptBytes && scratch.Capacity <= MaxKeptBytes && counts.Length <= 4096 && labels.CapacityBytes <= MaxKeptBytes && inherited.CapacityBytes <= MaxKeptBytes;
     }
 
-    private int Read(ReadOnlySpan<byte> message, BatchPartitioner<RemoteWriteLabels> to, IMetricMetadata metadata, RequestLoad requestLoad)
+    private int Read(ReadOnlySpan<byte> message, WriteSink to, RequestLoad requestLoad)
     {
-        partitioner = to;
+        sink = to;
         load = requestLoad;
         series = 0;
         Points = 0;
@@ -75,7 +74,7 @@ internal sealed partial class OtlpTranslator
                 var hasInherited = false;
                 foreach (var metric in scope.Metrics)
                 {
-                    if (partitioner.IsShut)
+                    if (sink.IsShut)
                     {
                         return series;
                     }
@@ -91,13 +90,13 @@ internal sealed partial class OtlpTranslator
                         hasInherited = true;
                     }
 
-                    Add(metric, metadata);
+                    Add(metric);
                 }
             }
 
             if (earliestMs <= latestMs)
             {
-                AddTargetInfo(view, metadata);
+                AddTargetInfo(view);
             }
         }
 
@@ -128,25 +127,25 @@ internal sealed partial class OtlpTranslator
         inherited.Add(LabelRank.Own, "otel_scope_schema_url"u8, scope.SchemaUrl);
     }
 
-    private void Add(OtlpMetricView metric, IMetricMetadata metadata)
+    private void Add(OtlpMetricView metric)
     {
         CountSamples(metric);
         Points += metric.PointCount;
         family = families.Of(metric);
         if (!family.IsValid)
         {
-            partitioner.Reject(RejectReason.InvalidName, metric.PointCount, $"metric '{Shown(metric.Name)}'");
+            sink.Reject(RejectReason.InvalidName, metric.PointCount, $"metric '{Shown(metric.Name)}'");
             return;
         }
 
         if (!IsValidTemporality(metric))
         {
-            partitioner.Reject(RejectReason.InvalidTemporality, metric.PointCount, $"metric '{Shown(metric.Name)}' is {(metric.Temporality == OtlpTemporality.Delta ? "delta, and otlp.delta is reject" : "neither cumulative nor delta")}");
+            sink.Reject(RejectReason.InvalidTemporality, metric.PointCount, $"metric '{Shown(metric.Name)}' is {(metric.Temporality == OtlpTemporality.Delta ? "delta, and otlp.delta is reject" : "neither cumulative nor delta")}");
             return;
         }
 
         family.Describe(metric.Description);
-        metadata.Put(family.Text, family.Metadata);
+        sink.Describe(family.Text, family.Metadata);
         switch (metric.Kind)
         {
             case OtlpMetricKind.Gauge or OtlpMetricKind.Sum:
@@ -193,7 +192,7 @@ internal sealed partial class OtlpTranslator
             }
 
             Begin(family.Name, default, default);
-            partitioner.Add(timeMs, point.HasNoValue ? StaleMarker.Value : point.Value);
+            sink.Add(timeMs, point.HasNoValue ? StaleMarker.Value : point.Value);
             if (point.ExemplarCount > 0)
             {
                 foreach (var exemplar in point.Exemplars)
@@ -243,7 +242,7 @@ internal sealed partial class OtlpTranslator
             labels.Add(LabelRank.Attribute, name, attribute.Key, attribute.Value.ToText(scratch));
             if (name.IsEmpty)
             {
-                partitioner.Reject(RejectReason.InvalidName, 1, $"attribute '{Shown(attribute.Key)}' of metric '{family.Text}'");
+                sink.Reject(RejectReason.InvalidName, 1, $"attribute '{Shown(attribute.Key)}' of metric '{family.Text}'");
                 return false;
             }
         }
@@ -266,14 +265,14 @@ internal sealed partial class OtlpTranslator
     {
         load.AddSamples(1);
         Begin(name, extraName, extraValue);
-        partitioner.Add(timeMs, value);
+        sink.Add(timeMs, value);
     }
 
     private void Begin(ReadOnlySpan<byte> name, ReadOnlySpan<byte> extraName, ReadOnlySpan<byte> extraValue)
     {
         labels.WriteTo(raw, name, extraName, extraValue);
         load.AddLabels(raw.WrittenCount);
-        partitioner.BeginSeries(raw.WrittenSpan);
+        sink.BeginSeries(raw.WrittenSpan);
         series++;
     }
 

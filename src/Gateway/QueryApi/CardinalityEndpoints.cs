@@ -27,7 +27,7 @@ internal sealed class CardinalityEndpoints(ApiEndpoint endpoint, ICluster cluste
     private async ValueTask<ApiAnswer> NamesAsync(ApiRequest request)
     {
         var limit = Limit(request);
-        var found = await TenantCardinality.AskAsync(await ShardsAsync(request), new CardinalityQuery(Selector(request), [], 0), request.Aborted);
+        var found = await TenantCardinality.AskAsync(cluster, request.Tenant, new CardinalityQuery(Selector(request), [], 0), request.Aborted);
         return ApiAnswer.Bare(to =>
         {
             JsonFields.Raw(to, "{\"label_values_count_total\":"u8);
@@ -61,7 +61,7 @@ internal sealed class CardinalityEndpoints(ApiEndpoint endpoint, ICluster cluste
             throw new ApiException(ApiErrorType.BadData, "invalid 'label_names' param '': a label has a name");
         }
 
-        var found = await TenantCardinality.AskAsync(await ShardsAsync(request), new CardinalityQuery(Selector(request), names, limit), request.Aborted);
+        var found = await TenantCardinality.AskAsync(cluster, request.Tenant, new CardinalityQuery(Selector(request), names, limit), request.Aborted);
         var asked = names.ConvertAll(n => found.Labels.FirstOrDefault(l => l.Name == n) ?? new LabelCardinality(n, 0, 0, new DistinctCount()));
         return ApiAnswer.Bare(to =>
         {
@@ -95,17 +95,15 @@ internal sealed class CardinalityEndpoints(ApiEndpoint endpoint, ICluster cluste
     {
         var selector = Selector(request) ?? throw new ApiException(ApiErrorType.BadData, "'selector' param is required");
         var query = new LabelQuery([selector], TimeRange.All, 0);
-        var parts = await Task.WhenAll((await ShardsAsync(request)).Select(s => s.SeriesAsync(query, request.Aborted).AsTask()));
+        var parts = await cluster.AskAsync(request.Tenant, async shards => await Task.WhenAll(shards.Select(s => s.SeriesAsync(query, request.Aborted).AsTask())), request.Aborted);
         var series = parts.SelectMany(p => p).Distinct().Order().ToList();
         return ApiAnswer.Bare(async (to, cancellation) =>
         {
             JsonFields.Raw(to, "{\"data\":"u8);
-            await SeriesJson.WriteLabelSetsAsync(to, series, cancellation);
+            await SeriesJson.WriteLabelSetsAsync(to, series, request.Tenant, cancellation);
             JsonFields.Raw(to, "}"u8);
         });
     }
-
-    private async ValueTask<IReadOnlyList<IShard>> ShardsAsync(ApiRequest request) => await cluster.FindTenantAsync(request.Tenant, request.Aborted) is { } tenant ? tenant.Shards : [];
 
     private static IReadOnlyList<Matcher>? Selector(ApiRequest request)
     {

@@ -2,12 +2,16 @@ using Metrics.Model;
 
 namespace Metrics.Gateway.QueryApi;
 
-/// <summary>Lets so many queries run and so many wait, of all tenants and of each; when a place is free, the tenants that wait are served in turn, so that one with a thousand queries delays another's by no more than one. Thread-safe.</summary>
+/// <summary>
+/// Lets so many queries run and so many wait, of all tenants and of each; when a place is free, the tenants that wait are served in turn, so that one with a thousand queries delays another's by no more than one. A quarter of
+/// the places is kept for tenants that have none running, so that one with long queries does not make another wait for their end. Thread-safe.
+/// </summary>
 /// <param name="maxRunning">Queries that run at once.</param>
 /// <param name="maxWaiting">Queries that may wait.</param>
 /// <param name="limits">The same for a tenant; 0 for no bound of its own.</param>
 internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<TenantId, (int Running, int Waiting)> limits)
 {
+    private readonly int maxShared = maxRunning - (maxRunning / 4);
     private readonly Lock sync = new();
     private readonly Dictionary<TenantId, Queue> tenants = [];
 
@@ -29,9 +33,12 @@ internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<Tenan
     }
 
     /// <summary>Waits for a place; follow with <see cref="Leave"/>.</summary>
+    /// <param name="tenant">Whose query.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <param name="isRule">True for a rule's query, which may wait however many do, and is not counted among them.</param>
     /// <exception cref="ApiException">Too many wait already.</exception>
     /// <exception cref="OperationCanceledException">The query was cancelled, or its time was up, before it got a place.</exception>
-    public async ValueTask EnterAsync(TenantId tenant, CancellationToken cancellation)
+    public async ValueTask EnterAsync(TenantId tenant, CancellationToken cancellation, bool isRule = false)
     {
         cancellation.ThrowIfCancellationRequested();
         Waiter waiter;
@@ -44,17 +51,27 @@ internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<Tenan
             }
 
             // Whoever waits of this tenant waits for a place in the tenant or in all; either way nobody overtakes.
-            if (running < maxRunning && queue.Waiters.Count == 0 && (own.Running == 0 || queue.Running < own.Running))
+            if (queue.Waiters.Count == 0 && HasPlace(queue, own.Running))
             {
                 running++;
                 queue.Running++;
                 return;
             }
 
-            CheckWaiting(tenant, queue, own.Waiting);
-            waiter = new Waiter(queue);
+            if (!isRule)
+            {
+                if (Refusal(queue, own.Waiting) is { } refusal)
+                {
+                    Forget(queue);
+                    throw refusal;
+                }
+
+                waiting++;
+                queue.Waiting++;
+            }
+
+            waiter = new Waiter(queue, isRule);
             waiter.Place = queue.Waiters.AddLast(waiter);
-            waiting++;
             if (queue.Waiters.Count == 1)
             {
                 queue.Turn = turns.AddLast(queue);
@@ -78,7 +95,7 @@ internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<Tenan
             {
                 var candidate = next.Value;
                 next = next.Next;
-                if (limits(candidate.Tenant).Running is var most && (most == 0 || candidate.Running < most))
+                if (HasPlace(candidate, limits(candidate.Tenant).Running))
                 {
                     Admit(candidate);
                     next = turns.First;
@@ -87,18 +104,17 @@ internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<Tenan
         }
     }
 
-    private void CheckWaiting(TenantId tenant, Queue queue, int own)
+    private bool HasPlace(Queue queue, int own) => running < (queue.Running == 0 ? maxRunning : maxShared) && (own == 0 || queue.Running < own);
+
+    private ApiException? Refusal(Queue queue, int own)
     {
-        if (own > 0 && queue.Waiters.Count >= own)
+        if (own > 0 && queue.Waiting >= own)
         {
-            throw new ApiException(
-                ApiErrorType.TooManyRequests, $"too many outstanding requests: {queue.Running} queries of tenant {tenant} are running, and as many wait as its limit max_outstanding_requests_per_tenant of {own} allows");
+            return new ApiException(
+                ApiErrorType.TooManyRequests, $"too many outstanding requests: {queue.Running} queries of tenant {queue.Tenant} are running, and as many wait as its limit max_outstanding_requests_per_tenant of {own} allows");
         }
 
-        if (waiting >= maxWaiting)
-        {
-            throw new ApiException(ApiErrorType.Unavailable, $"too many queries: {running} are running and {waiting} waiting");
-        }
+        return waiting >= maxWaiting ? new ApiException(ApiErrorType.Unavailable, $"too many queries: {running} are running and {waiting} waiting") : null;
     }
 
     private void Admit(Queue queue)
@@ -121,7 +137,12 @@ internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<Tenan
     {
         waiter.Queue.Waiters.Remove(waiter.Place!);
         waiter.Place = null;
-        waiting--;
+        if (!waiter.IsRule)
+        {
+            waiting--;
+            waiter.Queue.Waiting--;
+        }
+
         if (waiter.Queue.Waiters.Count == 0)
         {
             turns.Remove(waiter.Queue.Turn!);
@@ -162,11 +183,16 @@ internal sealed class ConcurrencyGate(int maxRunning, int maxWaiting, Func<Tenan
         public LinkedListNode<Queue>? Turn { get; set; }
 
         public int Running { get; set; }
+
+        /// <summary>Those of <see cref="Waiters"/> that are no rules'.</summary>
+        public int Waiting { get; set; }
     }
 
     /// <summary>A query that waits; it has a place in its queue until it enters or goes.</summary>
-    private sealed class Waiter(Queue queue)
+    private sealed class Waiter(Queue queue, bool isRule)
     {
+        public bool IsRule => isRule;
+
         public Queue Queue => queue;
 
         public LinkedListNode<Waiter>? Place { get; set; }

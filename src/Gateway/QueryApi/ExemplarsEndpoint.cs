@@ -31,7 +31,7 @@ internal sealed class ExemplarsEndpoint(ApiEndpoint endpoint, ICluster cluster, 
         }
 
         var query = new LabelQuery(selectors, range, 0);
-        var parts = await Task.WhenAll(tenant.Shards.Select(shard => shard.ExemplarsAsync(query, request.Aborted).AsTask()));
+        var parts = await cluster.AskAsync(request.Tenant, async shards => await Task.WhenAll(shards.Select(shard => shard.ExemplarsAsync(query, request.Aborted).AsTask())), request.Aborted);
         return ApiAnswer.Small(writer => Write(writer, parts.SelectMany(p => p).OrderBy(s => s.Series)));
     }
 

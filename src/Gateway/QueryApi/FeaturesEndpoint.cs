@@ -50,7 +50,7 @@ internal sealed class FeaturesEndpoint(ApiEndpoint endpoint, GatewayOptions opti
         [
             ("anchored", engine.Parsing.ExtendedRangeSelectors), ("at_modifier", true), ("bool", true), ("by", true), ("delayed_name_removal", engine.DelayedNameRemoval),
             ("duration_expr", engine.Parsing.DurationExpressions), ("fill", engine.Parsing.FillModifiers), ("fill_left", engine.Parsing.FillModifiers), ("fill_right", engine.Parsing.FillModifiers),
-            ("group_left", true), ("group_right", true), ("ignoring", true), ("negative_offset", true), ("offset", true), ("on", true), ("per_query_lookback_delta", true), ("per_step_stats", false),
+            ("group_left", true), ("group_right", true), ("ignoring", true), ("negative_offset", true), ("offset", true), ("on", true), ("per_query_lookback_delta", true), ("per_step_stats", true),
             ("smoothed", engine.Parsing.ExtendedRangeSelectors), ("subqueries", true), ("type_and_unit_labels", engine.TypeAndUnitLabels), ("without", true),
         ]);
         yield return ("promql_functions", FunctionSignatures.All.Select(f => (f.Name, !f.IsExperimental || engine.Parsing.ExperimentalFunctions)));

@@ -43,7 +43,7 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, Que
 
         var isTruncated = limit > 0 && series.Count > limit;
         var shown = isTruncated ? series.Take(limit) : series;
-        return new ApiAnswer((writer, cancellation) => SeriesJson.WriteLabelSetsAsync(writer, shown, cancellation)) { Warnings = isTruncated ? [Truncated] : [] };
+        return new ApiAnswer((writer, cancellation) => SeriesJson.WriteLabelSetsAsync(writer, shown, request.Tenant, cancellation)) { Warnings = isTruncated ? [Truncated] : [] };
     }
 
     private async ValueTask<ApiAnswer> LabelsAsync(ApiRequest request)
@@ -99,14 +99,9 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, Que
 
     private async ValueTask<IReadOnlyList<T>[]> AskAsync<T>(ApiRequest request, Func<IShard, ValueTask<IReadOnlyList<T>>> ask)
     {
-        if (await cluster.FindTenantAsync(request.Tenant, request.Aborted) is not { } tenant)
-        {
-            return [];
-        }
-
         try
         {
-            return await Task.WhenAll(tenant.Shards.Select(shard => ask(shard).AsTask()));
+            return await cluster.AskAsync(request.Tenant, async shards => await Task.WhenAll(shards.Select(shard => ask(shard).AsTask())), request.Aborted);
         }
         catch (OperationCanceledException e)
         {

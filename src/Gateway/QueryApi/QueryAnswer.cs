@@ -42,26 +42,55 @@ internal static class QueryAnswer
                 PrometheusJson.WriteStringResult(to, result.TimeMs, Encoding.UTF8.GetBytes(result.Text ?? ""));
                 break;
             default:
-                await SeriesJson.WriteSeriesAsync(to, result.Series, query.IsRange || result.Type == ValueType.Matrix, cancellation);
+                await SeriesJson.WriteSeriesAsync(to, result.Series, query.IsRange || result.Type == ValueType.Matrix, query.Tenant, cancellation);
                 break;
         }
 
         if (timings is { } known)
         {
-            WriteStats(to, result.Statistics, known);
+            WriteStats(to, result.Statistics, query.Grid, known);
         }
 
         JsonFields.Raw(to, "}"u8);
     }
 
-    private static void WriteStats(IBufferWriter<byte> to, QueryStatistics statistics, QueryTimings timings)
+    private static void WriteStats(IBufferWriter<byte> to, QueryStatistics statistics, TimeGrid grid, QueryTimings timings)
     {
         var evaluated = Seconds(timings.Evaluated);
         Encoding.UTF8.GetBytes(
             $$$"""
-            ,"stats":{"timings":{"evalTotalTime":{{{evaluated}}},"resultSortTime":0,"queryPreparationTime":0,"innerEvalTime":{{{evaluated}}},"execQueueTime":{{{Seconds(timings.Queued)}}},"execTotalTime":{{{Seconds(timings.Queued + timings.Evaluated)}}}},"samples":{"totalQueryableSamples":{{{statistics.TotalQueryableSamples}}},"peakSamples":{{{statistics.PeakSamples}}}}}
+            ,"stats":{"timings":{"evalTotalTime":{{{evaluated}}},"resultSortTime":0,"queryPreparationTime":0,"innerEvalTime":{{{evaluated}}},"execQueueTime":{{{Seconds(timings.Queued)}}},"execTotalTime":{{{Seconds(timings.Queued + timings.Evaluated)}}}},"samples":{
             """,
             to);
+        WriteSteps(to, "totalQueryableSamplesPerStep", statistics.TotalQueryableSamplesPerStep, grid);
+        JsonFields.Raw(to, "\"totalQueryableSamples\":"u8);
+        JsonFields.Number(to, statistics.TotalQueryableSamples);
+        JsonFields.Raw(to, ","u8);
+        WriteSteps(to, "samplesReadPerStep", statistics.SamplesReadPerStep, grid);
+        JsonFields.Raw(to, "\"samplesRead\":"u8);
+        JsonFields.Number(to, statistics.SamplesRead);
+        JsonFields.Raw(to, ",\"peakSamples\":"u8);
+        JsonFields.Number(to, statistics.PeakSamples);
+        JsonFields.Raw(to, "}}"u8);
+    }
+
+    private static void WriteSteps(IBufferWriter<byte> to, string name, IReadOnlyList<long>? steps, TimeGrid grid)
+    {
+        if (steps is null)
+        {
+            return;
+        }
+
+        JsonFields.String(to, name);
+        for (var step = 0; step < steps.Count; step++)
+        {
+            JsonFields.Raw(to, step == 0 ? ":[["u8 : "],["u8);
+            Encoding.UTF8.GetBytes((grid.At(step) / 1000.0).ToString("0.###", CultureInfo.InvariantCulture), to);
+            JsonFields.Raw(to, ","u8);
+            JsonFields.Number(to, steps[step]);
+        }
+
+        JsonFields.Raw(to, "]],"u8);
     }
 
     private static string Seconds(TimeSpan span) => span.TotalSeconds.ToString("0.#########", CultureInfo.InvariantCulture);

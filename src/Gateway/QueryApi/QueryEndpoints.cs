@@ -84,10 +84,11 @@ internal sealed class QueryEndpoints(
 
     private async ValueTask<ApiAnswer> EvaluateAsync(ApiRequest request, QueryRequest query, TimeSpan timeout, string kind)
     {
-        query = limits.Admit(request.Tenant, query);
+        query = limits.Admit(request.Tenant, query) with { Tenant = request.Tenant, PerStepStatistics = request.Parameters["stats"] == "all" };
         var lease = await frontEnd.AnswerAsync(request.Tenant, query, ReplicaChoice.Of(request.Parameters, options.ReplicaLabels), timeout, MayStore(request.Context.Request), request.Aborted);
         var (result, timings) = lease.Result;
         instruments.OnQueried(kind, timings.Evaluated, result.Statistics.TotalQueryableSamples);
+        limits.CountSamples(request.Tenant, result.Statistics.TotalQueryableSamples);
         return QueryAnswer.Of(result, lease, query, request.Parameters["stats"], timings);
     }
 

@@ -6,30 +6,26 @@ using Metrics.Wire;
 
 namespace Metrics.Gateway.QueryApi;
 
-/// <summary>The JSON of results and label sets, flushed as it grows, so that an answer of any size takes little memory.</summary>
+/// <summary>The JSON of results and label sets, flushed as it grows, so that an answer of any size takes little memory. Making it takes the tenant's share of the processors; sending it does not.</summary>
 internal static class SeriesJson
 {
     /// <summary>Bytes after which what was written goes to the network.</summary>
     private const int FlushBytes = 64 * 1024;
 
     /// <summary>Writes the series of a vector (one point each) or of a matrix.</summary>
-    public static async ValueTask WriteSeriesAsync(PipeWriter to, IReadOnlyList<ResultSeries> series, bool isMatrix, CancellationToken cancellation)
+    public static async ValueTask WriteSeriesAsync(PipeWriter to, IReadOnlyList<ResultSeries> series, bool isMatrix, TenantId tenant, CancellationToken cancellation)
     {
         JsonFields.Raw(to, "["u8);
-        for (var i = 0; i < series.Count; i++)
+        for (var i = 0; i < series.Count;)
         {
-            JsonFields.Raw(to, i == 0 ? "{\"metric\":"u8 : ",{\"metric\":"u8);
-            PrometheusJson.WriteLabels(to, series[i].Labels);
-            if (isMatrix)
+            using (await ProcessorShares.OfProcess.EnterAsync(tenant, ProcessorUse.Query, cancellation))
             {
-                WriteMatrixPoints(to, series[i].Points);
-            }
-            else
-            {
-                WriteVectorPoint(to, series[i].Points);
+                for (; i < series.Count && to.UnflushedBytes < FlushBytes; i++)
+                {
+                    WriteSeries(to, series[i], isMatrix, i == 0);
+                }
             }
 
-            JsonFields.Raw(to, "}"u8);
             await FlushIfLargeAsync(to, cancellation);
         }
 
@@ -37,19 +33,43 @@ internal static class SeriesJson
     }
 
     /// <summary>Writes a list of label sets.</summary>
-    public static async ValueTask WriteLabelSetsAsync(PipeWriter to, IEnumerable<Labels> labelSets, CancellationToken cancellation)
+    public static async ValueTask WriteLabelSetsAsync(PipeWriter to, IEnumerable<Labels> labelSets, TenantId tenant, CancellationToken cancellation)
     {
+        using var all = labelSets.GetEnumerator();
         var isFirst = true;
         JsonFields.Raw(to, "["u8);
-        foreach (var labels in labelSets)
+        for (var isMore = all.MoveNext(); isMore;)
         {
-            JsonFields.Raw(to, isFirst ? ""u8 : ","u8);
-            isFirst = false;
-            PrometheusJson.WriteLabels(to, labels);
+            using (await ProcessorShares.OfProcess.EnterAsync(tenant, ProcessorUse.Query, cancellation))
+            {
+                for (; isMore && to.UnflushedBytes < FlushBytes; isMore = all.MoveNext())
+                {
+                    JsonFields.Raw(to, isFirst ? ""u8 : ","u8);
+                    isFirst = false;
+                    PrometheusJson.WriteLabels(to, all.Current);
+                }
+            }
+
             await FlushIfLargeAsync(to, cancellation);
         }
 
         JsonFields.Raw(to, "]"u8);
+    }
+
+    private static void WriteSeries(PipeWriter to, ResultSeries series, bool isMatrix, bool isFirst)
+    {
+        JsonFields.Raw(to, isFirst ? "{\"metric\":"u8 : ",{\"metric\":"u8);
+        PrometheusJson.WriteLabels(to, series.Labels);
+        if (isMatrix)
+        {
+            WriteMatrixPoints(to, series.Points);
+        }
+        else
+        {
+            WriteVectorPoint(to, series.Points);
+        }
+
+        JsonFields.Raw(to, "}"u8);
     }
 
     private static void WriteVectorPoint(IBufferWriter<byte> to, SampleBuffer points)

@@ -1,4 +1,5 @@
 using Metrics.Cluster;
+using Metrics.Model;
 
 namespace Metrics.Gateway.QueryApi;
 
@@ -27,6 +28,11 @@ internal sealed class TenantCardinality
 
     /// <summary>The candidates for the most frequent pairs, the most frequent first, then by name and value.</summary>
     public IReadOnlyList<PairCount> Frequent { get; }
+
+    /// <summary>Asks the shards of a tenant.</summary>
+    /// <exception cref="ShardUnavailableException">One can't say.</exception>
+    public static ValueTask<TenantCardinality> AskAsync(ICluster cluster, TenantId tenant, CardinalityQuery query, CancellationToken cancellation) =>
+        cluster.AskAsync(tenant, shards => AskAsync(shards, query, cancellation), cancellation);
 
     /// <summary>Asks the shards.</summary>
     /// <exception cref="ShardUnavailableException">One can't say.</exception>

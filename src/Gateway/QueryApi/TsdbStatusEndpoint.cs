@@ -19,9 +19,10 @@ internal sealed class TsdbStatusEndpoint(ApiEndpoint endpoint, ICluster cluster)
     private async ValueTask<ApiAnswer> AnswerAsync(ApiRequest request)
     {
         var limit = Limit(request.Parameters["limit"]);
-        IReadOnlyList<IShard> shards = await cluster.FindTenantAsync(request.Tenant, request.Aborted) is { } tenant ? tenant.Shards : [];
-        var heads = shards.Select(s => s.Statistics).ToList();
-        var found = await TenantCardinality.AskAsync(shards, new CardinalityQuery(null, [Labels.MetricName], limit), request.Aborted);
+        var (heads, found) = await cluster.AskAsync(
+            request.Tenant,
+            async shards => (shards.Select(s => s.Statistics).ToList(), await TenantCardinality.AskAsync(shards, new CardinalityQuery(null, [Labels.MetricName], limit), request.Aborted)),
+            request.Aborted);
         return ApiAnswer.Small(to =>
         {
             var used = heads.Where(h => h.HeadChunks > 0 && h.HeadMinTimeMs <= h.HeadMaxTimeMs).ToList();

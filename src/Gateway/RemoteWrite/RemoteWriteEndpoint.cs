@@ -2,7 +2,6 @@ using System.Globalization;
 using Metrics.Cluster;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
-using Metrics.Gateway.Tenancy;
 
 namespace Metrics.Gateway.RemoteWrite;
 
@@ -12,7 +11,7 @@ namespace Metrics.Gateway.RemoteWrite;
 /// message; 413 and 415 as named; 429 with Retry-After when a rate of the tenant is exceeded (nothing is stored) or series are refused because it has too many (the rest is stored);
 /// 503 with Retry-After when the sender should come back, which is safe since appending a known sample is a no-op. 500 is a bug.
 /// </remarks>
-internal sealed partial class RemoteWriteEndpoint(WriteIntake intake, SplitAppender? split, ILogger<RemoteWriteEndpoint> logger)
+internal sealed partial class RemoteWriteEndpoint(WriteIntake intake, ILogger<RemoteWriteEndpoint> logger)
 {
     /// <summary>The routes: Prometheus's, Thanos's, Mimir's.</summary>
     public IEnumerable<HttpRoute> Routes =>
@@ -44,9 +43,7 @@ internal sealed partial class RemoteWriteEndpoint(WriteIntake intake, SplitAppen
         var tenant = intake.Admit(context);
         var protocol = WriteMediaType.Of(context.Request.Headers);
         using var body = await intake.ReadAsync(context, tenant, WriteCompression.Snappy);
-        var outcome = split is null
-            ? await intake.AppendAsync(tenant, WriteAppender.ReaderOf(protocol), body.Message, body.SentBytes)
-            : await split.AppendAsync(Caller.Of(context), tenant, protocol, body.Message, body.SentBytes);
+        var outcome = await intake.AppendAsync(Caller.Of(context), tenant, WriteAppender.ReaderOf(protocol), body.Message, body.SentBytes);
         SetWritten(context.Response.Headers, outcome.Accepted - outcome.AcceptedHistograms, outcome.AcceptedHistograms, outcome.AcceptedExemplars);
         if (outcome.Rejections.Count == 0)
         {

@@ -1,4 +1,3 @@
-using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Model;
 using Metrics.Wire;
@@ -25,6 +24,7 @@ internal sealed class RequestLoad(RemoteWriteOptions options)
     /// <exception cref="WriteRefusal">Too many.</exception>
     public void AddSamples(int count)
     {
+        ProcessorTurn.Checkpoint();
         samples += count;
         if (samples > options.MaxSamples)
         {
@@ -53,20 +53,20 @@ internal sealed class RequestLoad(RemoteWriteOptions options)
 
     /// <summary>Adds a native histogram to the series at hand, or counts it as refused.</summary>
     /// <exception cref="WriteRefusal">The request has too many buckets.</exception>
-    public void AddHistogram(HistogramSample sample, BatchPartitioner<RemoteWriteLabels> partitioner)
+    public void AddHistogram(HistogramSample sample, WriteSink sink)
     {
         if (sample.FindDefect() is { } defect)
         {
-            partitioner.Reject(RejectReason.InvalidHistogram, 1, $"{defect}; timestamp: {sample.TimestampMs}");
+            sink.Reject(RejectReason.InvalidHistogram, 1, $"{defect}; timestamp: {sample.TimestampMs}");
             return;
         }
 
-        AddHistogram(sample.TimestampMs, sample.ToFloatHistogram(), partitioner);
+        AddHistogram(sample.TimestampMs, sample.ToFloatHistogram(), sink);
     }
 
     /// <summary>Adds a sound native histogram to the series at hand.</summary>
     /// <exception cref="WriteRefusal">The request has too many buckets.</exception>
-    public void AddHistogram(long timeMs, FloatHistogram histogram, BatchPartitioner<RemoteWriteLabels> partitioner)
+    public void AddHistogram(long timeMs, FloatHistogram histogram, WriteSink sink)
     {
         bucketBytes += sizeof(double) * (long)(histogram.PositiveBuckets.Length + histogram.NegativeBuckets.Length + histogram.CustomValues.Length);
         if (bucketBytes > MaxBucketBytes)
@@ -74,17 +74,17 @@ internal sealed class RequestLoad(RemoteWriteOptions options)
             throw new WriteRefusal(StatusCodes.Status413PayloadTooLarge, $"too many buckets in the native histograms of one request: limit {MaxBucketBytes / sizeof(double)}");
         }
 
-        partitioner.Add(timeMs, histogram);
+        sink.Add(timeMs, histogram);
     }
 
     /// <summary>Adds an exemplar to the series at hand; one whose labels are too long is dropped, as OpenMetrics says they may not be.</summary>
     /// <exception cref="WriteRefusal">The request has too many.</exception>
-    public void AddExemplar(long timeMs, double value, LabelsBuilder labels, int characters, BatchPartitioner<RemoteWriteLabels> partitioner)
+    public void AddExemplar(long timeMs, double value, LabelsBuilder labels, int characters, WriteSink sink)
     {
         AddSamples(1);
         if (characters <= MaxExemplarCharacters)
         {
-            partitioner.AddExemplar(timeMs, value, labels.ToLabels());
+            sink.AddExemplar(timeMs, value, labels.ToLabels());
         }
     }
 }

@@ -20,26 +20,47 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
     /// <summary>Appends all samples of a message; returns when those accepted are durable. Also the number of its series.</summary>
     /// <exception cref="WriteRefusal">The message is malformed or holds too many samples; nothing was appended.</exception>
     /// <exception cref="ShardUnavailableException">Some shard cannot take writes now; others may have taken their part, which a retry does not double.</exception>
-    public async ValueTask<(WriteOutcome Outcome, int Series)> AppendAsync(TenantId id, WriteReader reader, ReadOnlyMemory<byte> message, CancellationToken cancellation)
+    public async ValueTask<(WriteOutcome Outcome, int Series)> AppendAsync(TenantId id, WriteReader reader, ReadOnlyMemory<byte> message, int sentBytes, CancellationToken cancellation)
+    {
+        var (tenant, partitioner) = await BeginAsync(id, message, cancellation);
+        using (partitioner)
+        {
+            var (samples, series) = await ReadAsync(id, reader, message, new WriteSink(partitioner, tenant.Metadata), cancellation);
+            return (await StoreAsync(id, partitioner, samples, series, sentBytes, cancellation), series);
+        }
+    }
+
+    /// <summary>Begins the batches of a request for a tenant; the caller disposes them.</summary>
+    public async ValueTask<(ITenant Tenant, BatchPartitioner<RemoteWriteLabels> Batches)> BeginAsync(TenantId id, ReadOnlyMemory<byte> message, CancellationToken cancellation)
     {
         var writer = WriterOf(await cluster.OpenTenantAsync(id, cancellation));
-        using var partitioner = writer.Begin<RemoteWriteLabels>(message, rules.GateOf(id));
-        int series;
-        long samples;
+        return (writer.Tenant, writer.Begin<RemoteWriteLabels>(message, rules.GateOf(id)));
+    }
+
+    /// <summary>Reads a message within the processor share of the tenant that sent it; gives its samples and series.</summary>
+    /// <exception cref="WriteRefusal">The message is malformed or asks for too much.</exception>
+    public async ValueTask<(long Samples, int Series)> ReadAsync(TenantId sender, WriteReader reader, ReadOnlyMemory<byte> message, WriteSink sink, CancellationToken cancellation)
+    {
         try
         {
             var load = new RequestLoad(options);
-            series = reader(message.Span, partitioner, writer.Tenant.Metadata, load);
-            samples = load.Samples;
+            var series = await ProcessorShares.OfProcess.RunHereAsync(sender, ProcessorUse.Write, () => reader(message.Span, sink, load), cancellation);
+            return (load.Samples, series);
         }
         catch (FormatException e)
         {
             throw WriteRefusal.Malformed(e.Message);
         }
+    }
 
+    /// <summary>Stores what was read for a tenant, if its rates allow; returns when those accepted are durable.</summary>
+    /// <exception cref="WriteRefusal">They don't, and nothing was stored.</exception>
+    /// <exception cref="ShardUnavailableException">Some shard cannot take writes now; others may have taken their part, which a retry does not double.</exception>
+    public async ValueTask<WriteOutcome> StoreAsync(TenantId id, BatchPartitioner<RemoteWriteLabels> partitioner, long samples, int series, int sentBytes, CancellationToken cancellation)
+    {
         if (!partitioner.IsShut)
         {
-            limits.AdmitSamples(id, samples, series);
+            limits.AdmitSamples(id, samples, series, sentBytes);
         }
 
         var outcome = await partitioner.WriteAsync(cancellation);
@@ -52,7 +73,7 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
             instruments.OnLeftOut(id, outcome.LeftOut);
         }
 
-        return outcome.Unavailable is null ? (outcome, series) : throw outcome.Unavailable;
+        return outcome.Unavailable is null ? outcome : throw outcome.Unavailable;
     }
 
     private TenantWriter WriterOf(ITenant tenant)
@@ -87,4 +108,4 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
 /// <summary>Walks a message into the shards' batches; gives the number of its series.</summary>
 /// <exception cref="FormatException">It is malformed.</exception>
 /// <exception cref="WriteRefusal">It asks for too much.</exception>
-internal delegate int WriteReader(ReadOnlySpan<byte> message, BatchPartitioner<RemoteWriteLabels> partitioner, IMetricMetadata metadata, RequestLoad load);
+internal delegate int WriteReader(ReadOnlySpan<byte> message, WriteSink sink, RequestLoad load);

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Compression;
 using Metrics.Gateway.Configuration;
@@ -16,9 +15,6 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
     /// <summary>The most bytes that deflate makes of one.</summary>
     private const long MaxDeflation = 1032;
     private const int FirstChunk = 64 * 1024;
-
-    /// <summary>Larger buffers are the collector's: the shared pool keeps one of each size for every thread that ever gave one back.</summary>
-    private const int MaxPooled = 1 << 20;
 
     private byte[] sent = [];
     private byte[] message = [];
@@ -41,7 +37,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
         }
 
         Take(request.ContentLength ?? FirstChunk);
-        sent = Rent((int)(request.ContentLength ?? FirstChunk));
+        sent = BodyPool.Shared.Rent((int)(request.ContentLength ?? FirstChunk));
         while (true)
         {
             if (SentBytes == request.ContentLength)
@@ -96,13 +92,13 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
     {
         if (sent.Length > 0)
         {
-            Return(sent);
+            BodyPool.Shared.Return(sent);
             sent = [];
         }
 
         if (message.Length > 0)
         {
-            Return(message);
+            BodyPool.Shared.Return(message);
             message = [];
             messageBytes = 0;
         }
@@ -124,7 +120,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
 
             // The decoder writes 64 bytes at a time where there is room.
             Take(declared + DecoderSlop);
-            message = Rent(declared + DecoderSlop);
+            message = BodyPool.Shared.Rent(declared + DecoderSlop);
             messageBytes = SnappyDecoder.Decode(block, message);
         }
         catch (WireFormatException e)
@@ -135,7 +131,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
 
     private void Inflate()
     {
-        // The end of a gzip member is the length of what it holds, modulo 4 GiB: a bomb that is honest about it is refused unopened. Senders write one member.
+        // The end of a gzip member is the length of what it holds, modulo 4 GiB: a bomb that is honest about it is refused unopened. Most senders write one member.
         var declared = SentBytes >= SmallestGzip ? BinaryPrimitives.ReadUInt32LittleEndian(sent.AsSpan(SentBytes - 4)) : throw WriteRefusal.Malformed("gzip: too short");
         if (declared > SentBytes * MaxDeflation)
         {
@@ -148,7 +144,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
         }
 
         Take(declared + 1);
-        message = Rent((int)declared + 1);
+        message = BodyPool.Shared.Rent((int)declared + 1);
         using var gzip = new GZipStream(new MemoryStream(sent, 0, SentBytes, writable: false), CompressionMode.Decompress);
         try
         {
@@ -172,8 +168,8 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
             throw WriteRefusal.Malformed($"gzip: {e.Message}");
         }
 
-        // The stream itself does not mind being cut off.
-        if (messageBytes != declared)
+        // The stream itself does not mind being cut off. The last eight bytes tell: they are checksum and length of the last member, and what that holds is the end of the message.
+        if (messageBytes != declared && (messageBytes < declared || BinaryPrimitives.ReadUInt32LittleEndian(sent.AsSpan(SentBytes - 8)) != Crc32.Of(message.AsSpan(messageBytes - (int)declared, (int)declared))))
         {
             throw WriteRefusal.Malformed($"gzip: holds {messageBytes} bytes, {declared} declared");
         }
@@ -189,22 +185,12 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
         taken += bytes;
     }
 
-    private static byte[] Rent(int bytes) => bytes <= MaxPooled ? ArrayPool<byte>.Shared.Rent(bytes) : GC.AllocateUninitializedArray<byte>(bytes);
-
-    private static void Return(byte[] buffer)
-    {
-        if (buffer.Length <= MaxPooled)
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
-
     private void Grow(ref byte[] buffer, int used)
     {
         Take(buffer.Length);
-        var grown = Rent(buffer.Length * 2);
+        var grown = BodyPool.Shared.Rent(buffer.Length * 2);
         buffer.AsSpan(0, used).CopyTo(grown);
-        Return(buffer);
+        BodyPool.Shared.Return(buffer);
         buffer = grown;
     }
 }

@@ -11,26 +11,26 @@ internal static class WriteV1
     /// <summary>Reads the message; gives the number of its series.</summary>
     /// <exception cref="FormatException">It is malformed.</exception>
     /// <exception cref="WriteRefusal">It asks for too much.</exception>
-    public static int Read(ReadOnlySpan<byte> message, BatchPartitioner<RemoteWriteLabels> partitioner, IMetricMetadata metadata, RequestLoad load)
+    public static int Read(ReadOnlySpan<byte> message, WriteSink sink, RequestLoad load)
     {
         var reader = new WriteRequestReader(message);
         var series = 0;
-        for (var part = reader.Read(); part != WriteRequestPart.End && !partitioner.IsShut; part = reader.Read())
+        for (var part = reader.Read(); part != WriteRequestPart.End && !sink.IsShut; part = reader.Read())
         {
             if (part == WriteRequestPart.Metadata)
             {
-                WriteMetadata.Note(reader.GetMetadata(), metadata);
+                WriteMetadata.Note(reader.GetMetadata(), sink);
                 continue;
             }
 
             series++;
-            Add(reader.GetSeries(), partitioner, load);
+            Add(reader.GetSeries(), sink, load);
         }
 
         return series;
     }
 
-    private static void Add(TimeSeriesView view, BatchPartitioner<RemoteWriteLabels> partitioner, RequestLoad load)
+    private static void Add(TimeSeriesView view, WriteSink sink, RequestLoad load)
     {
         load.AddSamples(view.SampleCount + view.HistogramCount);
         if (!view.HasContiguousLabels)
@@ -43,17 +43,17 @@ internal static class WriteV1
             return;
         }
 
-        partitioner.BeginSeries(view.RawLabels);
+        sink.BeginSeries(view.RawLabels);
         foreach (var sample in view.Samples)
         {
-            partitioner.Add(sample.TimestampMs, sample.Value);
+            sink.Add(sample.TimestampMs, sample.Value);
         }
 
         if (view.HistogramCount > 0)
         {
             foreach (var sample in view.Histograms)
             {
-                load.AddHistogram(sample, partitioner);
+                load.AddHistogram(sample, sink);
             }
         }
 
@@ -66,7 +66,7 @@ internal static class WriteV1
                 characters += ExemplarLabels.Add(label, exemplarLabels);
             }
 
-            load.AddExemplar(exemplar.TimestampMs, exemplar.Value, exemplarLabels, characters, partitioner);
+            load.AddExemplar(exemplar.TimestampMs, exemplar.Value, exemplarLabels, characters, sink);
         }
     }
 }
@@ -74,15 +74,15 @@ internal static class WriteV1
 /// <summary>Notes what senders say of metric families.</summary>
 internal static class WriteMetadata
 {
-    /// <summary>Notes an entry that names its family.</summary>
-    public static void Note(MetadataView view, IMetricMetadata metadata) => Note(view.FamilyName, view, metadata);
+    /// <summary>Notes an entry that names its family, apart from any series.</summary>
+    public static void Note(MetadataView view, WriteSink sink) => Note(view.FamilyName, view, sink.DescribeAlone);
 
     /// <summary>Notes an entry under a family's name.</summary>
-    public static void Note(ReadOnlySpan<byte> family, MetadataView view, IMetricMetadata metadata)
+    public static void Note(ReadOnlySpan<byte> family, MetadataView view, Action<string, MetricMetadata> note)
     {
         if (!family.IsEmpty)
         {
-            metadata.Put(Encoding.UTF8.GetString(family), new MetricMetadata(TypeText(view.Type), Encoding.UTF8.GetString(view.Help), Encoding.UTF8.GetString(view.Unit)));
+            note(Encoding.UTF8.GetString(family), new MetricMetadata(TypeText(view.Type), Encoding.UTF8.GetString(view.Help), Encoding.UTF8.GetString(view.Unit)));
         }
     }
 

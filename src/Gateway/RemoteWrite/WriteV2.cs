@@ -1,5 +1,4 @@
 using System.Buffers;
-using Metrics.Cluster;
 using Metrics.Model;
 using Metrics.Wire;
 
@@ -17,21 +16,21 @@ internal static class WriteV2
     /// <summary>Reads the message; gives the number of its series.</summary>
     /// <exception cref="FormatException">It is malformed.</exception>
     /// <exception cref="WriteRefusal">It asks for too much.</exception>
-    public static int Read(ReadOnlySpan<byte> message, BatchPartitioner<RemoteWriteLabels> partitioner, IMetricMetadata metadata, RequestLoad load)
+    public static int Read(ReadOnlySpan<byte> message, WriteSink sink, RequestLoad load)
     {
         using var reader = new WriteRequest2Reader(message);
         var labels = new ArrayBufferWriter<byte>(1024);
         var series = 0;
-        while (!partitioner.IsShut && reader.Read())
+        while (!sink.IsShut && reader.Read())
         {
             series++;
-            Add(reader.GetSeries(), labels, partitioner, metadata, load);
+            Add(reader.GetSeries(), labels, sink, load);
         }
 
         return series;
     }
 
-    private static void Add(TimeSeries2View view, ArrayBufferWriter<byte> labels, BatchPartitioner<RemoteWriteLabels> partitioner, IMetricMetadata metadata, RequestLoad load)
+    private static void Add(TimeSeries2View view, ArrayBufferWriter<byte> labels, WriteSink sink, RequestLoad load)
     {
         load.AddSamples(view.SampleCount + view.HistogramCount);
         if (view.SampleCount > 0 && view.HistogramCount > 0)
@@ -43,7 +42,7 @@ internal static class WriteV2
         var name = WriteOut(view, labels, load);
         if (view.HasMetadata)
         {
-            WriteMetadata.Note(name, view.GetMetadata(), metadata);
+            WriteMetadata.Note(name, view.GetMetadata(), sink.Describe);
         }
 
         if (view.SampleCount + view.HistogramCount == 0)
@@ -51,15 +50,15 @@ internal static class WriteV2
             return;
         }
 
-        partitioner.BeginSeries(labels.WrittenSpan);
+        sink.BeginSeries(labels.WrittenSpan);
         foreach (var sample in view.Samples)
         {
-            partitioner.Add(sample.TimestampMs, sample.Value);
+            sink.Add(sample.TimestampMs, sample.Value);
         }
 
         foreach (var sample in view.Histograms)
         {
-            load.AddHistogram(sample, partitioner);
+            load.AddHistogram(sample, sink);
         }
 
         foreach (var exemplar in view.Exemplars)
@@ -71,7 +70,7 @@ internal static class WriteV2
                 characters += ExemplarLabels.Add(label, exemplarLabels);
             }
 
-            load.AddExemplar(exemplar.TimestampMs, exemplar.Value, exemplarLabels, characters, partitioner);
+            load.AddExemplar(exemplar.TimestampMs, exemplar.Value, exemplarLabels, characters, sink);
         }
     }
 

@@ -29,6 +29,7 @@ internal sealed partial class RulesHost : IAsyncDisposable, IRulePeer
 
     private readonly RulesOptions options;
     private readonly ICluster cluster;
+    private readonly RuleQueries queries;
     private readonly EngineOptions engine;
     private readonly TimeProvider time;
     private readonly TenantId defaultTenant;
@@ -36,6 +37,7 @@ internal sealed partial class RulesHost : IAsyncDisposable, IRulePeer
     private readonly ILogger<RulesHost> logger;
     private volatile NotifierOptions notifying;
     private readonly ConcurrentDictionary<TenantId, TenantPlace> places = new();
+    private readonly ConcurrentDictionary<TenantId, RuleObjects> objects = new();
     private readonly CancellationTokenSource stopping = new();
     private volatile IReadOnlyDictionary<TenantId, TenantRuleSettings> overrides;
     private Task starting = Task.CompletedTask;
@@ -43,10 +45,11 @@ internal sealed partial class RulesHost : IAsyncDisposable, IRulePeer
 
     /// <summary>Prepares; nothing is read or evaluated before <see cref="Start"/>.</summary>
     /// <exception cref="ConfigurationException">Alertmanagers, labels or rule files are not what they must be.</exception>
-    public RulesHost(GatewayOptions gateway, ICluster cluster, EngineOptions engine, TimeProvider time, ILogger<RulesHost> logger)
+    public RulesHost(GatewayOptions gateway, ICluster cluster, EngineOptions engine, RuleQueries queries, TimeProvider time, ILogger<RulesHost> logger)
     {
         options = gateway.Rules;
         this.cluster = cluster;
+        this.queries = queries;
         this.engine = engine with { DefaultSubqueryStepMs = (long)options.EvaluationInterval.TotalMilliseconds };
         this.time = time;
         this.logger = logger;
@@ -214,7 +217,7 @@ internal sealed partial class RulesHost : IAsyncDisposable, IRulePeer
 
         if (Objects is { } store)
         {
-            foreach (var (name, file) in await new RuleObjects(store, tenant).NamespacesAsync(cancellation))
+            foreach (var (name, file) in await objects.GetOrAdd(tenant, t => new RuleObjects(store, t)).NamespacesAsync(cancellation))
             {
                 groups.AddRange(file.Groups.Select(g => new PlacedGroup(name, g)));
             }
@@ -330,7 +333,7 @@ internal sealed partial class RulesHost : IAsyncDisposable, IRulePeer
             throw new ConfigurationException($"the Alertmanagers of tenant {tenant}: {e.Message}");
         }
 
-        var query = new TenantRuleQuery(new QueryEngine(engine), cluster, tenant, group => Refusal(group, tenant));
+        var query = new TenantRuleQuery(new QueryEngine(engine), queries, cluster, tenant, group => Refusal(group, tenant));
         var services = new RuleServices(query, new TenantRuleAppender(cluster, tenant), notifier, time, RuleSettings.OptionsOf(options), observer);
         return new TenantPlace.OwnedRules(new TenantRules(services, Objects is { } store ? new RuleObjects(store, tenant) : null, owner), notifier);
     }

@@ -11,15 +11,17 @@ namespace Metrics.Gateway.Rules;
 /// Of several tenants each series bears <c>__tenant_id__</c>; of a single one it does not, as in Mimir. Whether the tenant may read the others is asked at every query, so that
 /// a permission that is taken back counts at the next tick. With <c>partial_response_strategy: warn</c> a shard that can't be read is a warning.
 /// </remarks>
-internal sealed class TenantRuleQuery(QueryEngine engine, ICluster cluster, TenantId tenant, Func<RuleGroupSpec, string?> refusal) : IRuleQuery
+internal sealed class TenantRuleQuery(QueryEngine engine, RuleQueries queries, ICluster cluster, TenantId tenant, Func<RuleGroupSpec, string?> refusal) : IRuleQuery
 {
-    private readonly EngineRuleQuery own = new(engine, async stop => await cluster.FindTenantAsync(tenant, stop) is { } found ? found.Shards : []);
+    private readonly MovingRuleQuery own = new(
+        new EngineRuleQuery(engine, async stop => await cluster.FindTenantAsync(tenant, stop) is { } found ? found.Shards : [], (request, leaves, stop) => queries.ExecuteAsync(tenant, engine, request, leaves, stop)), cluster, [tenant]);
 
     /// <inheritdoc/>
     public IRuleQuery Of(RuleGroupSpec group)
     {
         var isPartial = group.PartialResponseStrategy == "warn";
-        return group.SourceTenants.Count == 0 && !isPartial ? own : new EngineRuleQuery(engine, stop => LeavesAsync(group, isPartial, stop));
+        return group.SourceTenants.Count == 0 && !isPartial ? own
+            : new MovingRuleQuery(new EngineRuleQuery(engine, stop => LeavesAsync(group, isPartial, stop), (request, leaves, stop) => queries.ExecuteAsync(tenant, engine, request, leaves, stop)), cluster, Sources(group));
     }
 
     /// <inheritdoc/>
@@ -36,7 +38,7 @@ internal sealed class TenantRuleQuery(QueryEngine engine, ICluster cluster, Tena
             throw new RuleQueryException(reason);
         }
 
-        var sources = group.SourceTenants.Count == 0 ? [tenant] : group.SourceTenants.Select(TenantId.Parse).Distinct().ToList();
+        var sources = Sources(group);
         var leaves = new List<IQueryLeaf>();
         foreach (var source in sources)
         {
@@ -51,5 +53,7 @@ internal sealed class TenantRuleQuery(QueryEngine engine, ICluster cluster, Tena
         return leaves;
     }
 
-    private static bool IsAbsence(Exception e) => e is ShardUnavailableException or QueryException { Kind: QueryErrorKind.Unavailable };
+    private List<TenantId> Sources(RuleGroupSpec group) => group.SourceTenants.Count == 0 ? [tenant] : [.. group.SourceTenants.Select(TenantId.Parse).Distinct()];
+
+    private static bool IsAbsence(Exception e) => e is ShardUnavailableException { IsMoved: false } or QueryException { Kind: QueryErrorKind.Unavailable };
 }

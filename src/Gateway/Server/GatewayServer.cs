@@ -36,6 +36,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
     private readonly RulesHost rules;
     private readonly ConfigurationReload reload;
     private readonly TimeSpan watchEvery;
+    private readonly int maxQueries;
     private readonly Authenticator authenticator;
 
     /// <summary>Builds the server from validated options.</summary>
@@ -66,11 +67,12 @@ internal sealed partial class GatewayServer : IAsyncDisposable
 
         var tenants = new TenantResolver(options.Tenancy, cluster);
         var endpoint = new ApiEndpoint(cluster, tenants);
-        rules = new RulesHost(options, cluster, engine, time, app.Services.GetRequiredService<ILogger<RulesHost>>());
+        var active = new ActiveQueries(time);
+        rules = new RulesHost(options, cluster, engine, new RuleQueries(queryLimits, gate, active, options.Query.Timeout, time), time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
         var writeRules = new WriteRules(limits, options.Relabelling, new ReplicaElections(time, options.HaDedup.FailoverTimeout));
         var appender = new WriteAppender(cluster, options.RemoteWrite, ingest, writeRules, new WriteRuleInstruments(Registry, ranking, () => writeRules.Elections.Failovers));
-        var intake = new WriteIntake(cluster, tenants, appender, options.RemoteWrite, budget, ingest, Instruments);
+        var intake = new WriteIntake(cluster, tenants, appender, options.RemoteWrite, budget, ingest, Instruments, options.Tenancy.LabelName);
         authenticator = new Authenticator(options.Security, time, app.Services.GetRequiredService<ILogger<Authenticator>>());
         WarnOfStrangers(options);
         reload = new ConfigurationReload(
@@ -99,9 +101,9 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             ],
             time, Registry, app.Services.GetRequiredService<ILogger<ConfigurationReload>>());
         watchEvery = options.Http.WatchEvery;
-        var split = options.Tenancy.LabelName is { Length: > 0 } label ? new SplitAppender(intake, tenants, label) : null;
+        maxQueries = options.Query.MaxConcurrency;
         var cache = options.FrontEnd.ResultsCache ? new ResultCache(options.FrontEnd.CacheMaxSize.Bytes, options.FrontEnd.CacheMaxItems, options.FrontEnd.CacheValidity, time) : null;
-        var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
+        var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, active, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
         var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
         HttpRoute[] about =
         [
@@ -113,7 +115,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         [
             HelpPage.Route,
             .. about,
-            .. new RemoteWriteEndpoint(intake, split, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
+            .. new RemoteWriteEndpoint(intake, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
             .. new OtlpEndpoint(intake, new OtlpTranslators(translation), app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
             .. new InfluxEndpoint(intake, options.Influx, time, app.Services.GetRequiredService<ILogger<InfluxEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, frontEnd, options.Query, queryLimits, Instruments, time).Routes,
@@ -155,6 +157,9 @@ internal sealed partial class GatewayServer : IAsyncDisposable
     /// <exception cref="IOException">The address is taken or not ours.</exception>
     public async Task StartAsync(CancellationToken cancellation)
     {
+        // Queries share the processors by turns, and those that wait in the middle of theirs keep their threads: without more of them the pool would let other requests wait for those.
+        ThreadPool.GetMinThreads(out var workers, out var ports);
+        ThreadPool.SetMinThreads(Math.Max(workers, (4 * Environment.ProcessorCount) + (2 * maxQueries)), ports);
         await app.StartAsync(cancellation);
         rules.Start();
         reload.Watch(watchEvery);

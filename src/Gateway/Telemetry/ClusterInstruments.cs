@@ -12,6 +12,9 @@ internal static class ClusterInstruments
         registry.Add(new Observed("metrics_replay_bytes", "gauge", "Log bytes to replay at start.", sink => sink.Put("", [], cluster.Progress.TotalBytes)));
         registry.Add(new Observed("metrics_replayed_bytes", "gauge", "Log bytes replayed so far.", sink => sink.Put("", [], cluster.Progress.ReplayedBytes)));
         registry.Add(new Observed("metrics_tenants", "gauge", "Tenants that are open.", sink => sink.Put("", [], cluster.Tenants.Count)));
+        registry.Add(new Observed("metrics_shard_splits_total", "counter", "Splits of shards that this process ran.", sink => sink.Put("", [], cluster.Resharding.Splits)));
+        registry.Add(new Observed("metrics_shard_merges_total", "counter", "Merges of shards that this process ran.", sink => sink.Put("", [], cluster.Resharding.Merges)));
+        registry.Add(new Observed("metrics_shard_change_failures_total", "counter", "Splits and merges that this process ran and gave up.", sink => sink.Put("", [], cluster.Resharding.Failures)));
         PerTenant(registry, cluster, ranking, "metrics_head_series", "gauge", "Series in the heads, by tenant.", s => s.HeadSeries);
         PerTenant(registry, cluster, ranking, "metrics_head_memory_bytes", "gauge", "Memory of the heads: series, labels, index and chunks that are not on disk, by tenant.", s => s.HeadMemoryBytes);
         PerTenant(registry, cluster, ranking, "metrics_head_disk_bytes", "gauge", "Sealed chunks of the heads that were moved to disk, by tenant.", s => s.HeadDiskBytes);

@@ -17,6 +17,11 @@ internal sealed class GrainShardChannel(IShardGrain grain, SiloOptions options, 
                 return reply.Answer.Bytes;
             }
 
+            if (reply.IsMoved)
+            {
+                throw new ShardMovedException();
+            }
+
             if (!reply.IsPassing || time.GetElapsedTime(began) > options.MovePatience)
             {
                 throw new IOException(reply.Problem);

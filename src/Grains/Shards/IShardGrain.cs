@@ -18,16 +18,30 @@ internal interface IShardGrain : IGrainWithStringKey
     [Alias("move")]
     [ResponseTimeout("00:15:00")]
     ValueTask<string?> MoveAsync(string node);
+
+    /// <summary>Prepares the shard to be split or merged: puts its head into blocks, stops its writes, and seals it.</summary>
+    /// <param name="announced">The version of the map that announced the change.</param>
+    /// <param name="mustBeNarrow">True when no block may be shared with other shards.</param>
+    /// <param name="onlyPrepares">True to do what can be done while it takes writes, and not to seal.</param>
+    /// <returns>Why it is not sealed, or no problem.</returns>
+    [Alias("seal")]
+    [ResponseTimeout("00:30:00")]
+    ValueTask<ShardReply> SealAsync(long announced, bool mustBeNarrow, bool onlyPrepares);
+
+    /// <summary>A change is decided: a sealed shard takes writes again, or closes for good.</summary>
+    [Alias("release")]
+    ValueTask ReleaseAsync();
 }
 
 /// <summary>What came of a call.</summary>
 /// <param name="answer">The answer, when there is one.</param>
 /// <param name="problem">Why there is none, or null. Nothing was done then.</param>
 /// <param name="isPassing">True when asking again soon is likely to help: the shard is on its way to another silo.</param>
+/// <param name="isMoved">True when the shard was split or merged: others own its range.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("metrics.shard-reply")]
-internal readonly struct ShardReply(Payload answer, string? problem, bool isPassing)
+internal readonly struct ShardReply(Payload answer, string? problem, bool isPassing, bool isMoved = false)
 {
     /// <summary>The answer, when there is no problem.</summary>
     [Id(0)]
@@ -40,4 +54,8 @@ internal readonly struct ShardReply(Payload answer, string? problem, bool isPass
     /// <summary>True when asking again soon is likely to help.</summary>
     [Id(2)]
     public bool IsPassing { get; } = isPassing;
+
+    /// <summary>True when others own the shard's range.</summary>
+    [Id(3)]
+    public bool IsMoved { get; } = isMoved;
 }

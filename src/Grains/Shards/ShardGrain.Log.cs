@@ -17,6 +17,9 @@ internal sealed partial class ShardGrain
     [LoggerMessage(Level = LogLevel.Warning, Message = "shard {Shard}: node {Node} could not copy the log beforehand: {Problem}")]
     private partial void LogNotCaughtUp(ShardId shard, string node, string problem);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "shard {Shard}: to be split or merged, as version {Announced} of its tenant's map announces")]
+    private partial void LogSealing(ShardId shard, long announced);
+
     [LoggerMessage(Level = LogLevel.Information, Message = "shard {Shard}: nobody asks for it; closed")]
     private partial void LogIdle(ShardId shard);
 

@@ -48,6 +48,12 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
             return notOpen;
         }
 
+        if (Node.Find(shard) is null)
+        {
+            // It was lost, or split or merged, and this activation is about to end: the next one says more.
+            return new ShardReply(default, "it was closed", isPassing: true);
+        }
+
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, closed.Token);
         try
         {
@@ -100,6 +106,33 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
     }
 
     /// <inheritdoc/>
+    public async ValueTask<ShardReply> SealAsync(long announced, bool mustBeNarrow, bool onlyPrepares)
+    {
+        if (await OpenedAsync(CancellationToken.None) is { } notOpen)
+        {
+            return notOpen;
+        }
+
+        LogSealing(shard, announced);
+        try
+        {
+            await Task.Run(() => Node.SealShardAsync(shard, new SealRequest(announced, mustBeNarrow, onlyPrepares), closed.Token).AsTask(), CancellationToken.None);
+            return default;
+        }
+        catch (ShardUnavailableException e)
+        {
+            return new ShardReply(default, e.Reason, isPassing: false, isMoved: e.IsMoved);
+        }
+        catch (OperationCanceledException)
+        {
+            return new ShardReply(default, "it was handed over", isPassing: true);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask ReleaseAsync() => await Task.Run(() => Node.ReleaseShardAsync(shard, CancellationToken.None).AsTask(), CancellationToken.None);
+
+    /// <inheritdoc/>
     public void Dispose() => closed.Dispose();
 
     /// <summary>Waits until the shard is open; null then, and why it is not otherwise.</summary>
@@ -121,7 +154,7 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
         }
         catch (Exception e) when (e is ShardUnavailableException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
-            return new ShardReply(default, e.Message, isPassing: isClosing);
+            return new ShardReply(default, e.Message, isPassing: isClosing, isMoved: TenantAsking.IsMove(e));
         }
     }
 

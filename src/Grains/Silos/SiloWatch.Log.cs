@@ -23,6 +23,12 @@ internal sealed partial class SiloWatch
     [LoggerMessage(Level = LogLevel.Information, Message = "shard {Shard}: moved from node {From} to {To}, which does less")]
     private partial void LogBalancing(ShardId shard, string from, string to);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "shard {Shard}: to be {What}")]
+    private partial void LogResharding(ShardId shard, string what);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "shard {Shard}: could not be split or merged: {Problem}")]
+    private partial void LogNotResharded(ShardId shard, string problem);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Problem}")]
     private partial void LogFailed(string problem);
 }

@@ -6,14 +6,14 @@ namespace Metrics.Grains;
 
 /// <summary>What a silo does by itself: tells the others how it is, notices who is gone, evens out shards when that is its turn, and hands its own over before it leaves.</summary>
 internal sealed partial class SiloWatch(
-    SiloContext silo, SiloDirectory directory, IServiceProvider services, IClusterMembershipService membership, ILocalSiloDetails self, IGrainFactory grains, SiloRules rules, TimeProvider time, ILogger<SiloWatch> logger)
+    SiloContext silo, SiloDirectory directory, IServiceProvider services, IClusterMembershipService membership, ILocalSiloDetails self, IGrainFactory grains, Resharding resharding, SiloRules rules, TimeProvider time, ILogger<SiloWatch> logger)
     : ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
     /// <summary>Above all else: begun when the silo takes part, ended while it still does.</summary>
     private const int Stage = ServiceLifecycleStage.Active + 100;
 
     private readonly CancellationTokenSource stopping = new();
-    private readonly SiloReporter reporter = new(silo.Node, time);
+    private readonly SiloReporter reporter = new(silo.Node, time, silo.Options.Resharding.RateOver);
     private readonly SemaphoreSlim reporting = new(1);
     private readonly SemaphoreSlim draining = new(1);
     private volatile bool isLeaving;
@@ -65,7 +65,8 @@ internal sealed partial class SiloWatch(
             Task.Run(() => EveryAsync(silo.Options.ReportEvery, ReportAsync), CancellationToken.None),
             Task.Run(FollowRulesAsync, CancellationToken.None),
             Task.Run(FollowMembershipAsync, CancellationToken.None),
-            Task.Run(() => EveryAsync(silo.Options.BalanceEvery, BalanceAsync), CancellationToken.None));
+            Task.Run(() => EveryAsync(silo.Options.BalanceEvery, BalanceAsync), CancellationToken.None),
+            Task.Run(() => EveryAsync(silo.Options.Resharding.Every, ReshardAsync), CancellationToken.None));
         return Task.CompletedTask;
     }
 
@@ -109,7 +110,7 @@ internal sealed partial class SiloWatch(
         await reporting.WaitAsync(stopping.Token);
         try
         {
-            var report = reporter.Report(isLeaving) with { EvaluatesRules = rules.IsServing };
+            var report = reporter.Report(isLeaving, resharding.Running) with { EvaluatesRules = rules.IsServing };
             directory.Hear(self.SiloAddress, report);
             var bytes = new Payload(report.ToJson());
             await Task.WhenAll(directory.Silos.Where(s => !s.Address.Equals(self.SiloAddress)).Select(s => TellAsync(s.Address, bytes)));
@@ -208,8 +209,7 @@ internal sealed partial class SiloWatch(
     private async Task BalanceAsync()
     {
         var hosts = directory.Hosts;
-        var eldest = directory.Silos.Where(static s => s.Status == SiloStatus.Active && s.Card.HoldsShards).MinBy(static s => (s.Address.Generation, s.Address.ToParsableString()));
-        if (eldest is null || !eldest.Address.Equals(self.SiloAddress) || hosts.Any(h => directory.Find(h.Node) is not { } at || directory.ReportOf(at) is null))
+        if (!IsEldest() || hosts.Any(h => directory.Find(h.Node) is not { } at || directory.ReportOf(at) is null))
         {
             return;
         }
@@ -232,6 +232,53 @@ internal sealed partial class SiloWatch(
             await grains.GetGrain<IShardGrain>(ShardKey.Of(move.Shard)).MoveAsync(move.To.Value);
         }
     }
+
+    /// <summary>The oldest of the silos that hold shards splits and merges them, one after another. Should two believe that they are, a tenant's map admits one.</summary>
+    private async Task ReshardAsync()
+    {
+        if (!IsEldest())
+        {
+            return;
+        }
+
+        var options = silo.Options.Resharding;
+        var figures = new List<ShardFigures>();
+        foreach (var shard in directory.Hosts.Select(h => directory.Find(h.Node)).OfType<SiloAddress>().SelectMany(a => directory.ReportOf(a)?.Shards ?? []))
+        {
+            if (shard.State == ShardState.Open && shard.TryGetShard(out var id))
+            {
+                figures.Add(new ShardFigures(id, shard.HeadSeries, shard.SteadySamplesPerSecond, TimeSpan.FromSeconds(shard.ObservedSeconds)));
+            }
+        }
+
+        var leastBits = System.Numerics.BitOperations.Log2((uint)silo.Maps.ShardsPerTenant);
+        foreach (var ofTenant in figures.GroupBy(static f => f.Shard.Tenant))
+        {
+            if (ReshardingChoice.Of([.. ofTenant], options, leastBits) is { } step)
+            {
+                await ReshardAsync(step);
+            }
+        }
+    }
+
+    private async Task ReshardAsync(ReshardingStep step)
+    {
+        try
+        {
+            if (await silo.Maps.FindAsync(step.Shard.Tenant, stopping.Token) is { } map && ReshardingChoice.IsDue(step, map, silo.Options.Resharding, time.GetUtcNow()))
+            {
+                LogResharding(step.Shard, step.IsSplit ? "split" : "merged with its neighbour");
+                await (step.IsSplit ? resharding.SplitAsync(step.Shard, stopping.Token) : resharding.MergeAsync(step.Shard, stopping.Token));
+            }
+        }
+        catch (Exception e) when (e is ShardUnavailableException or ArgumentException or InvalidDataException)
+        {
+            LogNotResharded(step.Shard, e.Message);
+        }
+    }
+
+    private bool IsEldest() =>
+        directory.Silos.Where(static s => s.Status == SiloStatus.Active && s.Card.HoldsShards).MinBy(static s => (s.Address.Generation, s.Address.ToParsableString()))?.Address.Equals(self.SiloAddress) == true;
 
     private async Task EveryAsync(TimeSpan period, Func<Task> act)
     {

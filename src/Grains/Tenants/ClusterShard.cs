@@ -81,7 +81,7 @@ internal sealed class ClusterShard(ShardId id, IShardNode? node, IShard remote) 
             {
                 return await call(here, arguments);
             }
-            catch (ShardUnavailableException) when (node.Find(id) != here)
+            catch (ShardUnavailableException e) when (!e.IsMoved && node.Find(id) != here)
             {
                 // It was closed meanwhile. What it had taken is in its log, and an append that comes again does no harm.
             }

@@ -14,6 +14,15 @@ public readonly record struct HashRange(uint Prefix, int Bits) : IComparable<Has
     /// <summary>The two halves of this range.</summary>
     public (HashRange Low, HashRange High) Split() => (new(Prefix << 1, Bits + 1), new((Prefix << 1) | 1, Bits + 1));
 
+    /// <summary>The range of which this one is a half; everything has none, and gives itself.</summary>
+    public HashRange Parent => Bits == 0 ? this : new(Prefix >> 1, Bits - 1);
+
+    /// <summary>True when all hashes of the other range lie in this one.</summary>
+    public bool Covers(HashRange other) => Bits <= other.Bits && Contains(other.First);
+
+    /// <summary>True when some hash lies in both: one of them covers the other.</summary>
+    public bool Overlaps(HashRange other) => Covers(other) || other.Covers(this);
+
     /// <summary>Cuts the whole space into 2^<paramref name="bits"/> equal ranges, ascending.</summary>
     public static HashRange[] Partition(int bits)
     {

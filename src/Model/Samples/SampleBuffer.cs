@@ -43,6 +43,12 @@ public sealed class SampleBuffer : IDisposable
     /// <summary>Set where the float counter at hand was put together from windows with its resets added up: the value that it really had at the last sample. What is read after is compared with it.</summary>
     public double? RawCounterAtEnd { get; set; }
 
+    /// <summary>Bytes of the chunks that were decoded into it since it was cleared, whole ones also where only some of their samples were wanted; 0 for samples that come from no chunk.</summary>
+    public long EncodedBytes { get; private set; }
+
+    /// <summary>Notes that a chunk was decoded into it.</summary>
+    public void NoteEncoded(long bytes) => EncodedBytes += bytes;
+
     /// <summary>Puts another float in the place of one.</summary>
     public void Replace(int index, double value) => values[index] = value;
 
@@ -62,6 +68,7 @@ public sealed class SampleBuffer : IDisposable
         }
 
         Count = 0;
+        EncodedBytes = 0;
         RawCounterAtEnd = null;
     }
 
@@ -136,6 +143,7 @@ public sealed class SampleBuffer : IDisposable
     /// <summary>Appends to a buffer the samples of two others, each ascending in time, as one ascending run; of two samples at one instant that of <paramref name="winner"/> stays.</summary>
     public static void Merge(SampleBuffer winner, SampleBuffer other, SampleBuffer into)
     {
+        into.NoteEncoded(winner.EncodedBytes + other.EncodedBytes);
         int w = 0, o = 0;
         while (w < winner.Count || o < other.Count)
         {

@@ -29,6 +29,7 @@ public static class FragmentBytes
         to.UVarint((ulong)fragment.Index);
         to.SVarint(fragment.MaxResolutionMs);
         to.SVarint(fragment.MinTimeMs);
+        to.Bool(fragment.PerStepStatistics);
         to.SVarint(fragment.Bounds.MaxSeries);
         to.SVarint(fragment.Bounds.MaxBytes);
         to.SVarint(fragment.Bounds.MaxSamples);
@@ -56,6 +57,7 @@ public static class FragmentBytes
         {
             MaxResolutionMs = from.SVarint(),
             MinTimeMs = from.SVarint(),
+            PerStepStatistics = from.Bool(),
             Bounds = new QueryBounds(from.SVarint(), from.SVarint(), from.SVarint(), from.Text()),
             Added = from.Bool() ? Added(ref from) : null,
         };

@@ -10,7 +10,7 @@ namespace Metrics.PromQL;
 /// <code>
 ///   series        count, then labels (block) and drop-name u8 each
 ///   annotations   count, then warning u8, message, position (start, end) each
-///   statistics    samples looked at, peak, series and bytes fetched
+///   statistics    samples looked at, peak, series and bytes fetched, samples read; looked at and read by steps: count (0 for not asked), then each
 ///   kind u8       0 nothing | 1 batches | 2 states | 3 matrix
 ///   batches       count, then each: rows, steps, histograms u8; per row presence words, then the results there are, in order of steps: 8 bytes each,
 ///                 and with histograms a byte before each that says which it is
@@ -54,6 +54,9 @@ public static class FragmentResultBytes
         to.SVarint(result.Statistics.PeakSamples);
         to.SVarint(result.Statistics.FetchedSeries);
         to.SVarint(result.Statistics.FetchedBytes);
+        to.SVarint(result.Statistics.SamplesRead);
+        WriteSteps(to, result.Statistics.TotalQueryableSamplesPerStep);
+        WriteSteps(to, result.Statistics.SamplesReadPerStep);
         if (result.States is { } states)
         {
             to.Byte((byte)Kind.States);
@@ -74,6 +77,26 @@ public static class FragmentResultBytes
         }
     }
 
+    private static void WriteSteps(ByteWriter to, IReadOnlyList<long>? steps)
+    {
+        to.UVarint((ulong)(steps?.Count ?? 0));
+        foreach (var samples in steps ?? [])
+        {
+            to.SVarint(samples);
+        }
+    }
+
+    private static long[]? ReadSteps(ref ByteReader from)
+    {
+        var steps = new long[from.Count(1)];
+        for (var step = 0; step < steps.Length; step++)
+        {
+            steps[step] = from.SVarint();
+        }
+
+        return steps.Length == 0 ? null : steps;
+    }
+
     /// <summary>Reads a result; the caller disposes it.</summary>
     /// <exception cref="InvalidDataException">The bytes are none.</exception>
     public static FragmentResult Read(ref ByteReader from)
@@ -90,7 +113,9 @@ public static class FragmentResultBytes
             annotations[i] = new Annotation(from.Bool(), from.Text(), new PositionRange(from.Int32(), from.Int32()));
         }
 
-        var statistics = new QueryStatistics { TotalQueryableSamples = from.SVarint(), PeakSamples = from.SVarint(), FetchedSeries = from.SVarint(), FetchedBytes = from.SVarint() };
+        var statistics = new QueryStatistics { TotalQueryableSamples = from.SVarint(), PeakSamples = from.SVarint(), FetchedSeries = from.SVarint(), FetchedBytes = from.SVarint(), SamplesRead = from.SVarint() };
+        statistics.TotalQueryableSamplesPerStep = ReadSteps(ref from);
+        statistics.SamplesReadPerStep = ReadSteps(ref from);
         var kind = (Kind)from.Byte();
         return new FragmentResult
         {

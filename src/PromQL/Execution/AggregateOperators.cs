@@ -69,7 +69,7 @@ internal static class AggregateRun
             {
                 using (batch)
                 {
-                    context.Cancellation.ThrowIfCancellationRequested();
+                    context.Checkpoint();
                     for (var i = 0; i < batch.Series; i++, next++)
                     {
                         var row = batch.Row(i);

@@ -25,7 +25,7 @@ internal static class CountValuesAggregate
         var results = new ResultRows(whole.Steps);
         for (var i = 0; i < whole.Series.Count; i++)
         {
-            context.Cancellation.ThrowIfCancellationRequested();
+            context.Checkpoint();
             var row = whole.Rows[i];
             for (var step = 0; step < whole.Steps; step++)
             {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using Metrics.Model;
 
@@ -7,10 +8,26 @@ namespace Metrics.PromQL.Execution;
 /// <remarks>Not thread-safe: holds a buffer.</remarks>
 internal sealed class LabelSets
 {
+    private const int Recent = 256;
+
     private byte[] buffer = new byte[512];
+    private (Labels? Of, Labels? Without)[] recent = [];
 
     /// <summary>The labels without <c>__name__</c>, <c>__type__</c> and <c>__unit__</c>: what an operation that changes the meaning leaves.</summary>
     public Labels WithoutMetadata(Labels labels)
+    {
+        // Where many series share their labels, they share what is left of them.
+        recent = recent.Length == 0 ? new (Labels?, Labels?)[Recent] : recent;
+        ref var known = ref recent[RuntimeHelpers.GetHashCode(labels) % Recent];
+        if (!ReferenceEquals(known.Of, labels))
+        {
+            known = (labels, LeaveMetadataOut(labels));
+        }
+
+        return known.Without!;
+    }
+
+    private Labels LeaveMetadataOut(Labels labels)
     {
         var length = 0;
         Fit(labels);

@@ -1,15 +1,22 @@
 using Metrics.Model;
 using Metrics.PromQL.Execution;
+using Metrics.PromQL.Parsing;
 using Metrics.PromQL.Planning;
 
 namespace Metrics.PromQL;
 
 /// <summary>A leaf in this process: evaluates fragments over a series source.</summary>
-/// <remarks>One selection per fragment; its series are cut into runs that the machine's cores evaluate side by side.</remarks>
-public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQueryLeaf
+/// <remarks>One selection per fragment; its series are cut into runs that the machine's cores evaluate side by side, as far as they are not wanted elsewhere (<see cref="ProcessorShares"/>).</remarks>
+/// <param name="source">The series.</param>
+/// <param name="options">How the engine behaves.</param>
+/// <param name="tenant">Whose series they are, and whose share of the processors it takes.</param>
+public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, TenantId tenant = default) : IQueryLeaf
 {
     // Below this many series to a run, starting another costs more than it saves.
     private const int SeriesPerRunMin = 512;
+
+    /// <summary>What a series takes, about, labels and order included.</summary>
+    private static readonly TimeSpan TimePerSeries = TimeSpan.FromMicroseconds(10);
 
     private readonly FragmentPlans plans = new();
 
@@ -44,7 +51,8 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
             return new FragmentResult();
         }
 
-        using var set = await source.SelectAsync(new SeriesSelection(matchers, reach, hints), cancellation).ConfigureAwait(false);
+        var selection = new SeriesSelection(matchers, reach, hints);
+        using var set = await (await ProcessorShares.OfProcess.RunHereAsync(tenant, ProcessorUse.Query, () => source.SelectAsync(selection, cancellation), cancellation).ConfigureAwait(false)).ConfigureAwait(false);
         var annotations = new AnnotationSet();
         foreach (var warning in set.Warnings)
         {
@@ -53,8 +61,13 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
 
         fragment.Bounds.CheckSeries(set.Count);
         var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples), fragment.Bounds);
-        var context = new EvaluationContext(effective, budget, annotations, cancellation);
-        var result = set.Count == 0 ? new FragmentResult() : await Task.Run(() => Evaluate(plan, SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added), context), cancellation).ConfigureAwait(false);
+        var counter = new SampleCounter(plan.Grid, fragment.PerStepStatistics);
+        var context = new EvaluationContext(effective, budget, counter, annotations, cancellation);
+        var result = set.Count == 0 ? new FragmentResult()
+            : IsSmall(set.Count, plan.Grid.Count) ? await ProcessorShares.OfProcess.RunHereAsync(tenant, ProcessorUse.Query, EvaluateAll, cancellation).ConfigureAwait(false)
+            : await ProcessorShares.OfProcess.RunAsync(tenant, ProcessorUse.Query, EvaluateAll, cancellation, expected: TimePerSeries * set.Count).ConfigureAwait(false);
+        var statistics = new QueryStatistics { PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes };
+        counter.CopyTo(statistics);
         return new FragmentResult
         {
             Series = result.Series,
@@ -62,9 +75,22 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
             States = result.States,
             Matrix = result.Matrix,
             Annotations = annotations.ToList(),
-            Statistics = new QueryStatistics { TotalQueryableSamples = budget.Looked, PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes },
+            Statistics = statistics,
         };
+
+        FragmentResult EvaluateAll() => Evaluate(plan, Needed(plan, SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added), context), context);
     }
+
+    /// <summary>The series with the labels that an aggregation groups by, where nothing else of them is looked at: remarks quote names and types.</summary>
+    private static SelectedSeries Needed(PlanNode plan, SelectedSeries selected, EvaluationContext context) =>
+        selected.Count > SeriesPerRunMin
+        && !context.Options.DelayedNameRemoval
+        && plan is AggregateNode { Operator: >= AggregateOperator.Sum and <= AggregateOperator.Stdvar, Without: false, Inner: SelectNode or RangeCallNode { Source: MatrixNode } } aggregate
+            ? selected.Reduced([.. aggregate.Grouping, Labels.MetricName, "__type__", "__unit__"])
+            : selected;
+
+    /// <summary>True for what another thread would take longer to begin than this one to finish.</summary>
+    private static bool IsSmall(int series, int steps) => series <= 128 && (long)series * steps <= 8192;
 
     private static (SelectNode Select, TimeRange Reach) SelectorOf(PlanNode node)
     {
@@ -110,7 +136,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
     private static FragmentResult States(AggregateNode node, SelectedSeries[] runs, EvaluationContext context)
     {
         var parts = new PartialAggregation[runs.Length];
-        Each(runs, (run, i) => parts[i] = AggregateRun.Update(node, new LeafOperators(run, context).Build(node.Inner), context), context);
+        ProcessorShares.ForEach(runs.Length, i => parts[i] = AggregateRun.Update(node, new LeafOperators(runs[i], context).Build(node.Inner), context));
         var whole = AggregateRun.Merge(node, parts, context);
         return new FragmentResult { Series = whole.Groups, States = whole.States };
     }
@@ -118,7 +144,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
     private static FragmentResult Rows(PlanNode plan, SelectedSeries[] runs, EvaluationContext context)
     {
         var parts = new Materialised[runs.Length];
-        Each(runs, (run, i) => parts[i] = Materialised.From(new LeafOperators(run, context).Build(plan), context), context);
+        ProcessorShares.ForEach(runs.Length, i => parts[i] = Materialised.From(new LeafOperators(runs[i], context).Build(plan), context));
         var series = new List<SeriesHeader>();
         var batches = new List<StepBatch>();
         foreach (var part in parts)
@@ -140,9 +166,10 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
     {
         var reach = node.Reach;
         var buffers = new SampleBuffer[selected.Count];
+        var tally = context.Counter.NewTally(node.Grid.Count);
         for (var i = 0; i < buffers.Length; i++)
         {
-            context.Cancellation.ThrowIfCancellationRequested();
+            context.Checkpoint();
             buffers[i] = new SampleBuffer();
             selected.Read(i, buffers[i]);
             buffers[i].RemoveStale();
@@ -152,27 +179,11 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options) : IQu
             }
 
             context.Budget.Take(buffers[i].Count);
-            context.Budget.Look(buffers[i].Count);
+            tally.Add(0, buffers[i].Count, buffers[i].Count);
         }
+
+        context.Counter.Add(tally, node.Grid);
 
         return new FragmentResult { Series = selected.Headers, Matrix = buffers };
-    }
-
-    private static void Each(SelectedSeries[] runs, Action<SelectedSeries, int> body, EvaluationContext context)
-    {
-        if (runs.Length == 1)
-        {
-            body(runs[0], 0);
-            return;
-        }
-
-        try
-        {
-            Parallel.For(0, runs.Length, new ParallelOptions { CancellationToken = context.Cancellation }, i => body(runs[i], i));
-        }
-        catch (AggregateException e) when (e.InnerException is QueryException or OperationCanceledException or InvalidDataException)
-        {
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerException);
-        }
     }
 }

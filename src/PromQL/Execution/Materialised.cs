@@ -37,7 +37,7 @@ internal sealed class Materialised : IDisposable
             {
                 while (source.Next() is { } batch)
                 {
-                    context.Cancellation.ThrowIfCancellationRequested();
+                    context.Checkpoint();
                     whole.batches.Add(batch);
                     var held = batch.CountPresent();
                     whole.samples += held;

@@ -8,7 +8,8 @@ namespace Metrics.PromQL.Execution;
 /// <summary>Makes operators for plan nodes; the same ones in a leaf and in the gateway, which differ only in where series come from.</summary>
 internal abstract class OperatorFactory(EvaluationContext context)
 {
-    protected EvaluationContext Context { get; } = context;
+    /// <summary>What the operators being made share.</summary>
+    protected EvaluationContext Context { get; private set; } = context;
 
     /// <summary>Makes the operator of a vector node.</summary>
     public VectorOperator Build(PlanNode node) => node switch
@@ -18,7 +19,7 @@ internal abstract class OperatorFactory(EvaluationContext context)
         SelectNode select => OpenSelector(select, select.Hints.Function == InfoSelection.Function ? SampleColumn.Time : SampleColumn.Value),
         RangeCallNode call => Unique(BuildRangeCall(call)),
         NegateNode negate => Unique(new NegateOperator(Build(negate.Inner), Context)),
-        BroadcastNode broadcast => new BroadcastOperator(Build(broadcast.Inner), broadcast.Grid.Count),
+        BroadcastNode broadcast => new BroadcastOperator(BuildCounting(broadcast.Inner, Context.Counter.Once(broadcast.Grid)), broadcast.Grid.Count),
         AggregateNode aggregate => BuildAggregate(aggregate),
         BinaryNode binary => BuildBinary(binary),
         CallNode call => InstantCalls.Build(call, this, Context),
@@ -71,8 +72,22 @@ internal abstract class OperatorFactory(EvaluationContext context)
             parameters[i] = Scalar(node.Parameters[i]);
         }
 
-        var source = node.Source is SubqueryNode subquery ? new SubqueryWindows(subquery, Build(subquery.Inner)) : OpenWindows(node.Source);
+        var source = node.Source is SubqueryNode subquery ? new SubqueryWindows(subquery, BuildCounting(subquery.Inner, Context.Counter.Below(subquery, node.Grid))) : OpenWindows(node.Source);
         return new RangeCallOperator(node, source, function, parameters, Context);
+    }
+
+    private VectorOperator BuildCounting(PlanNode node, SampleCounter counter)
+    {
+        var outer = Context;
+        Context = outer.With(counter);
+        try
+        {
+            return Build(node);
+        }
+        finally
+        {
+            Context = outer;
+        }
     }
 
     private VectorOperator BuildBinary(BinaryNode node)

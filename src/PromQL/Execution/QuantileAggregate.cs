@@ -22,7 +22,7 @@ internal static class QuantileAggregate
         var values = new double[whole.Series.Count];
         for (var group = 0; group < headers.Length; group++)
         {
-            context.Cancellation.ThrowIfCancellationRequested();
+            context.Checkpoint();
             var into = results.RowOf(headers[group]);
             for (var step = 0; step < whole.Steps; step++)
             {

@@ -2,7 +2,7 @@ namespace Metrics.PromQL;
 
 /// <summary>What one query may read, beside what the engine's options bound for all. 0 is no bound.</summary>
 /// <param name="MaxSeries">Series that its selectors may find, each selector's counted.</param>
-/// <param name="MaxBytes">Bytes of samples that may be read for it, 16 for a float.</param>
+/// <param name="MaxBytes">Bytes of chunks that may be read for it; samples in no chunk count as they are in memory, 16 for a float.</param>
 /// <param name="MaxSamples">Samples that it may hold at once; only when smaller than the engine's bound.</param>
 /// <param name="Whose">Whose bounds these are, for messages; e.g. <c>tenant a</c>.</param>
 public sealed record QueryBounds(long MaxSeries = 0, long MaxBytes = 0, long MaxSamples = 0, string Whose = "")

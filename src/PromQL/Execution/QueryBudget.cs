@@ -6,13 +6,9 @@ internal sealed class QueryBudget(long maxSamples, QueryBounds bounds)
     private long held;
     private long fetchedBytes;
     private long peak;
-    private long looked;
 
     /// <summary>The most samples held at once so far.</summary>
     public long Peak => Interlocked.Read(ref peak);
-
-    /// <summary>Samples looked at so far, per step.</summary>
-    public long Looked => Interlocked.Read(ref looked);
 
     /// <summary>Bytes of samples read so far.</summary>
     public long FetchedBytes => Interlocked.Read(ref fetchedBytes);
@@ -39,7 +35,4 @@ internal sealed class QueryBudget(long maxSamples, QueryBounds bounds)
 
     /// <summary>Gives room back.</summary>
     public void Release(long samples) => Interlocked.Add(ref held, -samples);
-
-    /// <summary>Notes samples looked at.</summary>
-    public void Look(long samples) => Interlocked.Add(ref looked, samples);
 }

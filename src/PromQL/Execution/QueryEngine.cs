@@ -1,3 +1,4 @@
+using Metrics.Model;
 using Metrics.PromQL.Execution;
 using Metrics.PromQL.Parsing;
 using Metrics.PromQL.Planning;
@@ -9,6 +10,9 @@ namespace Metrics.PromQL;
 /// <remarks>Thread-safe; one engine serves all tenants.</remarks>
 public sealed class QueryEngine(EngineOptions options)
 {
+    /// <summary>Series of the leaves' answers up to which the rest takes no longer than another thread to begin.</summary>
+    private const int SmallAnswer = 512;
+
     /// <summary>How the engine behaves.</summary>
     public EngineOptions Options { get; } = options;
 
@@ -35,7 +39,10 @@ public sealed class QueryEngine(EngineOptions options)
             var answers = await RunAsync(plan, request, leaves, bound.Token).ConfigureAwait(false);
             try
             {
-                return new QueryRun(request, Options, plan, answers, bound.Token).Finish();
+                var run = new QueryRun(request, Options, plan, answers, bound.Token);
+                return answers.Sum(static f => f.Sum(static a => a.Series.Count)) <= SmallAnswer
+                    ? await ProcessorShares.OfProcess.RunHereAsync(request.Tenant, ProcessorUse.Query, run.Finish, bound.Token).ConfigureAwait(false)
+                    : await ProcessorShares.OfProcess.RunAsync(request.Tenant, ProcessorUse.Query, run.Finish, bound.Token).ConfigureAwait(false);
             }
             finally
             {
@@ -74,6 +81,9 @@ public sealed class QueryEngine(EngineOptions options)
             {
                 Bounds = request.Bounds,
                 MaxResolutionMs = request.MaxResolutionMs,
+
+                // What a subquery reads is told apart by steps, for not all of them may be used.
+                PerStepStatistics = request.PerStepStatistics || plan.Fragments[i].Grid != request.Grid,
                 Plan = plan.Fragments[i].Body,
             };
             running[i] = new Task<FragmentResult>[leaves.Count];

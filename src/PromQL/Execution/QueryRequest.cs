@@ -1,3 +1,5 @@
+using Metrics.Model;
+
 namespace Metrics.PromQL;
 
 /// <summary>A query to evaluate.</summary>
@@ -14,6 +16,12 @@ public sealed record QueryRequest(string Query, TimeGrid Grid, bool IsRange)
 
     /// <summary>What it may read.</summary>
     public QueryBounds Bounds { get; init; } = QueryBounds.None;
+
+    /// <summary>Who asks, and whose share of the processors what is left to do behind the leaves takes.</summary>
+    public TenantId Tenant { get; init; }
+
+    /// <summary>Whether samples are counted for each step too.</summary>
+    public bool PerStepStatistics { get; init; }
 
     /// <summary>The most series in the result, 0 for all; more are cut off with a warning.</summary>
     public int Limit { get; init; }

@@ -47,12 +47,21 @@ public sealed class QueryStatistics
     /// <summary>Samples that were looked at, summed over steps as Prometheus counts them.</summary>
     public long TotalQueryableSamples { get; set; }
 
+    /// <summary>Those of them that were read: a sample that windows of several steps share counts once. What came out of the results cache does not count.</summary>
+    public long SamplesRead { get; set; }
+
+    /// <summary><see cref="TotalQueryableSamples"/> of each step; null unless <see cref="QueryRequest.PerStepStatistics"/>.</summary>
+    public IReadOnlyList<long>? TotalQueryableSamplesPerStep { get; set; }
+
+    /// <summary><see cref="SamplesRead"/> for each step; null unless <see cref="QueryRequest.PerStepStatistics"/>.</summary>
+    public IReadOnlyList<long>? SamplesReadPerStep { get; set; }
+
     /// <summary>The most samples held at once.</summary>
     public long PeakSamples { get; set; }
 
     /// <summary>Series that selectors found, each selector's counted.</summary>
     public long FetchedSeries { get; set; }
 
-    /// <summary>Bytes of samples read, 16 for a float.</summary>
+    /// <summary>Bytes of chunks read; samples in no chunk as they are in memory, 16 for a float.</summary>
     public long FetchedBytes { get; set; }
 }

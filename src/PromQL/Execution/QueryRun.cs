@@ -13,6 +13,7 @@ internal sealed class QueryRun
     private readonly QueryPlan plan;
     private readonly AnnotationSet annotations = new();
     private readonly QueryBudget budget;
+    private readonly SampleCounter counter;
     private readonly EvaluationContext context;
     private readonly GatewayOperators operators;
     private readonly QueryStatistics statistics = new();
@@ -23,11 +24,12 @@ internal sealed class QueryRun
         this.options = options;
         this.plan = plan;
         budget = new QueryBudget(request.Bounds.SamplesUnder(options.MaxSamples), request.Bounds);
-        context = new EvaluationContext(options, budget, annotations, cancellation);
+        counter = new SampleCounter(request.Grid, request.PerStepStatistics);
+        context = new EvaluationContext(options, budget, counter, annotations, cancellation);
         operators = new GatewayOperators(answers, context);
+        Count(plan.Root, answers, counter);
         foreach (var answer in answers.SelectMany(static a => a))
         {
-            statistics.TotalQueryableSamples += answer.Statistics.TotalQueryableSamples;
             statistics.PeakSamples += answer.Statistics.PeakSamples;
             statistics.FetchedSeries += answer.Statistics.FetchedSeries;
             statistics.FetchedBytes += answer.Statistics.FetchedBytes;
@@ -60,11 +62,48 @@ internal sealed class QueryRun
         }
     }
 
+    /// <summary>Counts what the leaves did for each fragment, in its place of the plan.</summary>
+    private static void Count(PlanNode node, FragmentResult[][] answers, SampleCounter into)
+    {
+        switch (node)
+        {
+            case FragmentNode fragment:
+                foreach (var answer in answers[fragment.Index])
+                {
+                    into.Add(SampleTally.Of(answer.Statistics), fragment.Grid);
+                }
+
+                break;
+            case RangeCallNode { Source: FragmentNode { Body: MatrixNode } } call:
+                // Its windows are looked at here.
+                CountAll(call.Parameters, answers, into);
+                break;
+            case RangeCallNode { Source: SubqueryNode subquery } call:
+                Count(subquery.Inner, answers, into.Below(subquery, call.Grid));
+                CountAll(call.Parameters, answers, into);
+                break;
+            case BroadcastNode broadcast:
+                Count(broadcast.Inner, answers, into.Once(broadcast.Grid));
+                break;
+            default:
+                CountAll(node.Children, answers, into);
+                break;
+        }
+    }
+
+    private static void CountAll(IReadOnlyList<PlanNode> nodes, FragmentResult[][] answers, SampleCounter into)
+    {
+        foreach (var node in nodes)
+        {
+            Count(node, answers, into);
+        }
+    }
+
     private QueryResult Result(ValueType type, IReadOnlyList<ResultSeries> series, string? text)
     {
         var query = Encoding.UTF8.GetBytes(request.Query);
         statistics.PeakSamples = Math.Max(statistics.PeakSamples, budget.Peak);
-        statistics.TotalQueryableSamples += budget.Looked;
+        counter.CopyTo(statistics);
         var remarks = annotations.ToList();
         return new QueryResult
         {

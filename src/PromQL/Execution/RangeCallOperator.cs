@@ -15,6 +15,7 @@ internal sealed class RangeCallOperator : VectorOperator
     private readonly RangeWindows windows;
     private readonly SampleBuffer samples = new();
     private readonly SeriesHeader[] series;
+    private readonly SampleTally tally;
     private int next;
 
     /// <summary>Makes the operator; <paramref name="parameters"/> are the scalar arguments by step.</summary>
@@ -26,6 +27,7 @@ internal sealed class RangeCallOperator : VectorOperator
         this.parameters = parameters;
         this.context = context;
         windows = source.Windows;
+        tally = context.Counter.NewTally(node.Grid.Count);
         series = new SeriesHeader[source.Series.Count];
         var labels = new LabelSets();
         for (var i = 0; i < series.Length; i++)
@@ -52,7 +54,7 @@ internal sealed class RangeCallOperator : VectorOperator
         var batch = new StepBatch(Math.Min(BatchSize, series.Length - next), Steps);
         for (var row = 0; row < batch.Series; row++, next++)
         {
-            context.Cancellation.ThrowIfCancellationRequested();
+            context.Checkpoint();
             samples.Clear();
             source.Read(samples);
             if (samples.Count == 0)
@@ -62,13 +64,15 @@ internal sealed class RangeCallOperator : VectorOperator
 
             var labels = source.Series[next].Labels;
             function.Evaluate(samples, windows, new RangeContext(parameters, context.Annotations, node.Call, labels, context.Options), batch.Row(row));
-            context.Budget.Look(Looked());
+            Count();
             if (node.Call.Function.Name is "rate" or "increase")
             {
                 CounterName.Check(labels, batch.Row(row), node.Call.Arguments[0].Position, context);
             }
         }
 
+        context.Counter.Add(tally, node.Grid);
+        tally.Clear();
         return batch;
     }
 
@@ -79,28 +83,44 @@ internal sealed class RangeCallOperator : VectorOperator
         source.Dispose();
     }
 
-    private long Looked()
+    private void Count()
     {
+        // What a subquery read is counted where it reads.
+        var isStored = source is not SubqueryWindows;
         var times = samples.Times;
+        var histograms = samples.Histograms;
         var from = 0;
         var to = 0;
-        var total = 0L;
+        var known = 0;
+        var inWindow = 0L;
+        var lastEnd = long.MinValue;
         for (var step = 0; step < Steps; step++)
         {
             var end = windows.EndOf(step);
-            while (to < times.Length && times[to] <= end)
+            var read = 0L;
+            for (; to < times.Length && times[to] <= end; to++)
             {
-                to++;
+                inWindow += Weight(histograms, to);
             }
 
-            while (from < to && times[from] <= end - windows.RangeMs)
+            for (; from < to && times[from] <= end - windows.RangeMs; from++)
             {
-                from++;
+                inWindow -= Weight(histograms, from);
             }
 
-            total += to - from;
+            if (isStored && end != lastEnd)
+            {
+                // New are those behind the window before, one step earlier.
+                for (known = Math.Max(known, from); known < to; known++)
+                {
+                    read += Weight(histograms, known);
+                }
+            }
+
+            lastEnd = end;
+            tally.Add(step, inWindow, read);
         }
-
-        return total;
     }
+
+    private static long Weight(ReadOnlySpan<FloatHistogram?> histograms, int at) => !histograms.IsEmpty && histograms[at] is { } histogram ? SampleSize.Of(histogram) : 1;
 }

@@ -11,6 +11,7 @@ internal sealed class SelectOperator : VectorOperator
     private readonly SelectedSeries selected;
     private readonly EvaluationContext context;
     private readonly SampleBuffer samples = new();
+    private readonly SampleTally tally;
     private readonly SampleColumn column;
     private int next;
 
@@ -21,6 +22,7 @@ internal sealed class SelectOperator : VectorOperator
         this.selected = selected;
         this.column = column;
         this.context = context;
+        tally = context.Counter.NewTally(node.Grid.Count);
     }
 
     /// <inheritdoc/>
@@ -40,7 +42,7 @@ internal sealed class SelectOperator : VectorOperator
         var batch = new StepBatch(Math.Min(BatchSize, selected.Count - next), Steps);
         for (var row = 0; row < batch.Series; row++, next++)
         {
-            context.Cancellation.ThrowIfCancellationRequested();
+            context.Checkpoint();
             samples.Clear();
             selected.Read(next, samples);
             if (node.Mode == RangeMode.Smoothed)
@@ -53,6 +55,8 @@ internal sealed class SelectOperator : VectorOperator
             }
         }
 
+        context.Counter.Add(tally, node.Grid);
+        tally.Clear();
         return batch;
     }
 
@@ -113,7 +117,26 @@ internal sealed class SelectOperator : VectorOperator
             presence[step >> 6] |= 1UL << (step & 63);
         }
 
-        context.Budget.Look(found);
+        if (tally.IsBySteps)
+        {
+            Count(row);
+        }
+        else
+        {
+            tally.Add(found, node.AtMs is null ? found : found / steps);
+        }
+    }
+
+    private void Count(StepRow row)
+    {
+        for (var step = 0; step < row.Steps; step++)
+        {
+            if (row.Has(step))
+            {
+                var weight = row.Histogram(step) is { } histogram ? SampleSize.Of(histogram) : 1;
+                tally.Add(step, weight, node.AtMs is null || step == 0 ? weight : 0);
+            }
+        }
     }
 }
 

@@ -34,8 +34,10 @@ internal sealed class SelectedSeries
     public void Read(int index, SampleBuffer into)
     {
         var before = into.Count;
+        var encoded = into.EncodedBytes;
         set.Read(order[first + index], into);
-        budget.Fetch(BytesOf(into, before));
+        encoded = into.EncodedBytes - encoded;
+        budget.Fetch(encoded > 0 ? encoded : BytesOf(into, before));
         if (statisticsOnly && into.HasHistograms)
         {
             HistogramStatistics.Reduce(into);
@@ -62,6 +64,21 @@ internal sealed class SelectedSeries
         }
 
         return new SelectedSeries(set, indexes, 0, headers, statisticsOnly, budget);
+    }
+
+    /// <summary>The same series in the same order, but of their labels only those named, each set once for all that have it: what was made to sort them need not be held while they are evaluated.</summary>
+    public SelectedSeries Reduced(IEnumerable<string> names)
+    {
+        var kept = LabelSets.Sorted(names);
+        var labels = new LabelSets();
+        var shared = new GroupIndex();
+        var headers = new SeriesHeader[Count];
+        for (var i = 0; i < headers.Length; i++)
+        {
+            headers[i] = new SeriesHeader(shared.Groups[shared.Add(labels.Reduce(Headers[i].Labels, kept, without: false))], false);
+        }
+
+        return new SelectedSeries(set, order, first, headers, statisticsOnly, budget);
     }
 
     private static long BytesOf(SampleBuffer samples, int from)

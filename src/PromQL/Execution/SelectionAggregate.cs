@@ -32,7 +32,7 @@ internal static class SelectionAggregate
         var ranked = whole.Steps == 1 && !isPartial && node.Operator is (AggregateOperator.Topk or AggregateOperator.Bottomk) ? new List<int>() : null;
         foreach (var group in members)
         {
-            context.Cancellation.ThrowIfCancellationRequested();
+            context.Checkpoint();
             for (var step = 0; step < whole.Steps; step++)
             {
                 switch (node.Operator)

@@ -16,7 +16,7 @@ internal static class SetOperator
         var words = new ulong[(leftRows.Steps + 63) / 64];
         foreach (var group in groups)
         {
-            context.Cancellation.ThrowIfCancellationRequested();
+            context.Checkpoint();
             var isOr = node.Operator == BinaryOperator.Or;
             Union(isOr ? leftRows : rightRows, isOr ? group.Left : group.Right, words);
             if (isOr)

@@ -49,7 +49,7 @@ internal sealed class VectorBinaryOperator
         var groups = MatchGroups.Of(matching, many.Series, one.Series, labels);
         foreach (var group in groups)
         {
-            context.Cancellation.ThrowIfCancellationRequested();
+            context.Checkpoint();
             if (group.Left.Count == 1 && group.Right.Count == 1 && matching.FillLeft is null && matching.FillRight is null
                 && !many.Rows[group.Left[0]].AnyHistogram && !one.Rows[group.Right[0]].AnyHistogram
                 && node.Operator is not (BinaryOperator.TrimLower or BinaryOperator.TrimUpper))

@@ -38,6 +38,9 @@ public sealed record Fragment(
     /// <summary>What the query may read; a leaf stops at these bounds by itself, and the gateway adds up what leaves read.</summary>
     public QueryBounds Bounds { get; init; } = QueryBounds.None;
 
+    /// <summary>Whether the leaf counts samples for each step of the fragment too.</summary>
+    public bool PerStepStatistics { get; init; }
+
     /// <summary>Nothing before this instant is read.</summary>
     public long MinTimeMs { get; init; } = long.MinValue;
 

@@ -99,13 +99,17 @@ public sealed class BlockReader : IDisposable
     public ISeriesSet Select(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation = default) => Select(matchers, range, Aggregate.Average, cancellation);
 
     /// <summary>The same; of a downsampled block, the samples that an aggregate makes.</summary>
-    public ISeriesSet Select(IReadOnlyList<Matcher> matchers, TimeRange range, Aggregate aggregate, CancellationToken cancellation)
+    public ISeriesSet Select(IReadOnlyList<Matcher> matchers, TimeRange range, Aggregate aggregate, CancellationToken cancellation) =>
+        Select(matchers, range, aggregate, HashRange.Everything, cancellation);
+
+    /// <summary>The same; only series whose hash lies in a range, as a shard reads a block that it shares with others.</summary>
+    public ISeriesSet Select(IReadOnlyList<Matcher> matchers, TimeRange range, Aggregate aggregate, HashRange within, CancellationToken cancellation)
     {
         Acquire();
         try
         {
             using var waiting = ReadCancellation.Begin(cancellation);
-            var found = new BlockSeriesSet(this, range, aggregate, cancellation);
+            var found = new BlockSeriesSet(this, range, aggregate, within, cancellation);
             if (!range.IsEmpty && Range.Overlaps(range))
             {
                 using var postings = new PostingsBuffer();

@@ -4,7 +4,7 @@ using Metrics.Model;
 namespace Metrics.Storage;
 
 /// <summary>What a selection found in a block: labels and chunk places in memory, samples decoded on demand.</summary>
-internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggregate aggregate, CancellationToken reading) : ISeriesSet
+internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggregate aggregate, HashRange within, CancellationToken reading) : ISeriesSet
 {
     private const int SeriesBetweenCancellationChecks = 1024;
 
@@ -30,6 +30,11 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggrega
             }
 
             block.Index.ReadSeries(reference, entry);
+            if (within.Bits > 0 && !within.Contains(SeriesHash.Of(entry.CanonicalLabels)))
+            {
+                continue;
+            }
+
             var start = chunks.Count;
             var plain = block.Tombstones.Of(reference).IsEmpty;
             var last = long.MinValue;
@@ -111,6 +116,7 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggrega
                 (merged, both) = (both, merged);
             }
 
+            into.NoteEncoded(merged.EncodedBytes);
             var at = 0;
             for (var i = 0; i < merged.Count; i++)
             {

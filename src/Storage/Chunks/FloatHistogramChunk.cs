@@ -11,6 +11,7 @@ public static class FloatHistogramChunk
     /// <exception cref="InvalidDataException">The chunk is damaged.</exception>
     public static void Decode(ReadOnlySpan<byte> chunk, TimeRange range, SampleBuffer into)
     {
+        into.NoteEncoded(chunk.Length);
         if (chunk.Length < HistogramChunk.HeaderBytes)
         {
             throw new InvalidDataException($"a histogram chunk has at least {HistogramChunk.HeaderBytes} bytes");

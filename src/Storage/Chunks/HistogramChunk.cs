@@ -14,6 +14,7 @@ public static class HistogramChunk
     /// <exception cref="InvalidDataException">The chunk is damaged.</exception>
     public static void Decode(ReadOnlySpan<byte> chunk, TimeRange range, SampleBuffer into)
     {
+        into.NoteEncoded(chunk.Length);
         if (chunk.Length < HeaderBytes)
         {
             throw new InvalidDataException($"a histogram chunk has at least {HeaderBytes} bytes");

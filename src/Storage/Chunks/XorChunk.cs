@@ -18,11 +18,19 @@ public static class XorChunk
 
     /// <summary>Appends those of the first <paramref name="count"/> samples that lie within the range; for chunks that are still growing.</summary>
     /// <exception cref="InvalidDataException">The chunk is damaged: it ends inside a sample, or time does not grow.</exception>
-    public static void Decode(ReadOnlySpan<byte> chunk, int count, TimeRange range, SampleBuffer into) => Decode(new XorReader(chunk), count, range, into);
+    public static void Decode(ReadOnlySpan<byte> chunk, int count, TimeRange range, SampleBuffer into)
+    {
+        into.NoteEncoded(chunk.Length);
+        Decode(new XorReader(chunk), count, range, into);
+    }
 
     /// <summary>Appends all samples of a chunk in which a time may repeat, as the counters of downsampled blocks do at their ends.</summary>
     /// <exception cref="InvalidDataException">The chunk is damaged: it ends inside a sample, or time goes back.</exception>
-    internal static void DecodeRepeating(ReadOnlySpan<byte> chunk, SampleBuffer into) => Decode(new XorReader(chunk, mayRepeat: true), Count(chunk), TimeRange.All, into);
+    internal static void DecodeRepeating(ReadOnlySpan<byte> chunk, SampleBuffer into)
+    {
+        into.NoteEncoded(chunk.Length);
+        Decode(new XorReader(chunk, mayRepeat: true), Count(chunk), TimeRange.All, into);
+    }
 
     private static void Decode(XorReader reader, int count, TimeRange range, SampleBuffer into)
     {

@@ -42,6 +42,7 @@ public static class AggregateReading
             }
 
             own.Clear();
+            counts.Clear();
             switch (aggregate)
             {
                 case Aggregate.Counter:
@@ -49,7 +50,6 @@ public static class AggregateReading
                     counter.Add(own, range, into);
                     break;
                 case Aggregate.Average:
-                    counts.Clear();
                     AggregateChunk.Decode(data, Aggregate.Sum, range, own);
                     AggregateChunk.Decode(data, Aggregate.Count, range, counts);
                     AddAverages(own, counts, into);
@@ -58,6 +58,8 @@ public static class AggregateReading
                     AggregateChunk.Decode(data, aggregate, range, into);
                     break;
             }
+
+            into.NoteEncoded(own.EncodedBytes + counts.EncodedBytes);
         }
 
         counter.Finish(into);

@@ -164,7 +164,14 @@ public sealed unsafe partial class Head
         }
     }
 
-    private void BeginChunk(ref HeadSeries series, long timeMs, double value)
+    /// <summary>The samples of a series' first chunk in a range of time: a quarter of a full one to all of it. Series that are scraped together began together, and would fill and seal all their chunks at once.</summary>
+    private int FirstChunkSamples(uint reference)
+    {
+        var least = (Options.ChunkSamples + 3) / 4;
+        return least + (int)((ulong)(reference * 2654435769U) * (uint)(Options.ChunkSamples - least + 1) >> 32); // Knuth's multiplicative hash: neighbours far apart.
+    }
+
+    private void BeginChunk(ref HeadSeries series, long timeMs, double value, int limit)
     {
         BeginChange(ref series);
         series.Open = series.OpenLast = open.Take();
@@ -172,6 +179,7 @@ public sealed unsafe partial class Head
         series.OpenMinMs = timeMs;
         series.HasNewest = true;
         series.OpenCount = 1;
+        series.OpenLimit = checked((ushort)limit);
         chunkCount++;
         EndChange(ref series);
     }

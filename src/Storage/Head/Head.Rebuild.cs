@@ -52,6 +52,7 @@ public sealed unsafe partial class Head
         {
             (to.Open, to.OpenLast) = open.CopyFrom(source.open, from.Open);
             to.OpenCount = from.OpenCount;
+            to.OpenLimit = from.OpenLimit;
             chunkCount++;
         }
 

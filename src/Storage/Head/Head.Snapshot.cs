@@ -145,6 +145,7 @@ public sealed unsafe partial class Head
     {
         using var bytes = new OpenChunkBytes(open, series.Open, series.OpenCount);
         to.UVarint(series.OpenCount);
+        to.UVarint(series.OpenLimit);
         to.SVarint(series.OpenMinMs);
         to.Text(bytes.Span[..OpenLength(ref series)]);
     }
@@ -241,6 +242,7 @@ public sealed unsafe partial class Head
     private void RestoreOpen(uint reference, ref HeadSeries series, ref SpanReader from)
     {
         series.OpenCount = checked((ushort)from.UVarint());
+        series.OpenLimit = checked((ushort)from.UVarint());
         series.OpenMinMs = from.SVarint();
         var bytes = from.Text();
         (series.Open, series.OpenLast, var inLast) = open.Fill(bytes);

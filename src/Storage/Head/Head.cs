@@ -1,5 +1,8 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+using System.Text;
 using Metrics.Model;
 
 namespace Metrics.Storage;
@@ -83,6 +86,30 @@ public sealed unsafe partial class Head : IDisposable
         return page < (uint)pages.Length && pages[page] is { } series && series[reference & PageMask].Labels != 0;
     }
 
+    /// <summary>Asks the processor for a series that <see cref="IsKnown"/> or <see cref="Append(uint, long, double)"/> will be asked about soon: the series of a batch lie all over memory, and fetched one after the other they are most of what an append takes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Prefetch(uint reference)
+    {
+        var page = reference >> PageBits;
+        if (Sse.IsSupported && page < (uint)pages.Length && pages[page] is { } series)
+        {
+            // Over two cache lines, as the array happens to lie.
+            ref var first = ref Unsafe.As<HeadSeries, byte>(ref series[reference & PageMask]);
+            Sse.Prefetch0(Unsafe.AsPointer(ref first));
+            Sse.Prefetch0(Unsafe.AsPointer(ref Unsafe.Add(ref first, Unsafe.SizeOf<HeadSeries>() - 1)));
+        }
+    }
+
+    /// <summary>The same for where the next sample of a known series goes; reads the series. Writer only.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PrefetchOpen(uint reference)
+    {
+        if (Sse.IsSupported && At(reference) is { Open: not 0, OpenLast: var last })
+        {
+            Sse.Prefetch0(Unsafe.AsPointer(ref MemoryMarshal.GetReference(open.Data(last))));
+        }
+    }
+
     /// <summary>Finds a series by its canonical label bytes. Writer only.</summary>
     public bool TryFind(ReadOnlySpan<byte> canonicalLabels, ulong hash, out uint reference)
     {
@@ -104,8 +131,13 @@ public sealed unsafe partial class Head : IDisposable
         }
     }
 
-    /// <summary>How many series carry a label with a value. Writer only.</summary>
-    public int CountWith(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) => Postings.TryFindList(name, value, out var list) ? Postings.CountOf(list) : 0;
+    /// <summary>How many series carry each value of a label. Writer only.</summary>
+    public IReadOnlyDictionary<string, int> CountBy(ReadOnlySpan<byte> name)
+    {
+        var counts = new ValueCounts(Postings);
+        Postings.VisitValues(name, counts);
+        return counts.Found;
+    }
 
     /// <summary>Finds a series or makes it. Writer only.</summary>
     public uint GetOrCreate(ReadOnlySpan<byte> canonicalLabels, ulong hash, out bool created)
@@ -187,12 +219,17 @@ public sealed unsafe partial class Head : IDisposable
 
         if (series.OpenCount == 0)
         {
-            BeginChunk(ref series, timeMs, value);
+            BeginChunk(ref series, timeMs, value, FirstChunkSamples(reference));
         }
-        else if (series.OpenCount >= Options.ChunkSamples || IsInAnotherRange(series.OpenMinMs, timeMs))
+        else if (series.OpenCount >= series.OpenLimit)
         {
             Seal(reference, ref series);
-            BeginChunk(ref series, timeMs, value);
+            BeginChunk(ref series, timeMs, value, Options.ChunkSamples);
+        }
+        else if (IsInAnotherRange(series.OpenMinMs, timeMs))
+        {
+            Seal(reference, ref series);
+            BeginChunk(ref series, timeMs, value, FirstChunkSamples(reference));
         }
         else
         {
@@ -415,6 +452,17 @@ public sealed unsafe partial class Head : IDisposable
         if (timeMs < minTimeMs)
         {
             Volatile.Write(ref minTimeMs, timeMs);
+        }
+    }
+
+    private sealed class ValueCounts(HeadPostings postings) : ILabelValueVisitor
+    {
+        public Dictionary<string, int> Found { get; } = new(StringComparer.Ordinal);
+
+        public bool Visit(ReadOnlySpan<byte> value, long list)
+        {
+            Found[Encoding.UTF8.GetString(value)] = list < 0 ? 0 : postings.CountOf(list);
+            return true;
         }
     }
 }

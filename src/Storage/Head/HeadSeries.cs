@@ -31,6 +31,7 @@ internal struct HeadSeries
     // The writer's own.
     public bool HasNewest;
     public uint OpenLast; // The block that is written to.
+    public ushort OpenLimit; // Samples after which the open chunk is sealed.
     public XorAppender Appender;
 }
 

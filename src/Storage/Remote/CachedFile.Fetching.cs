@@ -1,4 +1,5 @@
 using System.Buffers;
+using Metrics.Model;
 using Metrics.ObjectStore;
 
 namespace Metrics.Storage;
@@ -42,7 +43,10 @@ internal sealed partial class CachedFile
         {
             foreach (var run in awaited)
             {
-                run.Done.WaitAsync(cancellation).GetAwaiter().GetResult();
+                using (ProcessorTurn.Aside())
+                {
+                    run.Done.WaitAsync(cancellation).GetAwaiter().GetResult();
+                }
             }
         }
         finally
@@ -191,7 +195,12 @@ internal sealed partial class CachedFile
     /// <summary>Reads pages from the store, past the cache; the buffer is the caller's.</summary>
     private byte[] FetchPast(FileRange range)
     {
-        var rented = fetcher.FetchAsync(key, range, ReadCancellation.Current).GetAwaiter().GetResult();
+        byte[] rented;
+        using (ProcessorTurn.Aside())
+        {
+            rented = fetcher.FetchAsync(key, range, ReadCancellation.Current).GetAwaiter().GetResult();
+        }
+
         try
         {
             return rented.AsSpan(0, (int)range.Length).ToArray();

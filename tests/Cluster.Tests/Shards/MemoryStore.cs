@@ -146,6 +146,12 @@ internal sealed class MemoryStore(MemoryDisk disk, List<(Labels Labels, long Tim
 
     public Task CleanDeletedAsync(CancellationToken cancellation) => Task.CompletedTask;
 
+    public Task PublishAsync(CancellationToken cancellation) => Task.CompletedTask;
+
+    public Task NarrowAsync(CancellationToken cancellation) => Task.CompletedTask;
+
+    public Task SealAsync(SealRequest request, CancellationToken cancellation) => Task.CompletedTask;
+
     public Task SnapshotAsync(string folder, CancellationToken cancellation) => Task.CompletedTask;
 
     public ValueTask DisposeAsync() => default;

@@ -2,14 +2,22 @@ using Metrics.ObjectStore;
 
 namespace Metrics.Cluster.Tests;
 
-/// <summary>Takes a step before and after whatever changes the store.</summary>
-internal sealed class SteppingStore(IObjectStore store, Action<string> step) : IObjectStore
+/// <summary>Takes a step before and after whatever changes the store; another one, when that is asked for, before whatever reads it.</summary>
+internal sealed class SteppingStore(IObjectStore store, Action<string> step, Action<string>? reading = null) : IObjectStore
 {
     public string Name => store.Name;
 
-    public ValueTask<ObjectInfo?> FindAsync(string key, CancellationToken cancellation) => store.FindAsync(key, cancellation);
+    public async ValueTask<ObjectInfo?> FindAsync(string key, CancellationToken cancellation)
+    {
+        reading?.Invoke(key);
+        return await store.FindAsync(key, cancellation);
+    }
 
-    public ValueTask<StoredObject?> GetAsync(string key, int maxBytes, CancellationToken cancellation) => store.GetAsync(key, maxBytes, cancellation);
+    public async ValueTask<StoredObject?> GetAsync(string key, int maxBytes, CancellationToken cancellation)
+    {
+        reading?.Invoke(key);
+        return await store.GetAsync(key, maxBytes, cancellation);
+    }
 
     public ValueTask<int> ReadAsync(string key, long offset, Memory<byte> into, CancellationToken cancellation) => store.ReadAsync(key, offset, into, cancellation);
 

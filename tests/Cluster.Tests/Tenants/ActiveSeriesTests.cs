@@ -59,6 +59,35 @@ public sealed class ActiveSeriesTests : IDisposable
     }
 
     [Fact]
+    public async Task TheCountOfAMetricHoldsOverAllShardsAndARestart()
+    {
+        limits = new(0, 10);
+        await using (var cluster = await OpenAsync())
+        {
+            Assert.Equal((10, 2), await WriteAsync(cluster, A, "m", 12));
+        }
+
+        await using (var again = await OpenAsync())
+        {
+            // Whichever shards the new ones would fall into.
+            for (var i = 100; i < 130; i++)
+            {
+                Assert.Equal((0, 1), await WriteAsync(again, A, "m", 1, i));
+            }
+
+            Assert.Equal((10, 2), await WriteAsync(again, A, "m", 12));
+            limits = default;
+            Assert.Equal((15, 0), await WriteAsync(again, A, "m", 15));
+            limits = new(0, 17);
+            Assert.Equal((12, 0), await WriteAsync(again, A, "n", 12));
+        }
+
+        await using var third = await OpenAsync();
+        Assert.Equal((17, 3), await WriteAsync(third, A, "m", 20));
+        Assert.Equal((17, 1), await WriteAsync(third, A, "n", 18));
+    }
+
+    [Fact]
     public async Task ADeletionThatWasBegunIsFinishedByTheNextStart()
     {
         await using (var cluster = await OpenAsync())
@@ -91,10 +120,10 @@ public sealed class ActiveSeriesTests : IDisposable
         return cluster;
     }
 
-    private static async Task<(int Taken, int Refused)> WriteAsync(InProcessCluster cluster, TenantId tenant, string name, int series)
+    private static async Task<(int Taken, int Refused)> WriteAsync(InProcessCluster cluster, TenantId tenant, string name, int series, int from = 0)
     {
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
-        var bodies = Enumerable.Range(0, series).Select(i => PairLabels.Encode(("__name__", name), ("i", i.ToString()))).ToList();
+        var bodies = Enumerable.Range(from, series).Select(i => PairLabels.Encode(("__name__", name), ("i", i.ToString()))).ToList();
         using var request = new TenantWriter(await cluster.OpenTenantAsync(tenant, default), new LabelLimits()).Begin<PairLabels>(bodies.SelectMany(b => b).ToArray());
         foreach (var body in bodies)
         {

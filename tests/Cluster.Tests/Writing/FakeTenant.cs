@@ -37,6 +37,9 @@ internal sealed class FakeShard(ShardId id) : IShard
 
     public bool IsDown { get; set; }
 
+    /// <summary>True when others own its range; told as an answer by one half of the shards, and as an exception by the other.</summary>
+    public bool IsMoved { get; set; }
+
     public int LabelSetsCarried { get; private set; }
 
     public int Batches { get; private set; }
@@ -65,6 +68,11 @@ internal sealed class FakeShard(ShardId id) : IShard
         }
 
         await Task.Yield();
+        if (IsMoved)
+        {
+            return id.Range.Prefix == 0 ? new AppendResult { Status = AppendStatus.NotOwner } : throw ShardUnavailableException.Moved(id);
+        }
+
         Batches++;
         if (batch.Incarnation != 0 && batch.Incarnation != Incarnation)
         {

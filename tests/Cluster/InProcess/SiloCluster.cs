@@ -20,17 +20,17 @@ internal sealed class SiloCluster : IAsyncDisposable
     private readonly InProcessTestCluster cluster;
     private int opened;
 
-    private SiloCluster(short silos, int replicationFactor)
+    private SiloCluster(short silos, int replicationFactor, int shardsPerTenant, ReshardingOptions resharding)
     {
         var builder = new InProcessTestClusterBuilder(silos);
         builder.ConfigureSilo((_, silo) =>
         {
             var transport = new SiloLogTransport();
             var node = ShardNode.Open(
-                new StorageOptions { DataDirectory = Path.Combine(folder, $"silo{Interlocked.Increment(ref opened)}"), ShardsPerTenant = 4 }, new ReplicationOptions { Factor = replicationFactor }, new EngineOptions(), bucket,
+                new StorageOptions { DataDirectory = Path.Combine(folder, $"silo{Interlocked.Increment(ref opened)}"), ShardsPerTenant = shardsPerTenant }, new ReplicationOptions { Factor = replicationFactor }, new EngineOptions(), bucket,
                 transport, transport.Followers, TimeProvider.System, static _ => { });
             nodes[node.Id.Value] = node;
-            var options = new SiloOptions { ReportEvery = TimeSpan.FromMilliseconds(300), BalanceEvery = TimeSpan.Zero };
+            var options = new SiloOptions { ReportEvery = TimeSpan.FromMilliseconds(300), BalanceEvery = TimeSpan.Zero, Resharding = resharding };
             silo.UseShards(new SiloContext(new SiloCard(node.Id, "", "127.0.0.1:0"), bucket, node, node.Maps, options), transport);
         });
         cluster = builder.Build();
@@ -39,9 +39,9 @@ internal sealed class SiloCluster : IAsyncDisposable
     /// <summary>The silos that run.</summary>
     public IReadOnlyList<InProcessSiloHandle> Silos => [.. cluster.GetActiveSilos()];
 
-    public static async Task<SiloCluster> StartAsync(short silos, int replicationFactor)
+    public static async Task<SiloCluster> StartAsync(short silos, int replicationFactor, int shardsPerTenant = 4, ReshardingOptions? resharding = null)
     {
-        var started = new SiloCluster(silos, replicationFactor);
+        var started = new SiloCluster(silos, replicationFactor, shardsPerTenant, resharding ?? new ReshardingOptions { Every = TimeSpan.Zero });
         await started.cluster.DeployAsync();
         return started;
     }

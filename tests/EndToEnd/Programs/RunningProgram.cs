@@ -9,6 +9,7 @@ namespace Metrics.EndToEnd.Programs;
 /// <summary>A real program started by a test, on loopback, with its output kept; ended when disposed.</summary>
 internal sealed partial class RunningProgram : IDisposable
 {
+    private const int SigHup = 1;
     private const int SigTerm = 15;
     private readonly Process process;
     private readonly StringBuilder output = new();
@@ -107,14 +108,13 @@ internal sealed partial class RunningProgram : IDisposable
         process.WaitForExit();
     }
 
+    /// <summary>SIGHUP.</summary>
+    public void HangUp() => Send(SigHup);
+
     /// <summary>SIGTERM; gives the exit code.</summary>
     public async Task<int> TerminateAsync(TimeSpan patience)
     {
-        if (Signal(process.Id, SigTerm) != 0)
-        {
-            throw new InvalidOperationException($"could not signal {Name}: errno {Marshal.GetLastPInvokeError()}");
-        }
-
+        Send(SigTerm);
         using var limit = new CancellationTokenSource(patience);
         await process.WaitForExitAsync(limit.Token);
         return process.ExitCode;
@@ -133,6 +133,14 @@ internal sealed partial class RunningProgram : IDisposable
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Signal(int processId, int signal);
+
+    private void Send(int signal)
+    {
+        if (Signal(process.Id, signal) != 0)
+        {
+            throw new InvalidOperationException($"could not signal {Name}: errno {Marshal.GetLastPInvokeError()}");
+        }
+    }
 
     private void Keep(object sender, DataReceivedEventArgs line)
     {

@@ -52,6 +52,35 @@ public class ConcurrencyGateTests
     }
 
     [Fact]
+    public async Task AQuarterOfThePlacesIsKeptForTenantsThatHaveNone()
+    {
+        var gate = new ConcurrencyGate(8, 100, static _ => (0, 0));
+        for (var i = 0; i < 6; i++)
+        {
+            await gate.EnterAsync(a, default);
+        }
+
+        var seventh = gate.EnterAsync(a, default).AsTask();
+        Assert.False(seventh.IsCompleted);
+        await gate.EnterAsync(b, default);
+        var second = gate.EnterAsync(b, default).AsTask();
+        Assert.False(second.IsCompleted);
+        Assert.Equal((7, 2), gate.Load);
+        gate.Leave(b);
+        await second;
+        Assert.False(seventh.IsCompleted);
+        for (var i = 0; i < 6; i++)
+        {
+            gate.Leave(a);
+        }
+
+        await seventh;
+        gate.Leave(a);
+        gate.Leave(b);
+        Assert.Equal((0, 0), gate.Load);
+    }
+
+    [Fact]
     public async Task TooManyWaitingOfATenantAre429AndOfAllTenants503()
     {
         var gate = new ConcurrencyGate(1, 2, static t => (0, t == a ? 1 : 0));

@@ -26,6 +26,33 @@ public class IngestLimitsTests
     }
 
     [Fact]
+    public async Task AfterARefusalItsLikeIsRefusedUnread()
+    {
+        var time = new ManualTime();
+        await using var app = await RealGateway.StartAsync((o, _) => (o.Limits.IngestionRate, o.Limits.IngestionBurstSize) = (10, 150), time);
+        Assert.Equal(204, (await app.WriteAsync("a", hundred)).Code);
+        Assert.Equal(429, (await app.WriteAsync("a", hundred)).Code);
+
+        // What is no message at all is not looked at, if it is as large; what is small has a chance.
+        Assert.Equal((429, TimeSpan.FromSeconds(5)), await BadAsync(100_000));
+        Assert.Equal(204, (await app.WriteAsync("a", "__name__=m")).Code);
+        Assert.Equal(400, (await BadAsync(10)).Code);
+        time.Move(TimeSpan.FromSeconds(2));
+        Assert.Equal((429, TimeSpan.FromSeconds(3)), await BadAsync(100_000));
+        time.Move(TimeSpan.FromSeconds(3));
+        Assert.Equal(400, (await BadAsync(100_000)).Code);
+
+        async Task<(int Code, TimeSpan?)> BadAsync(int bytes)
+        {
+            var body = new ByteArrayContent(new byte[bytes]);
+            body.Headers.ContentType = new("application/x-protobuf");
+            body.Headers.ContentEncoding.Add("snappy");
+            var answer = await app.SendAsync(HttpMethod.Post, "/api/v1/write", body, ("X-Scope-OrgID", "a"));
+            return (answer.Code, answer.RetryAfter);
+        }
+    }
+
+    [Fact]
     public async Task RequestsAboveTheRateAreRefusedBeforeTheirBodyIsRead()
     {
         var time = new ManualTime();

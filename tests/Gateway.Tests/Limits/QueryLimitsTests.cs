@@ -52,6 +52,22 @@ public class QueryLimitsTests
     }
 
     [Fact]
+    public async Task BytesOfChunksAreThoseThatAreStored()
+    {
+        await using var app = await RealGateway.StartAsync((o, folder) => IngestLimitsTests.Overrides(o, folder, "overrides:\n  a:\n    max_fetched_chunk_bytes_per_query: 1000\n"));
+        var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
+        var samples = Enumerable.Range(0, 100).Select(i => (now - 1_500_000 + (15_000L * i), 1.0)).ToArray();
+        var body = WriteMessage.Of(WriteMessage.Series("__name__=m", samples));
+        Assert.Equal(204, (await app.SendAsync(HttpMethod.Post, "/api/v1/write", RealGateway.Body(body), ("X-Scope-OrgID", "a"))).Code);
+
+        // In memory a hundred floats are 1600 bytes; encoded, those that repeat are hardly anything.
+        Assert.Contains("\"100\"]", (await app.GetAsync("/api/v1/query?query=count_over_time(m[1h])", ("X-Scope-OrgID", "a"))).Body);
+        var other = WriteMessage.Of([.. Enumerable.Range(0, 60).Select(i => WriteMessage.Series($"__name__=n,i={i}", (now, Math.Sqrt(i))))]);
+        Assert.Equal(204, (await app.SendAsync(HttpMethod.Post, "/api/v1/write", RealGateway.Body(other), ("X-Scope-OrgID", "a"))).Code);
+        Assert.Equal(422, (await app.GetAsync("/api/v1/query?query=count(n)", ("X-Scope-OrgID", "a"))).Code);
+    }
+
+    [Fact]
     public async Task BlockedQueriesAreCounted()
     {
         await using var app = await RealGateway.StartAsync((o, folder) => IngestLimitsTests.Overrides(o, folder, "overrides:\n  a:\n    blocked_queries: [{pattern: m}]\n"));

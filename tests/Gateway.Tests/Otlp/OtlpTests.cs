@@ -58,6 +58,20 @@ public class OtlpTests
     }
 
     [Fact]
+    public async Task GzipMayHaveSeveralMembersAndMayNotBeCutOff()
+    {
+        await using var app = await GatewayApp.StartAsync();
+        byte[] packed = [.. OtlpWrite.Gzip(OneGauge[..10]), .. OtlpWrite.Gzip([]), .. OtlpWrite.Gzip(OneGauge[10..15]), .. OtlpWrite.Gzip(OneGauge[15..])];
+        for (var length = packed.Length - 1; length > packed.Length - 30; length--)
+        {
+            Assert.Equal(HttpStatusCode.BadRequest, (await OtlpWrite.SendAsync(app, packed[..length], encoding: "gzip")).Status);
+        }
+
+        Assert.Equal(HttpStatusCode.OK, (await OtlpWrite.SendAsync(app, packed, encoding: "gzip")).Status);
+        Assert.Equal(["g 1000 1"], app.Cluster["default"].Samples);
+    }
+
+    [Fact]
     public async Task JsonAndGzipAreTaken()
     {
         await using var app = await GatewayApp.StartAsync();

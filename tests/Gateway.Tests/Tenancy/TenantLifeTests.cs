@@ -61,6 +61,7 @@ public class TenantLifeTests
         await app.GetAsync("/api/v1/query?query=m", a);
         var stats = JsonDocument.Parse((await app.GetAsync("/api/v1/user_stats", a)).Body).RootElement;
         Assert.Equal((2, 2, 1, 1, 1), (stats.GetProperty("numSeries").GetInt32(), stats.GetProperty("writtenSamples").GetInt32(), stats.GetProperty("refusedSamples").GetInt32(), stats.GetProperty("writes").GetInt32(), stats.GetProperty("queries").GetInt32()));
+        Assert.Equal(2, stats.GetProperty("queriedSamples").GetInt32());
         Assert.InRange(stats.GetProperty("ingestionRate").GetDouble(), 0.01, 2);
         var all = JsonDocument.Parse((await app.GetAsync("/distributor/all_user_stats")).Body).RootElement;
         Assert.Equal(["a", "b"], all.EnumerateArray().Select(t => t.GetProperty("userID").GetString()));

@@ -1,3 +1,5 @@
+using Metrics.Gateway.Tests.Otlp;
+using Metrics.Testing;
 using Xunit;
 
 namespace Metrics.Gateway.Tests;
@@ -35,6 +37,47 @@ public class TenantSplitTests
         Assert.Equal((204, ""), (answer.Code, answer.Body));
         Assert.Contains("X-Prometheus-Remote-Write-Samples-Written: 3", answer.Headers);
         Assert.Equal(["1", "1", "2"], [await ValuesAsync(app, "a"), await ValuesAsync(app, "b"), await ValuesAsync(app, "own")]);
+    }
+
+    [Fact]
+    public async Task OtlpAndInfluxAreSplitTheSame()
+    {
+        await using var app = await RealGateway.StartAsync((o, _) => o.Tenancy.LabelName = "team");
+        string[] points = ["team=a,x=1", "team=b,x=2", "x=3"];
+        var resource = OtlpTests.OneResource("service.name=s,team=c", OtlpBytes.Gauge("g", "", [.. points.Select(p => OtlpBytes.Number(now, 1, OtlpBytes.Attributes(p)))]));
+        using var otlp = new ByteArrayContent(resource);
+        otlp.Headers.ContentType = new("application/x-protobuf");
+        Assert.Equal((200, ""), await SendAsync("/api/v1/otlp/v1/metrics", otlp));
+        Assert.Equal(["1", "2", "3", ""], [await ValuesAsync(app, "a"), await ValuesAsync(app, "b"), await ValuesAsync(app, "own"), await ValuesAsync(app, "c")]);
+        Assert.Contains("target_info", (await app.GetAsync("/api/v1/label/__name__/values", ("X-Scope-OrgID", "c"))).Body);
+        Assert.Contains("\"g\"", (await app.GetAsync("/api/v1/metadata", ("X-Scope-OrgID", "b"))).Body);
+        Assert.DoesNotContain("\"g\"", (await app.GetAsync("/api/v1/metadata", ("X-Scope-OrgID", "c"))).Body);
+
+        using var lines = new StringContent($"m,team=a,x=4 v=1 {now}\nm,team=a,x=5 v=1 {now}\nm,x=6 v=1 {now}\nwrong\nm,team=b/c,x=7 v=1 {now}\n");
+        var (code, body) = await SendAsync("/write?precision=ms", lines);
+        Assert.Equal(400, code);
+        Assert.Contains("1 lines could not be read, first line 4", body);
+        Assert.Contains("1 samples refused, 3 stored; invalid tenant: 1, first tenant id contains the unsupported character", body);
+        Assert.Equal(["1 4 5", "2", "3 6"], [await ValuesAsync(app, "a"), await ValuesAsync(app, "b"), await ValuesAsync(app, "own")]);
+        Assert.DoesNotContain("team", (await app.GetAsync("/api/v1/labels", ("X-Scope-OrgID", "a"))).Body);
+
+        async Task<(int, string)> SendAsync(string path, HttpContent content)
+        {
+            var answer = await app.SendAsync(HttpMethod.Post, path, content, ("X-Scope-OrgID", "own"));
+            return (answer.Code, answer.Body);
+        }
+    }
+
+    [Fact]
+    public async Task ARequestForATenantThatIsNotTheCallersIsRefusedWholeInEveryFormat()
+    {
+        await using var app = await RealGateway.StartAsync((o, _) => (o.Tenancy.LabelName, o.Tenancy.Admitted) = ("team", ["own", "a"]));
+        using var lines = new StringContent($"m,team=a,x=1 v=1 {now}\nm,team=z,x=2 v=1 {now}\n");
+        Assert.Equal(403, (await app.SendAsync(HttpMethod.Post, "/write?precision=ms", lines, ("X-Scope-OrgID", "own"))).Code);
+        using var otlp = new ByteArrayContent(OtlpTests.OneResource("", OtlpBytes.Gauge("g", "", OtlpBytes.Number(now, 1, OtlpBytes.Attributes("team=z")), OtlpBytes.Number(now, 1, OtlpBytes.Attributes("team=a")))));
+        otlp.Headers.ContentType = new("application/x-protobuf");
+        Assert.Equal(403, (await app.SendAsync(HttpMethod.Post, "/api/v1/otlp/v1/metrics", otlp, ("X-Scope-OrgID", "own"))).Code);
+        Assert.Equal([], app.Cluster.Tenants);
     }
 
     [Fact]

@@ -18,8 +18,11 @@ internal sealed class FinalCheck(SimWorld world)
                 return $"{shard}: no write was acknowledged";
             }
 
-            var manifest = world.Stored(shard)!;
-            var log = manifest.Log!;
+            if (world.Stored(shard) is not { Log: { } log } manifest)
+            {
+                return $"{shard}: it has no log";
+            }
+
             if (log.Ranges.Count > 1 || log.Last.Members.Count < Math.Min(world.Options.Factor, world.Nodes.Count))
             {
                 return $"{shard}: the ensemble is {string.Join("; ", log.Ranges)}";
@@ -73,7 +76,7 @@ internal sealed class FinalCheck(SimWorld world)
         var twice = new List<long>();
         var readable = new HashSet<long>();
         var covered = manifest.Cuts.Where(c => c.Log == log.Lineage).Select(c => c.FirstRecord).DefaultIfEmpty(0).Max();
-        foreach (var id in manifest.Blocks.SelectMany(b => Ids(shard, b)).Concat(first!.Skip((int)Math.Max(0, covered - log.Start))))
+        foreach (var id in manifest.Blocks.SelectMany(b => Ids(shard, b)).Where(id => world.IsIn(shard.Range, id)).Concat(first!.Skip((int)Math.Max(0, covered - log.Start))))
         {
             if (!readable.Add(id) && !world.MayLoseLogs)
             {
@@ -111,7 +114,12 @@ internal sealed class FinalCheck(SimWorld world)
     private IEnumerable<long> Ids(ShardId shard, ManifestBlock block)
     {
         var key = BucketKeys.Block(shard.Tenant, block.Meta.Ulid.ToString()) + "ids";
-        var content = world.Bucket.Objects.GetAsync(key, int.MaxValue, CancellationToken.None).AsTask().GetAwaiter().GetResult()!.Content;
+        if (world.Bucket.Objects.GetAsync(key, int.MaxValue, CancellationToken.None).AsTask().GetAwaiter().GetResult()?.Content is not { } content)
+        {
+            world.Faults.Violate($"{shard}: {key} is in the manifest and gone");
+            yield break;
+        }
+
         for (var at = 0; at < content.Length; at += sizeof(long))
         {
             yield return BinaryPrimitives.ReadInt64LittleEndian(content.AsSpan(at));

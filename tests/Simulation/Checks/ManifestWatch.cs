@@ -10,9 +10,25 @@ internal sealed class ManifestWatch(SimFaults faults)
     /// <summary>The manifests as stored, by key.</summary>
     public IReadOnlyDictionary<string, ShardManifest> Stored => stored;
 
+    /// <summary>The shard map as stored; null before it changes.</summary>
+    public ShardMap? Map { get; private set; }
+
     /// <summary>An object was stored.</summary>
     public void OnStored(string key, ReadOnlyMemory<byte> content)
     {
+        if (key.EndsWith(ShardMap.FileName, StringComparison.Ordinal))
+        {
+            var next = ShardMap.Read(content.Span, key);
+            if (Map is not null && next.Version != Map.Version + 1)
+            {
+                faults.Violate($"{key}: version {next.Version} follows upon {Map.Version}");
+            }
+
+            faults.Count(next.Change is not null ? "change announced" : next.ChangedAt == Map?.ChangedAt ? "change given up" : "change done");
+            Map = next;
+            return;
+        }
+
         if (!key.EndsWith("manifest.json", StringComparison.Ordinal))
         {
             return;
@@ -37,7 +53,13 @@ internal sealed class ManifestWatch(SimFaults faults)
             yield return $"owner {now.Owner} of epoch {now.Epoch} published after {before.Owner} of epoch {before.Epoch}";
         }
 
-        if (before.Blocks.Any(b => now.Blocks.All(n => n.Meta.Ulid != b.Meta.Ulid)))
+        // Another shard in the same range, or none any more: what it had is its children's.
+        if (now.MadeBy != before.MadeBy || Succession.IsRetired(now))
+        {
+            yield break;
+        }
+
+        if (before.Blocks.Any(b => now.Blocks.All(n => n.Meta.Ulid != b.Meta.Ulid) && now.Retired.All(r => r.Ulid != b.Meta.Ulid.ToString())))
         {
             yield return "a block is gone";
         }

@@ -34,6 +34,9 @@ internal sealed class Nemesis
         Moves = scheduler.Chance(0.4);
     }
 
+    /// <summary>True when no more harm is done.</summary>
+    public bool IsOver => isOver;
+
     /// <summary>True when shards are opened a second time while they have an owner.</summary>
     public bool Steals { get; }
 

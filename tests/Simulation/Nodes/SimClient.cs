@@ -8,6 +8,7 @@ internal sealed class SimClient
     private readonly SimWorld world;
     private readonly SimProcess process;
     private readonly int place;
+    private readonly HashSet<ShardId> probing = [];
     private bool mayStop;
 
     /// <summary>Makes a sender.</summary>
@@ -31,10 +32,10 @@ internal sealed class SimClient
         }
     }
 
-    /// <summary>Writes to each shard once more.</summary>
+    /// <summary>Writes to each shard once more, unless it was done.</summary>
     public void Probe()
     {
-        foreach (var shard in world.Shards)
+        foreach (var shard in world.Shards.Where(probing.Add))
         {
             process.Start(async () =>
             {
@@ -59,17 +60,20 @@ internal sealed class SimClient
     private async Task WriteAsync(ShardId shard)
     {
         var id = world.NextNumber();
-        world.Checker.OnWrite(shard, id);
-        var director = world.Directors.First(d => d.Shard == shard);
+        world.HashOf(id, shard.Range);
+        world.Checker.OnWrite(id);
+        var director = world.DirectorOf(id);
         while (true)
         {
-            var node = world.Scheduler.Chance(0.25) ? director.Former : director.Owner;
+            // By an old map now and then.
+            director = director is null || director.IsEnded && world.Scheduler.Chance(0.5) ? world.DirectorOf(id) : director;
+            var node = world.Scheduler.Chance(0.25) ? director?.Former : director?.Owner;
             try
             {
                 if (node is not null)
                 {
-                    await world.Network.CallAsync(place, process, node.Place, () => node.Process, () => node.WriteAsync(shard, id)).WaitAsync(TimeSpan.FromSeconds(3), process.Time);
-                    world.Checker.OnAcknowledged(shard, id);
+                    await world.Network.CallAsync(place, process, node.Place, () => node.Process, () => node.WriteAsync(director!.Shard, id)).WaitAsync(TimeSpan.FromSeconds(3), process.Time);
+                    world.Checker.OnAcknowledged(id);
                     return;
                 }
             }

@@ -23,6 +23,12 @@ internal sealed class SimDirector(SimWorld world, ShardId shard)
     /// <summary>True while it does not make mistakes on its own.</summary>
     public bool IsCalm { get; set; }
 
+    /// <summary>True when its shard is no more.</summary>
+    public bool IsEnded { get; private set; }
+
+    /// <summary>Its shard is no more.</summary>
+    public void End() => IsEnded = true;
+
     /// <summary>Lets it think that the owner is dead.</summary>
     public void Doubt() => doubts = true;
 
@@ -30,7 +36,7 @@ internal sealed class SimDirector(SimWorld world, ShardId shard)
     public async Task RunAsync()
     {
         var time = world.Faults.World.Time;
-        while (true)
+        while (!IsEnded)
         {
             await Task.Delay(world.Scheduler.Between(TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(900)), time);
             if (owner is not null && await TryAsync(owner, TimeSpan.FromSeconds(1.5), n => Task.FromResult(n.Serves(shard))))

@@ -54,6 +54,9 @@ internal sealed class SimNode
     /// <summary>What replication needs of the node.</summary>
     public ReplicationServices Services { get; private set; } = null!;
 
+    /// <summary>What archives need of the node.</summary>
+    public ArchiveServices Archive { get; private set; } = null!;
+
     /// <summary>The shards that it thinks it owns.</summary>
     public IEnumerable<SimOwner> Owners => owners.Values;
 
@@ -63,6 +66,7 @@ internal sealed class SimNode
         Process = new SimProcess(world.Scheduler, (1000 * (Place + 1)) + ++lives, Id.Value);
         Bucket = world.Bucket.For(this);
         Replicas = new LogReplicas(Id, new SimReplicaStores(Disk, Scheduler, Faults, Process.Time, world.Mutant != Mutant.AcknowledgesBeforeSync), world.Mutant);
+        Archive = new ArchiveServices(Bucket, null!, new ArchiveOptions { DeleteDelay = TimeSpan.Zero }, Process.Time) { Mutant = world.Mutant };
         Services = new ReplicationServices(Replicas, new SimTransport(world.Network, this, world.Find), Choose, world.Options, Process.Time, what => world.Say($"{Id}: {what}"));
         owners.Clear();
         world.Say($"{Id}: starts");
@@ -120,6 +124,24 @@ internal sealed class SimNode
         if (owners.Remove(shard, out var owner))
         {
             await owner.CloseAsync();
+        }
+
+        return true;
+    }
+
+    /// <summary>Seals a shard for a change.</summary>
+    public async Task<bool> SealAsync(ShardId shard, SealRequest request)
+    {
+        await (owners.GetValueOrDefault(shard) ?? throw new IOException($"{Id} does not own {shard}")).SealAsync(request);
+        return true;
+    }
+
+    /// <summary>A change is decided: a sealed shard is opened again, if it is one.</summary>
+    public async Task<bool> ReleaseAsync(ShardId shard)
+    {
+        if (owners.TryGetValue(shard, out var owner) && owner.IsSealed)
+        {
+            await CloseAsync(shard);
         }
 
         return true;

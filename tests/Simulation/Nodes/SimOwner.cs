@@ -7,7 +7,7 @@ using Metrics.Storage;
 namespace Metrics.Simulation;
 
 /// <summary>What a shard's store does with its log, in small: a head of ids, blocks of ids, and the order of steps that the real one keeps.</summary>
-internal sealed class SimOwner : ILogVisitor
+internal sealed partial class SimOwner : ILogVisitor
 {
     private readonly SimNode node;
     private readonly ShardId shard;
@@ -52,6 +52,8 @@ internal sealed class SimOwner : ILogVisitor
     {
         try
         {
+            await manifest.SyncAsync(CancellationToken.None);
+            await new Succession(node.Bucket, node.Archive.Maps, node.Process.Time, node.World.Mutant).ResolveAsync(shard, manifest, CancellationToken.None);
             log = await ReplicatedLog.OpenAsync(shard, manifest, node.Services, CancellationToken.None);
             _ = WatchAsync(log);
             covered = manifest.Current.Cuts.Where(c => c.Log == log.Lineage).Select(c => c.FirstRecord).DefaultIfEmpty(0).Max();
@@ -60,7 +62,10 @@ internal sealed class SimOwner : ILogVisitor
                 var stored = await ReadBlockAsync(block);
                 for (var at = 0; at < stored.Length; at += sizeof(long))
                 {
-                    NoteTwice(!inBlocks.Add(BinaryPrimitives.ReadInt64LittleEndian(stored.AsSpan(at))), stored, at);
+                    if (node.World.IsIn(shard.Range, BinaryPrimitives.ReadInt64LittleEndian(stored.AsSpan(at))))
+                    {
+                        NoteTwice(!inBlocks.Add(BinaryPrimitives.ReadInt64LittleEndian(stored.AsSpan(at))), stored, at);
+                    }
                 }
             }
 
@@ -76,7 +81,7 @@ internal sealed class SimOwner : ILogVisitor
             node.Faults.Violate(e.Message);
             await CloseAsync();
         }
-        catch (Exception e) when (e is IOException or EpochLostException or InvalidDataException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or EpochLostException or InvalidDataException or ObjectDisposedException or ShardUnavailableException)
         {
             node.Faults.Count("opening failed");
             node.World.Say($"{node.Id}: {Name} did not open {shard}: {e.Message}");
@@ -99,7 +104,7 @@ internal sealed class SimOwner : ILogVisitor
     /// <summary>Writes an id, unless it is there already; completes when it is acknowledged.</summary>
     public async Task<bool> WriteAsync(long id)
     {
-        if (!IsOpen || log is null || !log.HasRoom)
+        if (!node.World.IsIn(shard.Range, id) || IsSealed || !IsOpen || log is null || !log.HasRoom)
         {
             throw new IOException($"{Name} takes no writes now");
         }
@@ -181,9 +186,14 @@ internal sealed class SimOwner : ILogVisitor
                     node.Faults.Count("lost log salvaged", await new LostLogSalvage(shard, manifest, node.Services, (_, _) => ValueTask.FromResult<ISalvagedRecords>(new Salvaged(this))).RunAsync(CancellationToken.None) > 0);
                 }
 
-                if (IsOpen && (head.Count > 0 || pending is not null))
+                if (IsOpen && !IsSealed && (head.Count > 0 || pending is not null))
                 {
-                    await CutAsync(log!);
+                    await InTurnAsync(() => IsSealed ? Task.CompletedTask : CutAsync(log!));
+                }
+
+                if (IsOpen && !IsSealed && node.World.Reshards)
+                {
+                    await InTurnAsync(NarrowAsync);
                 }
             }
             catch (EpochLostException)
@@ -204,6 +214,11 @@ internal sealed class SimOwner : ILogVisitor
         if (pending is not null)
         {
             await PublishAsync(of, pending); // The outcome of the last try is open: the same block again.
+            return;
+        }
+
+        if (head.Count == 0)
+        {
             return;
         }
 
@@ -250,7 +265,7 @@ internal sealed class SimOwner : ILogVisitor
             BinaryPrimitives.WriteInt64LittleEndian(content.AsSpan(i * sizeof(long)), ids[i]);
         }
 
-        var block = new ManifestBlock(new BlockMeta { Ulid = ulid, MinTime = 0, MaxTime = 1 }, [new BlockFile("ids", content.Length)], []);
+        var block = new ManifestBlock(new BlockMeta { Ulid = ulid, MinTime = 0, MaxTime = 1, Metrics = new MetricsMeta { HashRange = shard.Range.ToString() } }, [new BlockFile("ids", content.Length)], []);
         await node.Bucket.PutAsync(KeyOf(block), content, PutCondition.None, CancellationToken.None);
         return block;
     }
@@ -261,7 +276,18 @@ internal sealed class SimOwner : ILogVisitor
         {
             try
             {
-                return (await node.Bucket.GetAsync(KeyOf(block), int.MaxValue, CancellationToken.None))?.Content ?? throw new InvalidDataException($"{KeyOf(block)} is not there");
+                if (await node.Bucket.GetAsync(KeyOf(block), int.MaxValue, CancellationToken.None) is { } found)
+                {
+                    return found.Content;
+                }
+
+                // A later owner may have replaced and removed it.
+                if (node.World.Stored(shard) is { } now && now.Epoch == manifest.Current.Epoch && now.Blocks.Any(b => b.Meta.Ulid == block.Meta.Ulid))
+                {
+                    node.Faults.Violate($"{shard}: {KeyOf(block)} is in the manifest and gone");
+                }
+
+                throw new InvalidDataException($"{KeyOf(block)} is not there");
             }
             catch (ObjectStoreException)
             {

@@ -8,11 +8,13 @@ namespace Metrics.Gateway.Cli.Cluster;
 internal static class ClusterCommands
 {
     /// <summary>Builds the commands.</summary>
-    public static Command Build(TextWriter output, TextWriter error) => new("cluster", "Looks at a cluster of silos that runs, and moves shards.")
+    public static Command Build(TextWriter output, TextWriter error) => new("cluster", "Looks at a cluster of silos that runs, moves, splits and merges shards.")
     {
         BuildStatus(output, error),
         BuildMove(output, error),
         BuildDrain(output, error),
+        BuildReshard("split", "Splits a shard in the middle of its hash range.", "was split in two", output, error),
+        BuildReshard("merge", "Merges a shard with the one that has the other half of the next larger hash range.", "was merged with its neighbour", output, error),
     };
 
     private static Option<Uri> Url() => new("--url")
@@ -60,12 +62,30 @@ internal static class ClusterCommands
         command.SetAction((parsed, stop) =>
         {
             var text = parsed.GetRequiredValue(shard);
-            var slash = text.IndexOf('/');
-            var (tenant, range) = slash < 0 ? (text, "all") : (text[..slash], text[(slash + 1)..]);
-            var query = $"api/v1/admin/cluster/move?tenant={Uri.EscapeDataString(tenant)}&range={Uri.EscapeDataString(range)}&to={Uri.EscapeDataString(parsed.GetRequiredValue(to))}";
+            var query = $"api/v1/admin/cluster/move?{ShardQuery(text)}&to={Uri.EscapeDataString(parsed.GetRequiredValue(to))}";
             return CallAsync(parsed.GetRequiredValue(url), query, HttpMethod.Post, error, _ => output.WriteLine($"{text} is on {parsed.GetRequiredValue(to)}"), stop);
         });
         return command;
+    }
+
+    private static Command BuildReshard(string name, string description, string done, TextWriter output, TextWriter error)
+    {
+        var url = Url();
+        var shard = new Argument<string>("shard") { Description = "The shard, as status shows it: TENANT/RANGE." };
+        var command = new Command(name, description) { url, shard };
+        command.SetAction((parsed, stop) =>
+        {
+            var text = parsed.GetRequiredValue(shard);
+            return CallAsync(parsed.GetRequiredValue(url), $"api/v1/admin/cluster/{name}?{ShardQuery(text)}", HttpMethod.Post, error, _ => output.WriteLine($"{text} {done}"), stop);
+        });
+        return command;
+    }
+
+    private static string ShardQuery(string shard)
+    {
+        var slash = shard.IndexOf('/');
+        var (tenant, range) = slash < 0 ? (shard, "all") : (shard[..slash], shard[(slash + 1)..]);
+        return $"tenant={Uri.EscapeDataString(tenant)}&range={Uri.EscapeDataString(range)}";
     }
 
     private static Command BuildDrain(TextWriter output, TextWriter error)
@@ -81,7 +101,7 @@ internal static class ClusterCommands
 
     private static async Task<int> CallAsync(Uri gateway, string pathAndQuery, HttpMethod method, TextWriter error, Action<JsonElement> print, CancellationToken stop)
     {
-        using var http = new HttpClient { Timeout = TimeSpan.FromMinutes(5) }; // As long as a drain may take.
+        using var http = new HttpClient { Timeout = TimeSpan.FromMinutes(15) }; // As long as a drain may take, or a split of a large shard.
         var root = gateway.AbsoluteUri.EndsWith('/') ? gateway : new Uri(gateway.AbsoluteUri + "/");
         try
         {
@@ -141,9 +161,22 @@ internal static class ClusterCommands
 
         output.WriteLine();
         shards.Print(output);
+        if (status.TryGetProperty("changes", out var changes) && changes.GetArrayLength() > 0)
+        {
+            var table = new TextTable("TENANT", "FROM", "TO", "STEP", "SINCE");
+            foreach (var change in changes.EnumerateArray())
+            {
+                table.Add(Text(change, "tenant"), Texts(change, "parents"), Texts(change, "children"), Text(change, "step"), Text(change, "since"));
+            }
+
+            output.WriteLine();
+            table.Print(output);
+        }
     }
 
     private static string Text(JsonElement of, string name) => of.TryGetProperty(name, out var value) ? value.GetString() ?? "" : "";
+
+    private static string Texts(JsonElement of, string name) => string.Join(" ", of.GetProperty(name).EnumerateArray().Select(static t => t.GetString()));
 
     private static string Number(JsonElement of, string name) => of.TryGetProperty(name, out var value) ? value.GetRawText() : "-";
 

@@ -25,7 +25,7 @@ internal static class ImportCommand
         labels.AcceptOnlyFromAmong(Keep, Drop);
         var file = new Option<string?>("--config-file") { Description = "The server's YAML file.", HelpName = "FILE" };
         var data = new Option<string?>("--data-dir") { Description = "The server's data directory.", HelpName = "FOLDER" };
-        var shards = new Option<string?>("--storage-shards-per-tenant") { Description = "Shards of a new tenant, a power of two; 0 for as many as there are processors.", HelpName = "N" };
+        var shards = new Option<string?>("--storage-shards-per-tenant") { Description = "Shards that a new tenant begins with, a power of two; 0 for as many as there are processors.", HelpName = "N" };
         var command = new Command("import", "Brings blocks into a tenant of a stopped server's data directory; a server started on it then serves and publishes them.")
         {
             tenant, labels, file, data, shards,

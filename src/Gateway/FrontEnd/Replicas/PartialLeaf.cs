@@ -15,7 +15,7 @@ internal sealed class PartialLeaf(IShard shard, PartialWarnings warnings) : IQue
         {
             return await shard.RunAsync(fragment, cancellation);
         }
-        catch (ShardUnavailableException e)
+        catch (ShardUnavailableException e) when (!e.IsMoved)
         {
             warnings.Add(e.Message);
         }

@@ -16,6 +16,7 @@ internal static class DenseChunk
     /// <exception cref="InvalidDataException">The chunk, or the time column it refers to, is damaged.</exception>
     public static void Decode(ReadOnlySpan<byte> chunk, TimeRange range, SampleBuffer into, TimeColumns columns)
     {
+        into.NoteEncoded(chunk.Length);
         var header = Header.Read(chunk);
         var from = new DenseReader(chunk[header.Length..]);
         into.Reserve(header.Count, out var times, out var values);

@@ -14,7 +14,7 @@ public static class HeadSnapshot
     /// <summary>The name of the file in the head's folder.</summary>
     public const string FileName = "snapshot";
 
-    internal const uint Version = 1;
+    internal const uint Version = 2;
     private const int MostFrameBytes = 1024 * 1024 * 1024;
 
     /// <summary>Loads a snapshot.</summary>

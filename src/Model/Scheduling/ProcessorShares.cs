@@ -1,0 +1,414 @@
+using System.Runtime.ExceptionServices;
+
+namespace Metrics.Model;
+
+/// <summary>What a tenant uses processors for; its writes and its queries do not wait for each other.</summary>
+public enum ProcessorUse
+{
+    /// <summary>Reading and judging what it sends.</summary>
+    Write,
+
+    /// <summary>Answering what it asks.</summary>
+    Query,
+}
+
+/// <summary>Shares the processors of this process among tenants. Work that may keep a processor for longer than a moment takes a turn, and at its checkpoints lets others before it.</summary>
+/// <remarks>
+/// <code>
+///   EnterAsync ──► waiting ──► running ──► done        as many run as there are processors
+///                     ▲           │
+///                     └───────────┘                    at a checkpoint, when somebody waits who has had less
+/// </code>
+/// Time used is counted by tenant and use, and a free processor goes to who has used least; of that one's work, to the smallest by class, so that what is short does not wait for what is long, and within a class to the
+/// oldest: large pieces are finished one after the other, and only few hold memory at a time. Whoever comes back after a pause is put no further ahead than <see cref="Credit"/>: idling saves nothing up. One that has less than another runs at once even where all processors are taken, for a checkpoint may be some time
+/// away, and the operating system divides them until then. So a tenant that asks for all there is gets its share of it, whatever number of requests it asks with, and another's short work waits about a <see cref="Slice"/>.
+/// The measure is the virtual time of Linux's CFS (Molnar 2007, after weighted fair queueing), the order within a tenant that of a multilevel feedback queue (Corbató 1962), aged so that nothing starves. Thread-safe.
+/// </remarks>
+public sealed class ProcessorShares(int processors, TimeProvider time)
+{
+    /// <summary>The least time that is worth a change: beyond it, changes cost under a hundredth.</summary>
+    public static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(2);
+
+    /// <summary>How much less than all others a tenant may have used, at most: some dashboards' queries.</summary>
+    public static readonly TimeSpan Credit = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>A piece rises by one class for each of these that it waits.</summary>
+    public static readonly TimeSpan Aging = TimeSpan.FromSeconds(5);
+
+    /// <summary>Classes of pieces by the time that they may run before they fall into the next: each sixteen times the one before.</summary>
+    private static readonly TimeSpan[] classes = [TimeSpan.FromMilliseconds(20), TimeSpan.FromMilliseconds(320), TimeSpan.FromSeconds(5)];
+
+    private const int SweepAt = 1024;
+
+    private readonly long slice = InStamps(Slice, time);
+    private readonly long credit = InStamps(Credit, time);
+    private readonly long aging = InStamps(Aging, time);
+    private readonly long[] classStamps = [.. classes.Select(c => InStamps(c, time))];
+    private readonly Lock sync = new();
+    private readonly Dictionary<(TenantId Tenant, ProcessorUse Use), ProcessorShare> shares = [];
+    private readonly List<ProcessorTurn> running = [];
+    private readonly List<ProcessorTurn> waiting = [];
+    private long floor;
+    private long lastNumber;
+    private int sweepAt = SweepAt;
+    private volatile bool isContended;
+
+    /// <summary>Those of this process.</summary>
+    public static ProcessorShares OfProcess { get; } = new(Environment.ProcessorCount, TimeProvider.System);
+
+    /// <summary>Pieces that run and that wait now.</summary>
+    public (int Running, int Waiting) Load
+    {
+        get
+        {
+            lock (sync)
+            {
+                return (running.Count, waiting.Count);
+            }
+        }
+    }
+
+    /// <summary>Waits for a turn, which the caller runs work in or disposes.</summary>
+    /// <param name="tenant">Whose work.</param>
+    /// <param name="use">What for.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <param name="expected">About how long the work will run, where that is known; a rough guess puts it into its class.</param>
+    /// <exception cref="OperationCanceledException">Cancelled before it came.</exception>
+    public async ValueTask<ProcessorTurn> EnterAsync(TenantId tenant, ProcessorUse use, CancellationToken cancellation, TimeSpan expected = default)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        ProcessorTurn turn;
+        Task granted;
+        lock (sync)
+        {
+            turn = new ProcessorTurn(this, ShareOf(tenant, use)) { Number = ++lastNumber, Class = ClassOf(InStamps(expected, time)) };
+            if (MayStart(turn.Share))
+            {
+                Start(turn);
+                return turn;
+            }
+
+            granted = Queue(turn);
+        }
+
+        await using var registration = cancellation.Register(() => Abandon(turn, cancellation)).ConfigureAwait(false);
+        await granted.ConfigureAwait(false);
+        return turn;
+    }
+
+    /// <summary>Runs work when its turn has come: at once on this thread if it may, else on one of the pool.</summary>
+    public async ValueTask<T> RunHereAsync<T>(TenantId tenant, ProcessorUse use, Func<T> work, CancellationToken cancellation)
+    {
+        var turn = await EnterAsync(tenant, use, cancellation).ConfigureAwait(false);
+        return turn.Run(work);
+    }
+
+    /// <summary>Runs long work on a thread of low priority when its turn has come, beside whatever the caller does.</summary>
+    public async Task<T> RunAsync<T>(TenantId tenant, ProcessorUse use, Func<T> work, CancellationToken cancellation, TimeSpan expected = default)
+    {
+        var turn = await EnterAsync(tenant, use, cancellation, expected).ConfigureAwait(false);
+
+        // Without the token: who has a turn runs, or would have to give it back.
+        return await Start(() => turn.Run(work)).ConfigureAwait(false);
+    }
+
+    /// <summary>Does a piece of work for each number from 0 to <paramref name="count"/> - 1: on this thread and, where it has a turn, on as many more as there are processors that nobody waits for.</summary>
+    /// <remarks>The first failure is thrown, and what has not begun by then is left out.</remarks>
+    public static void ForEach(int count, Action<int> body)
+    {
+        var next = -1;
+        ExceptionDispatchInfo? failure = null;
+        var others = new List<Task>();
+        while (others.Count < count - 1 && ProcessorTurn.Current is { } turn && turn.Owner.TryEnter(turn) is { } other)
+        {
+            others.Add(Start(() => other.Run(Work)));
+        }
+
+        Work();
+        foreach (var other in others.Where(static o => !o.IsCompleted))
+        {
+            using (ProcessorTurn.Aside())
+            {
+                Task.WaitAny(other);
+            }
+        }
+
+        failure?.Throw();
+
+        bool Work()
+        {
+            try
+            {
+                for (var i = Interlocked.Increment(ref next); i < count; i = Interlocked.Increment(ref next))
+                {
+                    body(i);
+                }
+            }
+            catch (Exception e)
+            {
+                Interlocked.CompareExchange(ref failure, ExceptionDispatchInfo.Capture(e), null);
+                Volatile.Write(ref next, count);
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>Lets others before a piece that runs, if it is time; comes back when its turn has come again.</summary>
+    internal void Check(ProcessorTurn turn)
+    {
+        if (!isContended || time.GetTimestamp() - turn.Since < slice)
+        {
+            return;
+        }
+
+        Task granted;
+        lock (sync)
+        {
+            ChargeAll();
+            if (!ShouldYield(turn))
+            {
+                return;
+            }
+
+            Stop(turn);
+            granted = Queue(turn);
+            Dispatch();
+        }
+
+        granted.Wait();
+    }
+
+    /// <summary>A piece is done, or waits for something else than a processor.</summary>
+    internal void Leave(ProcessorTurn turn)
+    {
+        lock (sync)
+        {
+            ChargeAll();
+            Stop(turn);
+            Dispatch();
+        }
+    }
+
+    /// <summary>A piece that waited for something else goes on; comes back when its turn has come.</summary>
+    internal void Return(ProcessorTurn turn)
+    {
+        Task granted;
+        lock (sync)
+        {
+            Wake(turn.Share);
+            if (MayStart(turn.Share))
+            {
+                Start(turn);
+                return;
+            }
+
+            granted = Queue(turn);
+        }
+
+        granted.Wait();
+    }
+
+    private static Task<T> Start<T>(Func<T> work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, ProcessorThreads.OfProcess);
+
+    private static long InStamps(TimeSpan span, TimeProvider time) => (long)(span.TotalSeconds * time.TimestampFrequency);
+
+    private ProcessorTurn? TryEnter(ProcessorTurn parent)
+    {
+        lock (sync)
+        {
+            if (running.Count >= processors || waiting.Count > 0)
+            {
+                return null;
+            }
+
+            var turn = new ProcessorTurn(this, parent.Share) { Number = parent.Number, Class = parent.Class, Attained = parent.Attained };
+            Start(turn);
+            return turn;
+        }
+    }
+
+    private ProcessorShare ShareOf(TenantId tenant, ProcessorUse use)
+    {
+        if (!shares.TryGetValue((tenant, use), out var share))
+        {
+            if (shares.Count >= sweepAt)
+            {
+                Sweep();
+            }
+
+            shares.Add((tenant, use), share = new ProcessorShare());
+        }
+
+        Wake(share);
+        return share;
+    }
+
+    /// <summary>Takes from an idle tenant what it has saved up.</summary>
+    private void Wake(ProcessorShare share)
+    {
+        if (share.Running + share.Waiting == 0)
+        {
+            ChargeAll();
+            share.Used = Math.Max(share.Used, floor - credit);
+        }
+    }
+
+    private void Sweep()
+    {
+        foreach (var (key, share) in shares)
+        {
+            if (share.Running + share.Waiting == 0 && share.Used <= floor - credit)
+            {
+                shares.Remove(key);
+            }
+        }
+
+        sweepAt = Math.Max(SweepAt, 2 * shares.Count);
+    }
+
+    private void ChargeAll()
+    {
+        var now = time.GetTimestamp();
+        foreach (var turn in running)
+        {
+            var used = now - turn.Since;
+            turn.Since = now;
+            turn.Attained += used;
+            turn.Class = Math.Max(turn.Class, ClassOf(turn.Attained));
+            turn.Share.Used += used;
+        }
+
+        // The floor is who has used least of those that want any.
+        var least = long.MaxValue;
+        foreach (var turn in running)
+        {
+            least = Math.Min(least, turn.Share.Used);
+        }
+
+        foreach (var turn in waiting)
+        {
+            least = Math.Min(least, turn.Share.Used);
+        }
+
+        floor = least == long.MaxValue ? floor : Math.Max(floor, least);
+    }
+
+    private bool MayStart(ProcessorShare share) =>
+        running.Count < processors || (share.Running < processors && running.Count < 2 * processors && share.Used + slice < MostUsed());
+
+    private long MostUsed()
+    {
+        var most = long.MinValue;
+        foreach (var turn in running)
+        {
+            most = Math.Max(most, turn.Share.Used);
+        }
+
+        return most;
+    }
+
+    private bool ShouldYield(ProcessorTurn turn)
+    {
+        if (running.Count > processors)
+        {
+            return turn.Share.Used >= MostUsed();
+        }
+
+        return Next(mayStart: false) is { } next
+            && (ReferenceEquals(next.Share, turn.Share) ? AgedClass(next, time.GetTimestamp()) < turn.Class : next.Share.Used + slice < turn.Share.Used);
+    }
+
+    /// <summary>Who comes first of those that wait; with <paramref name="mayStart"/> of those that may start now.</summary>
+    private ProcessorTurn? Next(bool mayStart)
+    {
+        ProcessorTurn? best = null;
+        var now = time.GetTimestamp();
+        foreach (var turn in waiting)
+        {
+            if (mayStart && !MayStart(turn.Share))
+            {
+                continue;
+            }
+
+            if (best is null || turn.Share.Used < best.Share.Used || (ReferenceEquals(turn.Share, best.Share) && (AgedClass(turn, now), turn.Number).CompareTo((AgedClass(best, now), best.Number)) < 0))
+            {
+                best = turn;
+            }
+        }
+
+        return best;
+    }
+
+    private long AgedClass(ProcessorTurn turn, long now) => turn.Class - ((now - turn.Since) / aging);
+
+    private int ClassOf(long stamps)
+    {
+        var number = 0;
+        while (number < classStamps.Length && stamps > classStamps[number])
+        {
+            number++;
+        }
+
+        return number;
+    }
+
+    private void Start(ProcessorTurn turn)
+    {
+        turn.Since = time.GetTimestamp();
+        turn.Share.Running++;
+        running.Add(turn);
+        Note();
+    }
+
+    private void Stop(ProcessorTurn turn)
+    {
+        running.Remove(turn);
+        turn.Share.Running--;
+    }
+
+    private Task Queue(ProcessorTurn turn)
+    {
+        turn.Granted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        turn.Since = time.GetTimestamp();
+        turn.Share.Waiting++;
+        waiting.Add(turn);
+        Note();
+        return turn.Granted.Task;
+    }
+
+    private void Unqueue(ProcessorTurn turn)
+    {
+        waiting.Remove(turn);
+        turn.Share.Waiting--;
+        turn.Granted = null;
+    }
+
+    /// <summary>Gives turns to those who wait, as far as there are any.</summary>
+    private void Dispatch()
+    {
+        while (Next(mayStart: true) is { Granted: { } granted } next)
+        {
+            Unqueue(next);
+            Start(next);
+            granted.SetResult();
+        }
+
+        Note();
+    }
+
+    private void Note() => isContended = waiting.Count > 0 || running.Count > processors;
+
+    private void Abandon(ProcessorTurn turn, CancellationToken cancellation)
+    {
+        lock (sync)
+        {
+            if (turn.Granted is { } granted)
+            {
+                Unqueue(turn);
+                Note();
+                granted.SetCanceled(cancellation);
+            }
+        }
+    }
+}

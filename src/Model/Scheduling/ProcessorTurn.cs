@@ -1,0 +1,113 @@
+namespace Metrics.Model;
+
+/// <summary>A piece of work's leave to use a processor; see <see cref="ProcessorShares"/>. Its owner runs work in it, once, or disposes it.</summary>
+public sealed class ProcessorTurn : IDisposable
+{
+    [ThreadStatic]
+    private static ProcessorTurn? current;
+
+    private bool isDone;
+
+    internal ProcessorTurn(ProcessorShares owner, ProcessorShare share)
+    {
+        Owner = owner;
+        Share = share;
+    }
+
+    /// <summary>That of the work on this thread; null for work that has none.</summary>
+    internal static ProcessorTurn? Current => current;
+
+    internal ProcessorShares Owner { get; }
+
+    internal ProcessorShare Share { get; }
+
+    /// <summary>Time it has run, up to <see cref="Since"/>. This and what follows is guarded by the owner's lock.</summary>
+    internal long Attained { get; set; }
+
+    /// <summary>Pieces are numbered as they come.</summary>
+    internal long Number { get; init; }
+
+    /// <summary>How large it is: as expected at first, or as it turned out.</summary>
+    internal int Class { get; set; }
+
+    /// <summary>Since when it runs or waits.</summary>
+    internal long Since { get; set; }
+
+    /// <summary>Completes when its turn comes; null while it does not wait.</summary>
+    internal TaskCompletionSource? Granted { get; set; }
+
+    /// <summary>Work on this thread says that it can be interrupted here, holding no lock. Costs next to nothing when nobody waits.</summary>
+    public static void Checkpoint()
+    {
+        if (current is { } turn)
+        {
+            turn.Owner.Check(turn);
+        }
+    }
+
+    /// <summary>Work on this thread is about to wait for something else than a processor; until the result is disposed, its turn is another's.</summary>
+    public static Interlude Aside()
+    {
+        var turn = current;
+        current = null;
+        turn?.Owner.Leave(turn);
+        return new Interlude(turn);
+    }
+
+    /// <summary>Runs work in it on this thread, and gives it back.</summary>
+    public T Run<T>(Func<T> work)
+    {
+        var before = current;
+        current = this;
+        try
+        {
+            return work();
+        }
+        finally
+        {
+            current = before;
+            Dispose();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (!isDone)
+        {
+            isDone = true;
+            Owner.Leave(this);
+        }
+    }
+
+    /// <summary>The time during which a piece of work does without its turn.</summary>
+    public readonly struct Interlude : IDisposable
+    {
+        private readonly ProcessorTurn? turn;
+
+        internal Interlude(ProcessorTurn? turn) => this.turn = turn;
+
+        /// <summary>Waits until its turn has come again.</summary>
+        public void Dispose()
+        {
+            if (turn is not null)
+            {
+                turn.Owner.Return(turn);
+                current = turn;
+            }
+        }
+    }
+}
+
+/// <summary>What one tenant has used for one purpose. Guarded by the owner's lock.</summary>
+internal sealed class ProcessorShare
+{
+    /// <summary>Time used, in stamps.</summary>
+    public long Used { get; set; }
+
+    /// <summary>Pieces that run.</summary>
+    public int Running { get; set; }
+
+    /// <summary>Pieces that wait.</summary>
+    public int Waiting { get; set; }
+}

@@ -1,0 +1,269 @@
+using Metrics.Testing;
+using Xunit;
+
+namespace Metrics.Model.Tests;
+
+public class ProcessorSharesTests
+{
+    private static readonly TenantId a = TenantId.Parse("a");
+    private static readonly TenantId b = TenantId.Parse("b");
+
+    private readonly FakeTime time = new(1_700_000_000_000);
+
+    [Fact]
+    public async Task AsManyRunAsThereAreProcessorsAndTheRestWaits()
+    {
+        var shares = new ProcessorShares(2, time);
+        var first = await shares.EnterAsync(a, ProcessorUse.Query, default);
+        var second = await shares.EnterAsync(a, ProcessorUse.Query, default);
+        var third = shares.EnterAsync(a, ProcessorUse.Query, default).AsTask();
+        Assert.Equal((2, 1), shares.Load);
+        first.Dispose();
+        first.Dispose();
+        (await third).Dispose();
+        second.Dispose();
+        Assert.Equal((0, 0), shares.Load);
+    }
+
+    [Fact]
+    public async Task WhoHasUsedLessRunsAtOnceAndTheOtherMakesRoomAtItsNextCheckpoint()
+    {
+        var shares = new ProcessorShares(2, time);
+        using var other = await shares.EnterAsync(a, ProcessorUse.Query, default);
+        var heavy = new Piece(await shares.EnterAsync(a, ProcessorUse.Query, default));
+        Pass(500);
+        var entering = shares.EnterAsync(b, ProcessorUse.Query, default);
+        Assert.True(entering.IsCompleted);
+        Assert.Equal((3, 0), shares.Load);
+        Pass(5);
+        heavy.Check();
+        await UntilAsync(() => shares.Load == (2, 1));
+        Assert.False(heavy.HasPassed);
+        (await entering).Dispose();
+        await heavy.PassedAsync();
+        Assert.Equal((2, 0), shares.Load);
+        await heavy.EndAsync();
+    }
+
+    [Fact]
+    public async Task ATenantsWritesDoNotWaitForItsQueries()
+    {
+        var shares = new ProcessorShares(1, time);
+        using var query = await shares.EnterAsync(a, ProcessorUse.Query, default);
+        Pass(500);
+        var write = shares.EnterAsync(a, ProcessorUse.Write, default);
+        Assert.True(write.IsCompleted);
+        (await write).Dispose();
+    }
+
+    [Fact]
+    public async Task OfOneTenantWhatIsShortDoesNotWaitForWhatIsLong()
+    {
+        var shares = new ProcessorShares(1, time);
+        var heavy = new Piece(await shares.EnterAsync(a, ProcessorUse.Query, default));
+        Pass(500);
+        var light = shares.EnterAsync(a, ProcessorUse.Query, default).AsTask();
+        heavy.Check();
+        var turn = await light;
+        Assert.False(heavy.HasPassed);
+        Pass(1);
+        turn.Dispose();
+        await heavy.PassedAsync();
+        await heavy.EndAsync();
+    }
+
+    [Fact]
+    public async Task NobodyYieldsBeforeASliceIsOver()
+    {
+        var shares = new ProcessorShares(1, time);
+        var heavy = new Piece(await shares.EnterAsync(a, ProcessorUse.Query, default));
+        var light = shares.EnterAsync(a, ProcessorUse.Query, default).AsTask();
+        Pass(1);
+        heavy.Check();
+        await heavy.PassedAsync();
+        Assert.False(light.IsCompleted);
+        await heavy.EndAsync();
+        (await light).Dispose();
+    }
+
+    [Fact]
+    public async Task TenantsGetEquallyMuchHoweverManyPiecesTheyHave()
+    {
+        var shares = new ProcessorShares(1, time);
+        var pieces = new Dictionary<string, int>(StringComparer.Ordinal) { ["a"] = 30, ["b"] = 1, ["c"] = 4 };
+        var used = pieces.Keys.ToDictionary(k => k, _ => 0L, StringComparer.Ordinal);
+        var waiting = pieces.SelectMany(p => Enumerable.Repeat(p.Key, p.Value)).Select(t => (Tenant: t, Entering: shares.EnterAsync(TenantId.Parse(t), ProcessorUse.Query, default).AsTask())).ToList();
+        for (var round = 0; round < 3000; round++)
+        {
+            await UntilAsync(() => waiting.Count(w => w.Entering.IsCompleted) == shares.Load.Running);
+            Pass(5);
+            foreach (var (who, _) in waiting.Where(w => w.Entering.IsCompleted))
+            {
+                used[who] += 5;
+            }
+
+            var at = waiting.FindIndex(w => w.Entering.IsCompleted);
+            var (tenant, entered) = waiting[at];
+            waiting.RemoveAt(at);
+            (await entered).Dispose();
+            waiting.Add((tenant, shares.EnterAsync(TenantId.Parse(tenant), ProcessorUse.Query, default).AsTask()));
+        }
+
+        var share = used.Values.Sum() / 3.0;
+        Assert.All(used.Values, u => Assert.InRange(u, share * 0.95, share * 1.05));
+    }
+
+    [Fact]
+    public async Task IdlingSavesNothingUp()
+    {
+        var shares = new ProcessorShares(1, time);
+        (await shares.EnterAsync(b, ProcessorUse.Query, default)).Dispose();
+        var heavy = await shares.EnterAsync(a, ProcessorUse.Query, default);
+        Pass(60_000);
+
+        // What it may have more than a is its credit, and then it is a's turn.
+        var other = await shares.EnterAsync(b, ProcessorUse.Query, default);
+        Pass(300);
+        heavy.Dispose();
+        var its = shares.EnterAsync(a, ProcessorUse.Query, default).AsTask();
+        var second = shares.EnterAsync(b, ProcessorUse.Query, default).AsTask();
+        other.Dispose();
+        Assert.Same(second, await Task.WhenAny(its, second));
+        var third = shares.EnterAsync(b, ProcessorUse.Query, default).AsTask();
+        Pass(200);
+        (await second).Dispose();
+        Assert.Same(its, await Task.WhenAny(its, third));
+        (await its).Dispose();
+        (await third).Dispose();
+    }
+
+    [Fact]
+    public async Task WhoGivesUpLeavesTheQueue()
+    {
+        var shares = new ProcessorShares(1, time);
+        using var running = await shares.EnterAsync(a, ProcessorUse.Query, default);
+        using var stop = new CancellationTokenSource();
+        var gone = shares.EnterAsync(a, ProcessorUse.Query, stop.Token).AsTask();
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => gone);
+        Assert.Equal((1, 0), shares.Load);
+    }
+
+    [Fact]
+    public async Task WorkThatWaitsForSomethingElseLeavesItsTurnToOthers()
+    {
+        var shares = new ProcessorShares(1, time);
+        var answer = await shares.RunAsync(
+            a,
+            ProcessorUse.Query,
+            () =>
+            {
+                using (ProcessorTurn.Aside())
+                {
+                    Assert.Equal((0, 0), shares.Load);
+                    shares.EnterAsync(a, ProcessorUse.Query, default).AsTask().GetAwaiter().GetResult().Dispose();
+                }
+
+                Assert.Equal((1, 0), shares.Load);
+                return 7;
+            },
+            default);
+        Assert.Equal(7, answer);
+        Assert.Equal((0, 0), shares.Load);
+    }
+
+    [Fact]
+    public async Task ForEachDoesEveryPieceOnceAndThrowsTheFirstFailure()
+    {
+        var shares = new ProcessorShares(4, TimeProvider.System);
+        var done = new int[1000];
+        await shares.RunAsync(a, ProcessorUse.Query, () => Do(i => Interlocked.Increment(ref done[i])), default);
+        Assert.All(done, d => Assert.Equal(1, d));
+        await Assert.ThrowsAsync<InvalidDataException>(() => shares.RunAsync(a, ProcessorUse.Query, () => Do(i => i == 500 ? throw new InvalidDataException("500") : 0), default));
+        Assert.Equal((0, 0), shares.Load);
+
+        static bool Do(Func<int, int> body)
+        {
+            ProcessorShares.ForEach(1000, i => body(i));
+            return true;
+        }
+    }
+
+    [Fact]
+    public async Task UnderRandomLoadEverythingIsDone()
+    {
+        const int Seed = 5;
+        var shares = new ProcessorShares(2, TimeProvider.System);
+        var random = new Random(Seed);
+        var work = Enumerable.Range(0, 400).Select(_ => (Tenant: TenantId.Parse($"t{random.Next(4)}"), Use: (ProcessorUse)random.Next(2), Steps: random.Next(random.Next(40) == 0 ? 4000 : 40), Aside: random.Next(5) == 0)).ToList();
+        var done = 0;
+        await Task.WhenAll(work.Select(w => shares.RunAsync(
+            w.Tenant,
+            w.Use,
+            () =>
+            {
+                for (var i = 0; i < w.Steps; i++)
+                {
+                    Thread.SpinWait(500);
+                    ProcessorTurn.Checkpoint();
+                    Assert.InRange(shares.Load.Running, 1, 4);
+                    if (w.Aside && i % 10 == 0)
+                    {
+                        using (ProcessorTurn.Aside())
+                        {
+                            Thread.Yield();
+                        }
+                    }
+                }
+
+                return Interlocked.Increment(ref done);
+            },
+            default)));
+        Assert.Equal(400, done);
+        Assert.Equal((0, 0), shares.Load);
+    }
+
+    private static async Task UntilAsync(Func<bool> holds)
+    {
+        while (!holds())
+        {
+            await Task.Yield();
+        }
+    }
+
+    private void Pass(long milliseconds) => time.AdvanceTo(time.NowMs + milliseconds);
+
+    /// <summary>Work on a thread of its own that passes a checkpoint when it is told to.</summary>
+    private sealed class Piece
+    {
+        private readonly SemaphoreSlim toCheck = new(0);
+        private readonly TaskCompletionSource passed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly SemaphoreSlim toEnd = new(0);
+        private readonly Task running;
+
+        public Piece(ProcessorTurn turn) => running = Task.Factory.StartNew(
+            () => turn.Run(() =>
+            {
+                toCheck.Wait();
+                ProcessorTurn.Checkpoint();
+                passed.SetResult();
+                toEnd.Wait();
+                return true;
+            }),
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
+
+        public bool HasPassed => passed.Task.IsCompleted;
+
+        public void Check() => toCheck.Release();
+
+        public Task PassedAsync() => passed.Task;
+
+        public Task EndAsync()
+        {
+            toEnd.Release();
+            return running;
+        }
+    }
+}
