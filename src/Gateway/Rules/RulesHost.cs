@@ -314,7 +314,7 @@ internal sealed partial class RulesHost : IAsyncDisposable, IRulePeer
             {
                 await act(tenant);
             }
-            catch (Exception e) when (e is ConfigurationException or ObjectStoreException or InvalidDataException)
+            catch (Exception e) when (e is ConfigurationException or ObjectStoreException or InvalidDataException or ArgumentException)
             {
                 LogLoadFailed(tenant.Value, e.Message);
             }
