@@ -162,7 +162,7 @@ public sealed class RulesTests : IDisposable
         Assert.Empty(others.Reloaded);
         others.Failure = null;
         Assert.Equal(HttpStatusCode.Accepted, await SetAsync(app, "/config/v1/rules/ns", Group));
-        Assert.Equal([Model.TenantId.Parse("team")], others.Reloaded);
+        Assert.Equal([TenantId.Parse("team")], others.Reloaded);
     }
 
     [Fact]
