@@ -21,6 +21,7 @@ public sealed class OrleansCluster : ICluster, IClusterControl
     private readonly SiloServiceClient silos;
     private readonly Resharding resharding;
     private readonly IGrainFactory grains;
+    private readonly ILocalSiloDetails self;
     private readonly TimeProvider time;
     private readonly ConcurrentDictionary<TenantId, Task<ClusterTenant>> tenants = new();
     private readonly CancellationTokenSource stopping = new();
@@ -36,6 +37,7 @@ public sealed class OrleansCluster : ICluster, IClusterControl
         silos = services.GetRequiredService<SiloServiceClient>();
         resharding = services.GetRequiredService<Resharding>();
         grains = services.GetRequiredService<IGrainFactory>();
+        self = services.GetRequiredService<ILocalSiloDetails>();
         time = services.GetRequiredService<TimeProvider>();
         Rules = services.GetRequiredService<SiloRules>();
         refreshing = Task.Run(RefreshAsync);
