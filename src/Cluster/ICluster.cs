@@ -17,8 +17,8 @@ public interface ICluster : IAsyncDisposable
     /// <summary>The tenants open here, for status pages and self metrics; a snapshot.</summary>
     IReadOnlyList<ITenant> Tenants => [];
 
-    /// <summary>True while this process is the one of the cluster that evaluates rules. It may become so at any time, and stays so until it leaves.</summary>
-    bool EvaluatesRules => true;
+    /// <summary>The processes that share rules between them; null when this one evaluates all.</summary>
+    IRuleCluster? Rules => null;
 
     /// <summary>The hands on a cluster of silos; null for the single process, which has none to show or move.</summary>
     IClusterControl? Control => null;

@@ -39,6 +39,7 @@ public sealed class OrleansCluster : ICluster, IClusterControl
         grains = services.GetRequiredService<IGrainFactory>();
         self = services.GetRequiredService<ILocalSiloDetails>();
         time = services.GetRequiredService<TimeProvider>();
+        Rules = services.GetRequiredService<SiloRules>();
         refreshing = Task.Run(RefreshAsync);
     }
 
@@ -70,9 +71,8 @@ public sealed class OrleansCluster : ICluster, IClusterControl
     /// <inheritdoc/>
     public IClusterControl Control => this;
 
-    /// <summary>The eldest of the silos that take requests: when it leaves, the next one begins, and no other changes. Should two believe that they are, the state of a rule group admits one.</summary>
-    public bool EvaluatesRules =>
-        directory.Silos.Where(static s => s.Status == SiloStatus.Active && s.Card.Http.Length > 0).MinBy(static s => (s.Address.Generation, s.Address.ToParsableString()))?.Address.Equals(self.SiloAddress) == true;
+    /// <inheritdoc/>
+    public IRuleCluster? Rules { get; }
 
     /// <inheritdoc/>
     public IReadOnlyList<ClusterSilo> Silos =>

@@ -25,7 +25,8 @@ internal sealed class SiloLab : IDisposable
     /// <summary>Starts silos; returns when all take part.</summary>
     public static async Task<SiloLab> StartAsync(int count, int replicationFactor, params string[] arguments)
     {
-        var lab = new SiloLab(null, ["--cluster-replication-factor", $"{replicationFactor}", "--cluster-probe-timeout", "1s", "--storage-shards-per-tenant", "4", .. arguments]);
+        string[] probe = arguments.Contains("--cluster-probe-timeout", StringComparer.Ordinal) ? [] : ["--cluster-probe-timeout", "1s"];
+        var lab = new SiloLab(null, ["--cluster-replication-factor", $"{replicationFactor}", .. probe, "--storage-shards-per-tenant", "4", .. arguments]);
         try
         {
             await lab.AddAsync(count);

@@ -14,11 +14,16 @@ internal sealed partial class SiloProcess(string shared, string data, string[] e
     /// <summary>Where the build put the executable's assembly, in the configuration that this test was built in.</summary>
     private static readonly string assembly = FindAssembly();
 
+    private readonly List<RunningProgram> runs = [];
+
     /// <summary>Where it takes HTTP; another port after each start.</summary>
     public Uri Address { get; private set; } = new("http://127.0.0.1/");
 
     /// <summary>The process.</summary>
-    public RunningProgram Program { get; private set; } = null!;
+    public RunningProgram Program => runs[^1];
+
+    /// <summary>Each process that it was, the last one included.</summary>
+    public IReadOnlyList<RunningProgram> Runs => [.. runs];
 
     /// <summary>True from its start until it is killed, stopped or frozen.</summary>
     public bool IsServing { get; private set; }
@@ -33,7 +38,7 @@ internal sealed partial class SiloProcess(string shared, string data, string[] e
             assembly, "serve", "--http-listen", $"127.0.0.1:{http}", "--cluster-listen", $"127.0.0.1:{silo}", "--data-dir", data,
             "--objstore.config", $"{{type: FILESYSTEM, config: {{directory: \"{shared}\"}}}}", .. extraArguments,
         ];
-        Program = RunningProgram.Start("dotnet", arguments);
+        runs.Add(RunningProgram.Start("dotnet", arguments));
     }
 
     /// <summary>Waits until it takes part.</summary>
@@ -77,7 +82,13 @@ internal sealed partial class SiloProcess(string shared, string data, string[] e
         return await http.SendAsync(request, cancellation);
     }
 
-    public void Dispose() => Program?.Dispose();
+    public void Dispose()
+    {
+        foreach (var run in runs)
+        {
+            run.Dispose();
+        }
+    }
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int SendSignal(int processId, int signal);
