@@ -17,8 +17,8 @@ public interface ICluster : IAsyncDisposable
     /// <summary>The tenants open here, for status pages and self metrics; a snapshot.</summary>
     IReadOnlyList<ITenant> Tenants => [];
 
-    /// <summary>True while this process is the one of the cluster that evaluates rules. It may become so at any time, and stays so until it leaves.</summary>
-    bool EvaluatesRules => true;
+    /// <summary>The processes that share rules between them; null when this one evaluates all.</summary>
+    IRuleCluster? Rules => null;
 
     /// <summary>How many processes take requests now, this one included: a limit on what a tenant may send is shared among them. At least 1.</summary>
     int Gateways => 1;

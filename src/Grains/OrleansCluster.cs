@@ -45,6 +45,7 @@ public sealed partial class OrleansCluster : ICluster, IClusterControl
         closings = services.GetRequiredService<TenantClosings>();
         erasure = new TenantErasure(silo.Store);
         closings.Add(Forget);
+        Rules = services.GetRequiredService<SiloRules>();
         refreshing = Task.Run(RefreshAsync);
     }
 
@@ -76,9 +77,8 @@ public sealed partial class OrleansCluster : ICluster, IClusterControl
     /// <inheritdoc/>
     public IClusterControl Control => this;
 
-    /// <summary>The eldest of the silos that take requests: when it leaves, the next one begins, and no other changes. Should two believe that they are, the state of a rule group admits one.</summary>
-    public bool EvaluatesRules =>
-        directory.Silos.Where(static s => s.Status == SiloStatus.Active && s.Card.Http.Length > 0).MinBy(static s => (s.Address.Generation, s.Address.ToParsableString()))?.Address.Equals(self.SiloAddress) == true;
+    /// <inheritdoc/>
+    public IRuleCluster? Rules { get; }
 
     /// <inheritdoc/>
     public int Gateways => Math.Max(1, directory.Gateways);

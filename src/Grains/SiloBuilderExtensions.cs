@@ -20,6 +20,7 @@ public static class SiloBuilderExtensions
         builder.Services.AddSingleton<SiloDirectory>();
         builder.Services.AddSingleton<SiloServiceClient>();
         builder.Services.AddSingleton<TenantClosings>();
+        builder.Services.AddSingleton<SiloRules>();
         builder.Services.AddSingleton<SiloShardOwners>();
         builder.Services.AddSingleton(services => new Resharding(context.Store, context.Maps, services.GetRequiredService<SiloShardOwners>(), context.Options.Resharding, services.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<SiloWatch>();

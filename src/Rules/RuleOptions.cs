@@ -43,6 +43,11 @@ public sealed record RuleServices(
 /// <summary>Hears what a host may log or count. Called from evaluating threads; must be quick and must not throw.</summary>
 public interface IRuleObserver
 {
+    /// <summary>A group was evaluated at a tick, Unix milliseconds.</summary>
+    void OnEvaluated(string group, long tickMs)
+    {
+    }
+
     /// <summary>A rule failed, or some of its samples could not be stored.</summary>
     void OnRuleFailed(string group, string rule, string error)
     {

@@ -21,7 +21,7 @@ internal sealed class HostedCluster(IHost host, ShardNode? node, IObjectStore st
     public IReadOnlyList<ITenant> Tenants => cluster.Tenants;
 
     /// <inheritdoc/>
-    public bool EvaluatesRules => cluster.EvaluatesRules;
+    public IRuleCluster? Rules => cluster.Rules;
 
     /// <inheritdoc/>
     public int Gateways => cluster.Gateways;

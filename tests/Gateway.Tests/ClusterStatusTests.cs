@@ -17,7 +17,7 @@ public sealed class ClusterStatusTests
 
         var (status, body) = await app.GetAsync("/api/v1/status/cluster");
         Assert.Equal(HttpStatusCode.OK, status);
-        Assert.Contains("\"data\":{\"silos\":[],\"shards\":[]}", body, StringComparison.Ordinal);
+        Assert.Contains("\"data\":{\"silos\":[],\"shards\":[],\"changes\":[]}", body, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.BadRequest, (await app.PostFormAsync("/api/v1/admin/cluster/move", "tenant=a&range=all&to=n")).Status);
         Assert.Equal(HttpStatusCode.BadRequest, (await app.PostFormAsync("/api/v1/admin/cluster/drain", "node=n")).Status);
     }

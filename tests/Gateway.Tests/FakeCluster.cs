@@ -29,6 +29,8 @@ internal sealed class FakeCluster : ICluster
 
     public IClusterControl? Control { get; set; }
 
+    public IRuleCluster? Rules { get; init; }
+
     public FakeTenant this[string tenant] => tenants.GetOrAdd(TenantId.Parse(tenant), id => new FakeTenant(this, id));
 
     public ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation) => ValueTask.FromResult<ITenant>(this[tenant.Value]);

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.Server;
@@ -27,13 +28,13 @@ internal sealed class GatewayApp : IAsyncDisposable
 
     public HttpClient Http { get; }
 
-    public static async Task<GatewayApp> StartAsync(Action<GatewayOptions>? configure = null, QueryExecution? execute = null, TimeProvider? time = null)
+    public static async Task<GatewayApp> StartAsync(Action<GatewayOptions>? configure = null, QueryExecution? execute = null, TimeProvider? time = null, IRuleCluster? rules = null)
     {
         var options = new GatewayOptions();
         options.Http.Listen = "127.0.0.1:0";
         configure?.Invoke(options);
         OptionsValidator.Validate(options);
-        var cluster = new FakeCluster();
+        var cluster = new FakeCluster { Rules = rules };
         var made = new GatewayServer(options, cluster, new EngineOptions(), execute ?? Empty, time ?? TimeProvider.System, logging => logging.SetMinimumLevel(LogLevel.None));
         await made.StartAsync(CancellationToken.None);
         return new GatewayApp(made, cluster);

@@ -1,8 +1,10 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Rules;
+using Metrics.Gateway.Tests.Rules;
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.Rules.Groups;
@@ -103,6 +105,67 @@ public sealed class RulesTests : IDisposable
     }
 
     [Fact]
+    public async Task AdministratorsSeeWhatEveryTenantSetAndRemoveWhatOneDid()
+    {
+        await using var app = await GatewayApp.StartAsync();
+        Assert.Equal(HttpStatusCode.Accepted, await SetAsync(app, "/config/v1/rules/ns", Group));
+        Assert.Equal(HttpStatusCode.Accepted, (await app.SendAsync(HttpMethod.Post, "/config/v1/rules/other", new StringContent("name: b\nrules: []"), ("X-Scope-OrgID", "blue"))).Status);
+        const string blue = "blue:\n  other:\n  - name: b\n    rules: []\n";
+        Assert.Equal(blue + "team:\n  ns:\n  - name: api\n    rules:\n    - record: r\n      expr: vector(1)\n", (await app.GetAsync("/ruler/rule_groups")).Body);
+
+        var (status, text) = await app.SendAsync(HttpMethod.Post, "/ruler/delete_tenant_config", null);
+        Assert.Equal((HttpStatusCode.BadRequest, "the request names no tenant: say which in X-Scope-OrgID\n"), (status, text));
+        Assert.Equal(HttpStatusCode.OK, (await app.SendAsync(HttpMethod.Post, "/ruler/delete_tenant_config", null, ("X-Scope-OrgID", "team"))).Status);
+        Assert.Equal(blue, (await app.GetAsync("/ruler/rule_groups")).Body);
+        Assert.Empty(await GroupsAsync(app, "", tenant: "team"));
+    }
+
+    [Fact]
+    public async Task ASiloShowsTheRulesOfAllAndSaysWhoDoesNotAnswer()
+    {
+        var others = new FakeRuleCluster();
+        await using var app = await StartAsync("groups: [{name: mine, interval: 1h, rules: [{record: r, expr: up}]}, {name: remote, interval: 1h, rules: [{alert: A, expr: up}]}]", others);
+        await GroupsAsync(app, "", want: 2);
+        Assert.Equal("mine: r, remote: A", string.Join(", ", Names(await GroupsAsync(app, "")).Split("; ")));
+        Assert.Equal("remote: A", Names(await GroupsAsync(app, "?type=alert")));
+        Assert.Equal("remote: A", Names(await GroupsAsync(app, "?rule_group[]=remote&rule_name[]=A")));
+
+        var page = JsonDocument.Parse((await app.GetAsync("/api/v1/rules?group_limit=1")).Body).RootElement.GetProperty("data");
+        Assert.Equal("mine: r", Names([.. page.GetProperty("groups").EnumerateArray()]));
+        var next = JsonDocument.Parse((await app.GetAsync("/api/v1/rules?group_limit=1&group_next_token=" + page.GetProperty("groupNextToken").GetString())).Body).RootElement.GetProperty("data");
+        Assert.Equal(("remote: A", false), (Names([.. next.GetProperty("groups").EnumerateArray()]), next.TryGetProperty("groupNextToken", out _)));
+
+        var alerts = JsonDocument.Parse((await app.GetAsync("/api/v1/alerts")).Body).RootElement.GetProperty("data").GetProperty("alerts");
+        Assert.Equal("A", alerts.EnumerateArray().Single().GetProperty("labels").GetProperty("alertname").GetString());
+        var alertmanagers = JsonDocument.Parse((await app.GetAsync("/api/v1/alertmanagers")).Body).RootElement.GetProperty("data").GetProperty("activeAlertmanagers");
+        Assert.Equal("http://am/", alertmanagers.EnumerateArray().Single().GetProperty("url").GetString());
+
+        others.Failure = new IOException("silo n2 did not answer");
+        var partial = JsonDocument.Parse((await app.GetAsync("/api/v1/rules")).Body).RootElement;
+        Assert.Equal("mine: r", Names([.. partial.GetProperty("data").GetProperty("groups").EnumerateArray()]));
+        Assert.Equal("rules evaluated by n2 are not shown: silo n2 did not answer", partial.GetProperty("warnings")[0].GetString());
+    }
+
+    [Fact]
+    public async Task ASiloTakesWhatIsForItLetsGoWhatIsNotAndTellsOthersOfChanges()
+    {
+        var others = new FakeRuleCluster();
+        await using var app = await StartAsync("groups: [{name: mine, interval: 1h, rules: [{record: r, expr: up}]}, {name: remote, interval: 1h, rules: [{alert: A, expr: up}]}]", others);
+        others.Failure = new IOException("away");
+        await UntilShownAsync(app, "mine: r");
+        others.Evaluators = ["n1"];
+        await UntilShownAsync(app, "mine: r; remote: A");
+        others.Evaluators = ["n1", "n2"];
+        await UntilShownAsync(app, "mine: r");
+
+        Assert.Equal(HttpStatusCode.Accepted, await SetAsync(app, "/config/v1/rules/ns", Group));
+        Assert.Empty(others.Reloaded);
+        others.Failure = null;
+        Assert.Equal(HttpStatusCode.Accepted, await SetAsync(app, "/config/v1/rules/ns", Group));
+        Assert.Equal([TenantId.Parse("team")], others.Reloaded);
+    }
+
+    [Fact]
     public async Task GroupsBeyondTheLimitsOrInDisorderAreRefused()
     {
         await using var app = await GatewayApp.StartAsync(options => (options.Rules.MaxGroups, options.Rules.MaxRulesPerGroup) = (2, 2));
@@ -200,10 +263,21 @@ public sealed class RulesTests : IDisposable
         }
     }
 
-    private Task<GatewayApp> StartAsync(string rules)
+    /// <summary>Waits until just these groups are shown.</summary>
+    private static async Task UntilShownAsync(GatewayApp app, string names)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (Names(await GroupsAsync(app, "")) is var shown && shown != names)
+        {
+            await Task.Yield();
+            Assert.False(patience.IsCancellationRequested, $"want {names}, got {shown}");
+        }
+    }
+
+    private Task<GatewayApp> StartAsync(string rules, IRuleCluster? sharing = null)
     {
         Write(rules);
-        return GatewayApp.StartAsync(options => options.Rules.Files = [Path.Combine(folder, "*.yml")]);
+        return GatewayApp.StartAsync(options => options.Rules.Files = [Path.Combine(folder, "*.yml")], rules: sharing);
     }
 
     private void Write(string rules) => File.WriteAllText(Path.Combine(folder, "rules.yml"), rules);

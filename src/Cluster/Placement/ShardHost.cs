@@ -40,9 +40,12 @@ public static class ShardWeight
 internal static class Rendezvous
 {
     /// <summary>How well a node suits a shard, at random but always the same: FNV-1a over both names, then a finaliser (Stafford's mix 13), for FNV's high bits are poor.</summary>
-    public static ulong Score(ShardId shard, NodeId node)
+    public static ulong Score(ShardId shard, NodeId node) => Score(shard.Tenant.Value, shard.Range.ToString(), node.Value);
+
+    /// <summary>The same for anything of a tenant's that has a name.</summary>
+    public static ulong Score(string tenant, string name, string node)
     {
-        var hash = Mix(Mix(Mix(14695981039346656037, shard.Tenant.Value), shard.Range.ToString()), node.Value);
+        var hash = Mix(Mix(Mix(14695981039346656037, tenant), name), node);
         hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9;
         hash = (hash ^ (hash >> 27)) * 0x94d049bb133111eb;
         return hash ^ (hash >> 31);

@@ -17,6 +17,9 @@ public sealed record SiloReport(string Node, bool IsLeaving, double Cpu, double 
     /// <summary>The largest report read: a hundred thousand shards.</summary>
     private const int MaxBytes = 64 * 1024 * 1024;
 
+    /// <summary>True while it is ready to evaluate its share of the rules.</summary>
+    public bool EvaluatesRules { get; init; }
+
     /// <summary>Its load as placement sees it.</summary>
     [JsonIgnore]
     public SiloLoad Load => new(Shards.Sum(static s => s.Weight), Cpu, Memory);

@@ -4,7 +4,7 @@ namespace Metrics.Cluster;
 
 /// <summary>Splits one write request into a columnar batch for each shard, sends them, and merges the answers.</summary>
 /// <remarks>
-/// Use: for each series <see cref="BeginSeries"/>, then <see cref="Add(long, double)"/> for each of its samples; at the end <see cref="WriteAsync"/>, then Dispose, which
+/// Use: for each series <see cref="BeginSeries(ReadOnlySpan{byte})"/>, then <see cref="Add(long, double)"/> for each of its samples; at the end <see cref="WriteAsync"/>, then Dispose, which
 /// returns it to the pool of its <see cref="TenantWriter"/>. A series known to the cache costs one fingerprint and one look-up and its labels are never
 /// decoded; another one is validated, brought into canonical form and carried with its labels. Not thread-safe.
 /// Writing the same request again after any failure is harmless.
@@ -40,7 +40,20 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
     /// <summary>Starts a series whose labels are these bytes. False when it is refused: its samples are only counted.</summary>
     /// <remarks>Labels that are a slice of the request body are not copied; others are.</remarks>
     /// <exception cref="FormatException">The label bytes are malformed, or what the format throws then.</exception>
-    public bool BeginSeries(ReadOnlySpan<byte> rawLabels)
+    public bool BeginSeries(ReadOnlySpan<byte> rawLabels) => BeginSeries(rawLabels, writer.Fingerprint.Of(rawLabels));
+
+    /// <summary>Fingerprints the labels of a series that will be begun soon, and asks the processor for what the cache knows of it: by then it is there.</summary>
+    public UInt128 Announce(ReadOnlySpan<byte> rawLabels)
+    {
+        var fingerprint = writer.Fingerprint.Of(rawLabels);
+        route!.Cache.Prefetch(fingerprint);
+        return fingerprint;
+    }
+
+    /// <summary>Starts a series that was announced.</summary>
+    /// <param name="rawLabels">Its labels, as in <see cref="BeginSeries(ReadOnlySpan{byte})"/>.</param>
+    /// <param name="fingerprint">What <see cref="Announce"/> gave for them.</param>
+    public bool BeginSeries(ReadOnlySpan<byte> rawLabels, UInt128 fingerprint)
     {
         if ((gate is not null || isShut) && !Passes(rawLabels))
         {
@@ -53,7 +66,6 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         }
 
         currentReason = RejectReason.None;
-        var fingerprint = writer.Fingerprint.Of(rawLabels);
         if (route!.Cache.TryGet(fingerprint, out var shard, out var generation, out var seriesRef) && (shard == parts.Length || parts[shard].State!.Generation == generation))
         {
             if (shard == parts.Length)

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Metrics.Cluster;
 
@@ -41,6 +42,16 @@ internal sealed class SeriesCache
 
     /// <summary>The incarnation whose references are cached for a shard, and the generation that marks them.</summary>
     public ShardState StateOf(int shard) => Volatile.Read(ref shards[shard]);
+
+    /// <summary>Asks the processor for where <see cref="TryGet"/> will look.</summary>
+    public unsafe void Prefetch(UInt128 fingerprint)
+    {
+        if (Sse.IsSupported)
+        {
+            var table = Volatile.Read(ref slots);
+            Sse.Prefetch0(Unsafe.AsPointer(ref table[(uint)(ulong)(fingerprint >> 64) & (uint)(table.Length - 1)]));
+        }
+    }
 
     /// <summary>Finds a series. The hit counts only when its generation is the one the caller works with for that shard.</summary>
     public bool TryGet(UInt128 fingerprint, out int shard, out uint generation, out uint seriesRef)

@@ -183,7 +183,7 @@ internal sealed class ClusterEndpoints(ApiEndpoint endpoint, ICluster cluster, b
         {
             await act();
         }
-        catch (ArgumentException e)
+        catch (Exception e) when (e is ArgumentException or NotSupportedException)
         {
             throw new ApiException(ApiErrorType.BadData, e.Message);
         }

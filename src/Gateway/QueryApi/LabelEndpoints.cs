@@ -65,8 +65,12 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, Que
     }
 
     /// <summary>The selectors in <c>match[]</c>.</summary>
-    internal static IReadOnlyList<IReadOnlyList<Matcher>> Selectors(ApiRequest request) =>
-        [.. request.Parameters.All("match[]").Select(text => ParseSelector(text, message => ApiException.InvalidParameter("match[]", message)))];
+    internal static IReadOnlyList<IReadOnlyList<Matcher>> Selectors(ApiRequest request) => Selectors(request.Parameters);
+
+    /// <summary>The same of parameters that came another way.</summary>
+    /// <exception cref="ApiException">One is no selector.</exception>
+    internal static IReadOnlyList<IReadOnlyList<Matcher>> Selectors(RequestParameters parameters) =>
+        [.. parameters.All("match[]").Select(text => ParseSelector(text, message => ApiException.InvalidParameter("match[]", message)))];
 
     private static (LabelQuery Query, int Limit) Read(ApiRequest request, Func<string, ApiException> badSelector)
     {

@@ -1,4 +1,5 @@
 using Metrics.Model;
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
 
 namespace Metrics.Gateway.QueryApi;
@@ -33,6 +34,9 @@ internal sealed class RequestParameters
             throw new ApiException(ApiErrorType.BadData, $"error parsing form values: {e.Message}", e);
         }
     }
+
+    /// <summary>Those of a URL's query, as <c>a=1&amp;b=2</c>.</summary>
+    public static RequestParameters Of(string query) => new(new QueryCollection(QueryHelpers.ParseQuery(query)), null);
 
     /// <summary>The first value, or the empty string.</summary>
     public string this[string name]

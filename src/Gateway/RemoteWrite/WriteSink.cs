@@ -5,7 +5,7 @@ using Metrics.Model;
 namespace Metrics.Gateway.RemoteWrite;
 
 /// <summary>Where the reader of a write request puts series: into the batches of one tenant or, with a router, of the tenant that each series names. One request's; not thread-safe.</summary>
-/// <remarks>For each series <see cref="BeginSeries"/>, then its samples. A series that a router gives no place to is dropped, and the router is told of its samples.</remarks>
+/// <remarks>For each series <see cref="BeginSeries(ReadOnlySpan{byte})"/>, then its samples. A series that a router gives no place to is dropped, and the router is told of its samples.</remarks>
 internal sealed class WriteSink
 {
     private readonly IMetricMetadata metadata;
@@ -31,12 +31,18 @@ internal sealed class WriteSink
     /// <summary>True when the rest of the request need not be read; see <see cref="BatchPartitioner{TFormat}.IsShut"/>.</summary>
     public bool IsShut => router is null && current!.IsShut;
 
-    /// <summary>Starts a series; see <see cref="BatchPartitioner{TFormat}.BeginSeries"/>.</summary>
-    public void BeginSeries(ReadOnlySpan<byte> rawLabels)
+    /// <summary>Starts a series; see <see cref="BatchPartitioner{TFormat}.BeginSeries(ReadOnlySpan{byte})"/>.</summary>
+    public void BeginSeries(ReadOnlySpan<byte> rawLabels) => BeginSeries(rawLabels, Announce(rawLabels));
+
+    /// <summary>Says which series comes next but one; see <see cref="BatchPartitioner{TFormat}.Announce"/>.</summary>
+    public UInt128 Announce(ReadOnlySpan<byte> rawLabels) => router is null ? current!.Announce(rawLabels) : default;
+
+    /// <summary>Starts a series that was announced.</summary>
+    public void BeginSeries(ReadOnlySpan<byte> rawLabels, UInt128 fingerprint)
     {
         if (router is null)
         {
-            current!.BeginSeries(rawLabels);
+            current!.BeginSeries(rawLabels, fingerprint);
         }
         else
         {

@@ -13,8 +13,11 @@ internal static class WriteV1
     /// <exception cref="WriteRefusal">It asks for too much.</exception>
     public static int Read(ReadOnlySpan<byte> message, WriteSink sink, RequestLoad load)
     {
+        // A series is added when the one behind it is announced: what the cache knows of it is on its way from memory meanwhile.
         var reader = new WriteRequestReader(message);
         var series = 0;
+        var before = default(TimeSeriesView);
+        UInt128 fingerprint = default;
         for (var part = reader.Read(); part != WriteRequestPart.End && !sink.IsShut; part = reader.Read())
         {
             if (part == WriteRequestPart.Metadata)
@@ -23,14 +26,26 @@ internal static class WriteV1
                 continue;
             }
 
-            series++;
-            Add(reader.GetSeries(), sink, load);
+            var view = reader.GetSeries();
+            var announced = sink.Announce(view.RawLabels);
+            if (series++ > 0)
+            {
+                Add(before, fingerprint, sink, load);
+            }
+
+            before = view;
+            fingerprint = announced;
+        }
+
+        if (series > 0 && !sink.IsShut)
+        {
+            Add(before, fingerprint, sink, load);
         }
 
         return series;
     }
 
-    private static void Add(TimeSeriesView view, WriteSink sink, RequestLoad load)
+    private static void Add(TimeSeriesView view, UInt128 fingerprint, WriteSink sink, RequestLoad load)
     {
         load.AddSamples(view.SampleCount + view.HistogramCount);
         if (!view.HasContiguousLabels)
@@ -43,7 +58,7 @@ internal static class WriteV1
             return;
         }
 
-        sink.BeginSeries(view.RawLabels);
+        sink.BeginSeries(view.RawLabels, fingerprint);
         foreach (var sample in view.Samples)
         {
             sink.Add(sample.TimestampMs, sample.Value);

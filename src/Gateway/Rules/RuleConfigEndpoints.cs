@@ -23,16 +23,24 @@ internal sealed class RuleConfigEndpoints(TenantResolver tenants, RulesHost rule
     [
         .. from path in new[] { "/prometheus/config/v1/rules", "/config/v1/rules" } select new HttpRoute(HttpRoute.Get, path, "rule_config", AnswerAsync) { Access = RouteAccess.ReadOrWrite },
         .. from path in new[] { "/prometheus/config/v1/rules", "/config/v1/rules", "/api/v1/rules" } select new HttpRoute(methods, path + "/{*rest}", "rule_config", AnswerAsync) { Access = RouteAccess.ReadOrWrite },
+        new HttpRoute(HttpRoute.Get, "/ruler/rule_groups", "rule_groups", context => AnswerAsync(context, store => ListAllAsync(context, store))),
+        new HttpRoute(HttpRoute.Post, "/ruler/delete_tenant_config", "delete_rules", context => AnswerAsync(context, _ => ForgetAsync(context))),
     ];
 
     private async Task AnswerAsync(HttpContext context)
     {
-        if (!tenants.TryResolve(context, out var tenant, out var status, out var error))
+        if (tenants.TryResolve(context, out var tenant, out var status, out var error))
+        {
+            await AnswerAsync(context, store => AnswerAsync(context, tenant, new RuleObjects(store, tenant)));
+        }
+        else
         {
             await PlainText.AnswerAsync(context, status, error + "\n");
-            return;
         }
+    }
 
+    private async Task AnswerAsync(HttpContext context, Func<IObjectStore, Task> answer)
+    {
         if (rules.Objects is not { } store)
         {
             await PlainText.AnswerAsync(context, StatusCodes.Status404NotFound, "rules can't be set through the API: there is no object storage\n");
@@ -41,7 +49,7 @@ internal sealed class RuleConfigEndpoints(TenantResolver tenants, RulesHost rule
 
         try
         {
-            await AnswerAsync(context, tenant, new RuleObjects(store, tenant));
+            await answer(store);
         }
         catch (Refusal e)
         {
@@ -78,6 +86,29 @@ internal sealed class RuleConfigEndpoints(TenantResolver tenants, RulesHost rule
                 break;
             default: throw new Refusal(StatusCodes.Status404NotFound, "404 page not found");
         }
+    }
+
+    /// <summary>The groups that any tenant set.</summary>
+    private static async Task ListAllAsync(HttpContext context, IObjectStore store)
+    {
+        var found = new SortedDictionary<string, IEnumerable<KeyValuePair<string, RuleFile>>>(StringComparer.Ordinal);
+        await foreach (var tenant in RuleObjects.TenantsAsync(store, context.RequestAborted))
+        {
+            found[tenant.Value] = await new RuleObjects(store, tenant).NamespacesAsync(context.RequestAborted);
+        }
+
+        await AnswerYamlAsync(context, RuleFileWriter.Write(found));
+    }
+
+    /// <summary>Removes all groups that a tenant set. Who forgot the header would remove the default tenant's.</summary>
+    private async Task ForgetAsync(HttpContext context)
+    {
+        if (!tenants.TryResolve(context, out var tenant, out var status, out var error) || !tenants.IsNamed(context))
+        {
+            throw new Refusal(error is { Length: > 0 } ? status : StatusCodes.Status400BadRequest, error is { Length: > 0 } ? error : "the request names no tenant: say which in X-Scope-OrgID");
+        }
+
+        await rules.ForgetAsync(tenant, context.RequestAborted);
     }
 
     private static async Task ListAsync(HttpContext context, RuleObjects objects, string? name)
@@ -147,7 +178,7 @@ internal sealed class RuleConfigEndpoints(TenantResolver tenants, RulesHost rule
 
     private async Task AcceptAsync(HttpContext context, TenantId tenant)
     {
-        await rules.LoadAsync(tenant, context.RequestAborted);
+        await rules.SpreadAsync(tenant, context.RequestAborted);
         context.Response.StatusCode = StatusCodes.Status202Accepted;
         context.Response.ContentType = "application/json";
         await context.Response.Body.WriteAsync("""{"status":"success","data":null,"errorType":"","error":""}"""u8.ToArray(), context.RequestAborted);

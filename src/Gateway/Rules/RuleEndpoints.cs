@@ -1,21 +1,18 @@
-using System.IO.Pipelines;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Model;
-using Metrics.Rules.Alerting;
-using Metrics.Rules.Groups;
 
 namespace Metrics.Gateway.Rules;
 
-/// <summary><c>rules</c>, <c>alerts</c> and <c>alertmanagers</c>. Parameters, their order of checking and the messages are Prometheus's (web/api/v1/api.go).</summary>
+/// <summary><c>rules</c>, <c>alerts</c> and <c>alertmanagers</c>, of the whole cluster. Parameters, their order of checking and the messages are Prometheus's (web/api/v1/api.go).</summary>
 internal sealed class RuleEndpoints(ApiEndpoint endpoint, RulesHost rules)
 {
     private static readonly JsonWriterOptions plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private readonly RuleBoard board = new(rules);
 
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
@@ -25,159 +22,97 @@ internal sealed class RuleEndpoints(ApiEndpoint endpoint, RulesHost rules)
         new(HttpRoute.Get, "/api/v1/alertmanagers", "alertmanagers", endpoint.Of(AlertmanagersAsync, needsData: false)) { Access = RouteAccess.Read },
     ];
 
-    private ValueTask<ApiAnswer> RulesAsync(ApiRequest request)
+    private async ValueTask<ApiAnswer> RulesAsync(ApiRequest request)
     {
-        var page = RulePage.Read(request);
-        var shown = new List<(RuleGroup Group, List<Rule> Rules)>();
-        string? next = null;
-        var isFound = page.Token.Length == 0;
-        foreach (var group in rules.GroupsOf(request.Tenant))
+        var filter = RuleFilter.Read(request.Parameters);
+        var (limit, token) = ReadPage(request.Parameters);
+        var view = await board.GatherAsync(request.Tenant, filter, request.Aborted);
+        var from = token.Length == 0 ? 0 : view.Groups.FindIndex(g => g.Token == token);
+        if (from < 0)
         {
-            isFound = isFound || page.Token == TokenOf(group);
-            var selected = isFound ? page.Select(group) : [];
-            if (selected.Count > 0)
-            {
-                if (page.Limit > 0 && shown.Count == page.Limit)
-                {
-                    next = TokenOf(group);
-                    break;
-                }
-
-                shown.Add((group, selected));
-            }
+            throw ApiException.InvalidParameter("group_next_token", $"invalid group_next_token '{token}'. were rule groups changed?");
         }
 
-        if (!isFound)
-        {
-            throw ApiException.InvalidParameter("group_next_token", $"invalid group_next_token '{page.Token}'. were rule groups changed?");
-        }
-
-        return Json(json =>
+        var to = limit > 0 ? (int)Math.Min((long)from + limit, view.Groups.Count) : view.Groups.Count;
+        return Json(view, json =>
         {
             json.WriteStartObject();
             json.WriteStartArray("groups");
-            foreach (var (group, selected) in shown)
+            for (var i = from; i < to; i++)
             {
-                RulesJson.Write(json, group, selected, page.WithAlerts);
+                view.Groups[i].Write(json);
             }
 
             json.WriteEndArray();
-            if (next is not null)
+            if (to < view.Groups.Count)
             {
-                json.WriteString("groupNextToken", next);
+                json.WriteString("groupNextToken", view.Groups[to].Token);
             }
 
             json.WriteEndObject();
         });
     }
 
-    private ValueTask<ApiAnswer> AlertsAsync(ApiRequest request)
+    private async ValueTask<ApiAnswer> AlertsAsync(ApiRequest request)
     {
-        var alerts = rules.GroupsOf(request.Tenant).SelectMany(static g => g.Rules).OfType<AlertingRule>().SelectMany(static r => r.ActiveAlerts);
-        return Json(json =>
+        var view = await board.GatherAsync(request.Tenant, RuleFilter.Alerting, request.Aborted);
+        return Json(view, json =>
         {
             json.WriteStartObject();
-            json.WritePropertyName("alerts");
-            RulesJson.Write(json, alerts);
+            json.WriteStartArray("alerts");
+            foreach (var group in view.Groups)
+            {
+                group.WriteAlerts(json);
+            }
+
+            json.WriteEndArray();
             json.WriteEndObject();
         });
     }
 
-    private ValueTask<ApiAnswer> AlertmanagersAsync(ApiRequest request) => Json(json =>
+    private async ValueTask<ApiAnswer> AlertmanagersAsync(ApiRequest request)
     {
-        json.WriteStartObject();
-        json.WriteStartArray("activeAlertmanagers");
-        foreach (var url in rules.AlertmanagersOf(request.Tenant))
+        var view = await board.GatherAsync(request.Tenant, RuleFilter.Nothing, request.Aborted);
+        return Json(view, json =>
         {
             json.WriteStartObject();
-            json.WriteString("url", url.ToString());
+            json.WriteStartArray("activeAlertmanagers");
+            foreach (var url in view.Alertmanagers)
+            {
+                json.WriteStartObject();
+                json.WriteString("url", url);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            json.WriteStartArray("droppedAlertmanagers");
+            json.WriteEndArray();
             json.WriteEndObject();
-        }
+        });
+    }
 
-        json.WriteEndArray();
-        json.WriteStartArray("droppedAlertmanagers");
-        json.WriteEndArray();
-        json.WriteEndObject();
-    });
-
-    private static ValueTask<ApiAnswer> Json(Action<Utf8JsonWriter> write) => new(ApiAnswer.Small((PipeWriter to) =>
+    private static ApiAnswer Json(RuleView view, Action<Utf8JsonWriter> write) => new((to, _) =>
     {
         using var json = new Utf8JsonWriter(to, plain);
         write(json);
-    }));
+        return ValueTask.CompletedTask;
+    })
+    { Warnings = view.Warnings };
 
-    private static string TokenOf(RuleGroup group) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(group.Key)));
-
-    /// <summary>Which groups and rules a request asks for.</summary>
-    private sealed class RulePage
+    private static (int Limit, string Token) ReadPage(RequestParameters parameters)
     {
-        private readonly HashSet<string> ruleNames;
-        private readonly HashSet<string> groupNames;
-        private readonly HashSet<string> files;
-        private readonly IReadOnlyList<IReadOnlyList<Matcher>> selectors;
-        private readonly string type;
-
-        private RulePage(ApiRequest request)
+        var (text, token) = (parameters["group_limit"], parameters["group_next_token"]);
+        if (text.Length == 0)
         {
-            var parameters = request.Parameters;
-            ruleNames = parameters.All("rule_name[]").ToHashSet(StringComparer.Ordinal);
-            groupNames = parameters.All("rule_group[]").ToHashSet(StringComparer.Ordinal);
-            files = parameters.All("file[]").ToHashSet(StringComparer.Ordinal);
-            selectors = LabelEndpoints.Selectors(request);
-            type = parameters["type"].ToLowerInvariant();
-            if (type is not ("" or "alert" or "record"))
-            {
-                throw ApiException.InvalidParameter("type", $"not supported value {LabelsText.Quote(type)}");
-            }
-
-            var exclude = parameters["exclude_alerts"].ToLowerInvariant();
-            WithAlerts = exclude switch
-            {
-                "" or "0" or "f" or "false" => true,
-                "1" or "t" or "true" => false,
-                _ => throw ApiException.InvalidParameter("exclude_alerts", $"error converting exclude_alerts: strconv.ParseBool: parsing {LabelsText.Quote(exclude)}: invalid syntax"),
-            };
-            Token = parameters["group_next_token"];
-            Limit = ReadLimit(parameters["group_limit"]);
+            return token.Length == 0 ? (0, "")
+                : throw ApiException.InvalidParameter("group_next_token", "group_limit needs to be present in order to paginate over the groups");
         }
 
-        /// <summary>The most groups; 0 for all.</summary>
-        public int Limit { get; }
-
-        /// <summary>The group to begin with, as a token; empty for the first.</summary>
-        public string Token { get; }
-
-        /// <summary>True when alerts are shown with their rules.</summary>
-        public bool WithAlerts { get; }
-
-        public static RulePage Read(ApiRequest request) => new(request);
-
-        public List<Rule> Select(RuleGroup group)
+        if (!int.TryParse(text, System.Globalization.NumberStyles.AllowLeadingSign, null, out var limit))
         {
-            if ((groupNames.Count > 0 && !groupNames.Contains(group.Name)) || (files.Count > 0 && !files.Contains(group.File)))
-            {
-                return [];
-            }
-
-            return [.. group.Rules.Where(r => (ruleNames.Count == 0 || ruleNames.Contains(r.Name))
-                && (type.Length == 0 || type == "alert" == r is AlertingRule)
-                && (selectors.Count == 0 || selectors.Any(s => Matcher.AllMatch(s, r.Labels))))];
+            throw ApiException.InvalidParameter("group_limit", $"group_limit needs to be a valid number: strconv.ParseInt: parsing {LabelsText.Quote(text)}: invalid syntax");
         }
 
-        private int ReadLimit(string text)
-        {
-            if (text.Length == 0)
-            {
-                return Token.Length == 0 ? 0
-                    : throw ApiException.InvalidParameter("group_next_token", "group_limit needs to be present in order to paginate over the groups");
-            }
-
-            if (!int.TryParse(text, System.Globalization.NumberStyles.AllowLeadingSign, null, out var limit))
-            {
-                throw ApiException.InvalidParameter("group_limit", $"group_limit needs to be a valid number: strconv.ParseInt: parsing {LabelsText.Quote(text)}: invalid syntax");
-            }
-
-            return limit > 0 ? limit : throw ApiException.InvalidParameter("group_limit", "group_limit needs to be greater than 0");
-        }
+        return limit > 0 ? (limit, token) : throw ApiException.InvalidParameter("group_limit", "group_limit needs to be greater than 0");
     }
 }

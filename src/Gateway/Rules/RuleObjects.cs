@@ -26,6 +26,9 @@ internal sealed class RuleObjects(IObjectStore store, TenantId tenant) : IRuleSt
     // The versions of states that this owner wrote or read last; a save by anyone else in between shows.
     private readonly ConcurrentDictionary<string, ObjectVersion> versions = new(StringComparer.Ordinal);
 
+    // What was read last, so that what is looked for again and again is parsed but once, and groups that are the same are seen to be.
+    private readonly ConcurrentDictionary<string, (ObjectVersion Version, string Namespace, RuleFile File)> parsed = new(StringComparer.Ordinal);
+
     /// <summary>The tenants that have groups set through the API.</summary>
     public static async IAsyncEnumerable<TenantId> TenantsAsync(IObjectStore store, [EnumeratorCancellation] CancellationToken cancellation)
     {
@@ -47,12 +50,19 @@ internal sealed class RuleObjects(IObjectStore store, TenantId tenant) : IRuleSt
     public async ValueTask<SortedDictionary<string, RuleFile>> NamespacesAsync(CancellationToken cancellation)
     {
         var found = new SortedDictionary<string, RuleFile>(StringComparer.Ordinal);
+        var keys = new HashSet<string>(StringComparer.Ordinal);
         await foreach (var info in store.ListAsync($"{tenant}/rules/groups/", cancellation))
         {
+            keys.Add(info.Key);
             if (await ReadAsync(info.Key, cancellation) is { } file)
             {
                 found[file.Namespace] = file.File;
             }
+        }
+
+        foreach (var gone in parsed.Keys.Where(k => !keys.Contains(k)))
+        {
+            parsed.TryRemove(gone, out _);
         }
 
         return found;
@@ -148,8 +158,21 @@ internal sealed class RuleObjects(IObjectStore store, TenantId tenant) : IRuleSt
 
     private string StateKey(string groupKey) => $"{tenant}/rules/state/{Hash(groupKey)}.json";
 
-    private async ValueTask<(string Namespace, RuleFile File)?> ReadAsync(string key, CancellationToken cancellation) =>
-        await store.GetAsync(key, MaxFileBytes, cancellation) is { } stored ? Parse(key, stored.Content) : null;
+    private async ValueTask<(string Namespace, RuleFile File)?> ReadAsync(string key, CancellationToken cancellation)
+    {
+        if (await store.GetAsync(key, MaxFileBytes, cancellation) is not { } stored)
+        {
+            return null;
+        }
+
+        if (!parsed.TryGetValue(key, out var known) || known.Version != stored.Version)
+        {
+            var (name, file) = Parse(key, stored.Content);
+            known = parsed[key] = (stored.Version, name, file);
+        }
+
+        return (known.Namespace, known.File);
+    }
 
     private static (string Namespace, RuleFile File) Parse(string key, byte[] content)
     {

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.QueryApi;
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.PromQL;
@@ -12,10 +13,19 @@ using Metrics.Rules.Notifying;
 
 namespace Metrics.Gateway.Rules;
 
-/// <summary>The rules of all tenants in this process: those in files for the default tenant, and those set through the API for any.</summary>
-internal sealed partial class RulesHost : IAsyncDisposable
+/// <summary>The rules of all tenants in this process: those in files for the default tenant, and those set through the API for any. In a cluster each process evaluates its share of the groups.</summary>
+internal sealed partial class RulesHost : IAsyncDisposable, IRulePeer
 {
+    /// <summary>How often changes that others took through their API are looked for; they say so too, but may not be heard.</summary>
     private static readonly TimeSpan followEvery = TimeSpan.FromSeconds(30);
+
+    /// <summary>How often it is looked whether shares have changed: this is added to the time that membership takes.</summary>
+    private static readonly TimeSpan shareEvery = TimeSpan.FromMilliseconds(500);
+
+    private static readonly TimeSpan readyEvery = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Tenants that are read or shared out side by side: each waits for storage.</summary>
+    private const int TenantsAtOnce = 16;
 
     private readonly RulesOptions options;
     private readonly ICluster cluster;
@@ -23,11 +33,11 @@ internal sealed partial class RulesHost : IAsyncDisposable
     private readonly EngineOptions engine;
     private readonly TimeProvider time;
     private readonly TenantId defaultTenant;
-    private readonly string owner;
+    private readonly RuleOwner owner;
     private readonly ILogger<RulesHost> logger;
     private volatile NotifierOptions notifying;
-    private readonly ConcurrentDictionary<TenantId, Owned> owned = new();
-    private readonly SemaphoreSlim loading = new(1, 1);
+    private readonly ConcurrentDictionary<TenantId, TenantPlace> places = new();
+    private readonly ConcurrentDictionary<TenantId, RuleObjects> objects = new();
     private readonly CancellationTokenSource stopping = new();
     private volatile IReadOnlyDictionary<TenantId, TenantRuleSettings> overrides;
     private Task starting = Task.CompletedTask;
@@ -45,8 +55,8 @@ internal sealed partial class RulesHost : IAsyncDisposable
         this.logger = logger;
         defaultTenant = TenantId.Parse(gateway.Tenancy.DefaultTenant);
 
-        // The same after a restart, and nobody else's: the data folder is locked.
-        owner = $"{Environment.MachineName}:{Path.GetFullPath(gateway.Storage.DataDir)}";
+        // Who has the data folder has it locked; a silo without one may share its name with others.
+        owner = RuleOwner.Beginning(gateway.Cluster.Role == SiloRole.Gateway ? "" : $"{Environment.MachineName}:{Path.GetFullPath(gateway.Storage.DataDir)}");
         RuleSettings.Check(options);
         overrides = TenantRuleSettings.Read(options.OverridesFile, RuleSettings.LabelsOf(options));
         ReadFiles();
@@ -56,19 +66,25 @@ internal sealed partial class RulesHost : IAsyncDisposable
     /// <summary>The object store in which groups set through the API lie, or null when there is none.</summary>
     public IObjectStore? Objects => cluster.Objects;
 
-    /// <summary>The tenants that have rules, with their groups.</summary>
-    public IEnumerable<(TenantId Tenant, IReadOnlyList<RuleGroup> Groups)> All => owned.Select(static o => (o.Key, o.Value.Rules.Groups));
+    /// <inheritdoc/>
+    public string Name => owner.Name;
 
-    /// <summary>The tenants that have rules, with their Alertmanagers and what was sent to each.</summary>
+    /// <summary>The other processes that have rules.</summary>
+    public IReadOnlyList<IRulePeer> Others => cluster.Rules?.Others ?? [];
+
+    /// <summary>The tenants that have rules here, with their groups.</summary>
+    public IEnumerable<(TenantId Tenant, IReadOnlyList<RuleGroup> Groups)> All => Owners.Select(static o => (o.Tenant, o.Owned.Rules.Groups));
+
+    /// <summary>The tenants that have rules here, with their Alertmanagers and what was sent to each.</summary>
     public IEnumerable<(TenantId Tenant, IReadOnlyList<(Uri Url, int QueueLength, AlertmanagerCounters Counters, string? LastError)> Alertmanagers)> Notified =>
-        owned.Select(static o => (o.Key, o.Value.Notifier.Alertmanagers));
+        Owners.Select(static o => (o.Tenant, o.Owned.Notifier.Alertmanagers));
 
-    /// <summary>The groups of a tenant, ascending by file and name.</summary>
-    public IReadOnlyList<RuleGroup> GroupsOf(TenantId tenant) => owned.TryGetValue(tenant, out var rules) ? rules.Rules.Groups : [];
+    /// <summary>The groups of a tenant that are evaluated here, ascending by file and name.</summary>
+    public IReadOnlyList<RuleGroup> GroupsOf(TenantId tenant) => places.TryGetValue(tenant, out var place) ? place.Groups : [];
 
-    /// <summary>The Alertmanagers of a tenant.</summary>
+    /// <summary>The Alertmanagers of a tenant, when some of its rules are evaluated here.</summary>
     public IReadOnlyList<Uri> AlertmanagersOf(TenantId tenant) =>
-        owned.TryGetValue(tenant, out var rules) ? [.. rules.Notifier.Alertmanagers.Select(static a => a.Url)] : [];
+        places.TryGetValue(tenant, out var place) && place.Owned is { } owned ? [.. owned.Notifier.Alertmanagers.Select(static a => a.Url)] : [];
 
     /// <summary>Why a tenant can't have a group evaluated, or null when it can.</summary>
     public string? Refusal(RuleGroupSpec group, TenantId tenant) => RuleSettings.Refusal(group, tenant, options.Federation, SettingsOf(tenant));
@@ -94,41 +110,26 @@ internal sealed partial class RulesHost : IAsyncDisposable
             throw;
         }
 
-        await Task.WhenAll(owned.Select(o => TurnAsync(o.Key, o.Value.Notifier)));
+        await Task.WhenAll(Owners.Select(o => TurnAsync(o.Tenant, o.Owned.Notifier)));
     }
 
     /// <summary>Takes a tenant's groups anew from files and storage.</summary>
     /// <exception cref="ConfigurationException">A file is not in order.</exception>
     /// <exception cref="ObjectStoreException">Storage failed.</exception>
-    public async Task LoadAsync(TenantId tenant, CancellationToken cancellation)
-    {
-        await loading.WaitAsync(cancellation);
-        try
-        {
-            var groups = new List<PlacedGroup>();
-            if (tenant == defaultTenant)
-            {
-                groups.AddRange(ReadFiles());
-            }
+    public Task LoadAsync(TenantId tenant, CancellationToken cancellation) =>
+        places.GetOrAdd(tenant, t => new TenantPlace(t, () => Own(t))).LoadAsync(() => ReadAsync(tenant, cancellation), SharesNow, cancellation);
 
-            if (Objects is { } store)
-            {
-                foreach (var (name, file) in await new RuleObjects(store, tenant).NamespacesAsync(cancellation))
-                {
-                    groups.AddRange(file.Groups.Select(g => new PlacedGroup(name, g)));
-                }
-            }
+    /// <summary>The same, here and at all others: a change is in force when it is done. Who does not hear of it finds it within half a minute.</summary>
+    /// <exception cref="ConfigurationException">A file is not in order.</exception>
+    /// <exception cref="ObjectStoreException">Storage failed.</exception>
+    public Task SpreadAsync(TenantId tenant, CancellationToken cancellation) => Task.WhenAll([LoadAsync(tenant, cancellation), .. Others.Select(o => TellAsync(o, tenant, cancellation))]);
 
-            if (cluster.EvaluatesRules && (groups.Count > 0 || owned.ContainsKey(tenant)))
-            {
-                await owned.GetOrAdd(tenant, Own).Rules.LoadAsync(groups, cancellation);
-            }
-        }
-        finally
-        {
-            loading.Release();
-        }
-    }
+    /// <inheritdoc/>
+    ValueTask<ReadOnlyMemory<byte>> IRulePeer.ShowAsync(TenantId tenant, string filter, CancellationToken cancellation) =>
+        ValueTask.FromResult(new RuleBoard(this).Local(tenant, RuleFilter.Read(RequestParameters.Of(filter))));
+
+    /// <inheritdoc/>
+    async ValueTask IRulePeer.ReloadAsync(TenantId tenant, CancellationToken cancellation) => await LoadAsync(tenant, cancellation);
 
     /// <summary>Stops the rules of a tenant that is to be deleted, and removes the groups set through the API. Groups in files stay.</summary>
     /// <exception cref="ObjectStoreException">Storage failed.</exception>
@@ -142,9 +143,9 @@ internal sealed partial class RulesHost : IAsyncDisposable
             }
         }
 
-        if (owned.ContainsKey(tenant))
+        if (cluster.Rules is not null || GroupsOf(tenant).Count > 0)
         {
-            await LoadAsync(tenant, cancellation);
+            await SpreadAsync(tenant, cancellation);
         }
     }
 
@@ -158,12 +159,8 @@ internal sealed partial class RulesHost : IAsyncDisposable
 
         await stopping.CancelAsync();
         await starting;
-        foreach (var rules in owned.Values)
-        {
-            await rules.Rules.DisposeAsync();
-            await rules.Notifier.DisposeAsync();
-        }
-
+        cluster.Rules?.Serve(null); // Others take over while this one lets go.
+        await Task.WhenAll(places.Values.Select(static p => p.DisposeAsync().AsTask()));
         stopping.Dispose();
     }
 
@@ -194,27 +191,98 @@ internal sealed partial class RulesHost : IAsyncDisposable
             : groups;
     }
 
+    private IEnumerable<(TenantId Tenant, TenantPlace.OwnedRules Owned)> Owners
+    {
+        get
+        {
+            foreach (var (tenant, place) in places)
+            {
+                if (place.Owned is { } owned)
+                {
+                    yield return (tenant, owned);
+                }
+            }
+        }
+    }
+
+    private RuleShares? SharesNow() => cluster.Rules?.Shares;
+
+    private async Task<IReadOnlyList<PlacedGroup>> ReadAsync(TenantId tenant, CancellationToken cancellation)
+    {
+        var groups = new List<PlacedGroup>();
+        if (tenant == defaultTenant)
+        {
+            groups.AddRange(ReadFiles());
+        }
+
+        if (Objects is { } store)
+        {
+            foreach (var (name, file) in await objects.GetOrAdd(tenant, t => new RuleObjects(store, t)).NamespacesAsync(cancellation))
+            {
+                groups.AddRange(file.Groups.Select(g => new PlacedGroup(name, g)));
+            }
+        }
+
+        return groups;
+    }
+
+    private async Task TellAsync(IRulePeer other, TenantId tenant, CancellationToken cancellation)
+    {
+        try
+        {
+            await other.ReloadAsync(tenant, cancellation);
+        }
+        catch (IOException e)
+        {
+            LogNotTold(tenant.Value, other.Name, e.Message);
+        }
+    }
+
     private async Task StartAsync()
     {
         try
         {
-            while (!cluster.Progress.IsReady || !cluster.EvaluatesRules)
+            while (!cluster.Progress.IsReady)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(200), time, stopping.Token);
+                await Task.Delay(readyEvery, time, stopping.Token);
             }
 
+            var shares = SharesNow();
             await LoadAllAsync();
-
-            // In a cluster others take changes through their API, and leave them in the object store.
-            while (cluster.Control is not null)
+            cluster.Rules?.Serve(this); // Others let go of what is for this process from now on.
+            if (shares is not null)
             {
-                await Task.Delay(followEvery, time, stopping.Token);
-                await LoadAllAsync();
+                await Task.WhenAll(FollowChangesAsync(), FollowSharesAsync(shares));
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
-            // The process ends before it was ready.
+            // The process ends.
+        }
+    }
+
+    /// <summary>In a cluster others take changes through their API, and leave them in the object store.</summary>
+    private async Task FollowChangesAsync()
+    {
+        while (true)
+        {
+            await Task.Delay(followEvery, time, stopping.Token);
+            await LoadAllAsync();
+        }
+    }
+
+    /// <summary>Processes come and go.</summary>
+    private async Task FollowSharesAsync(RuleShares applied)
+    {
+        while (true)
+        {
+            await Task.Delay(shareEvery, time, stopping.Token);
+            if (SharesNow() is { } shares && !shares.Equals(applied))
+            {
+                LogShares(shares.Self, shares.Evaluators.Count);
+                await ForEachAsync(places.Keys, tenant => places[tenant].ShareAsync(SharesNow, stopping.Token));
+                applied = shares;
+            }
         }
     }
 
@@ -222,7 +290,7 @@ internal sealed partial class RulesHost : IAsyncDisposable
     {
         try
         {
-            var tenants = new HashSet<TenantId>(owned.Keys) { defaultTenant };
+            var tenants = new HashSet<TenantId>(places.Keys) { defaultTenant };
             if (Objects is { } store)
             {
                 await foreach (var tenant in RuleObjects.TenantsAsync(store, stopping.Token))
@@ -231,10 +299,7 @@ internal sealed partial class RulesHost : IAsyncDisposable
                 }
             }
 
-            foreach (var tenant in tenants)
-            {
-                await TryLoadAsync(tenant);
-            }
+            await ForEachAsync(tenants, tenant => LoadAsync(tenant, stopping.Token));
         }
         catch (ObjectStoreException e)
         {
@@ -242,19 +307,20 @@ internal sealed partial class RulesHost : IAsyncDisposable
         }
     }
 
-    private async Task TryLoadAsync(TenantId tenant)
-    {
-        try
+    private Task ForEachAsync(IEnumerable<TenantId> tenants, Func<TenantId, Task> act) =>
+        Parallel.ForEachAsync(tenants, new ParallelOptions { MaxDegreeOfParallelism = TenantsAtOnce, CancellationToken = stopping.Token }, async (tenant, _) =>
         {
-            await LoadAsync(tenant, stopping.Token);
-        }
-        catch (Exception e) when (e is ConfigurationException or ObjectStoreException or InvalidDataException)
-        {
-            LogLoadFailed(tenant.Value, e.Message);
-        }
-    }
+            try
+            {
+                await act(tenant);
+            }
+            catch (Exception e) when (e is ConfigurationException or ObjectStoreException or InvalidDataException or ArgumentException)
+            {
+                LogLoadFailed(tenant.Value, e.Message);
+            }
+        });
 
-    private Owned Own(TenantId tenant)
+    private TenantPlace.OwnedRules Own(TenantId tenant)
     {
         var observer = new Observer(this, tenant.Value);
         TenantNotifier notifier;
@@ -269,13 +335,13 @@ internal sealed partial class RulesHost : IAsyncDisposable
 
         var query = new TenantRuleQuery(new QueryEngine(engine), queries, cluster, tenant, group => Refusal(group, tenant));
         var services = new RuleServices(query, new TenantRuleAppender(cluster, tenant), notifier, time, RuleSettings.OptionsOf(options), observer);
-        return new Owned(new TenantRules(services, Objects is { } store ? new RuleObjects(store, tenant) : null, owner), notifier);
+        return new TenantPlace.OwnedRules(new TenantRules(services, Objects is { } store ? new RuleObjects(store, tenant) : null, owner), notifier);
     }
-
-    private sealed record Owned(TenantRules Rules, TenantNotifier Notifier);
 
     private sealed class Observer(RulesHost host, string tenant) : IRuleObserver
     {
+        public void OnEvaluated(string group, long tickMs) => host.LogEvaluated(tenant, group, tickMs);
+
         public void OnRuleFailed(string group, string rule, string error) => host.LogRuleFailed(tenant, group, rule, error);
 
         public void OnTemplateFailed(string group, string rule, string error) => host.LogTemplateFailed(tenant, group, rule, error);

@@ -31,10 +31,9 @@ internal static class RulesJson
         json.WriteEndObject();
     }
 
-    /// <summary>A list of alerts.</summary>
-    public static void Write(Utf8JsonWriter json, IEnumerable<Alert> alerts)
+    /// <summary>Alerts, into a list.</summary>
+    public static void WriteEach(Utf8JsonWriter json, IEnumerable<Alert> alerts)
     {
-        json.WriteStartArray();
         foreach (var alert in alerts)
         {
             json.WriteStartObject();
@@ -50,8 +49,6 @@ internal static class RulesJson
             json.WriteString("value", alert.ValueText);
             json.WriteEndObject();
         }
-
-        json.WriteEndArray();
     }
 
     private static void Write(Utf8JsonWriter json, Rule rule, bool withAlerts)
@@ -77,7 +74,9 @@ internal static class RulesJson
             json.WritePropertyName("alerts");
             if (withAlerts)
             {
-                Write(json, alerting.ActiveAlerts);
+                json.WriteStartArray();
+                WriteEach(json, alerting.ActiveAlerts);
+                json.WriteEndArray();
             }
             else
             {

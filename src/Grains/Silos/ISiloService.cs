@@ -2,7 +2,7 @@ using Orleans.Services;
 
 namespace Metrics.Grains;
 
-/// <summary>What silos ask of each other by address, one on each silo: messages between replicas of logs, reports, the two halves of a hand-over, and the deletion of tenants.</summary>
+/// <summary>What silos ask of each other by address, one on each silo: messages between replicas of logs, reports, the two halves of a hand-over, what rules look like, and the deletion of tenants.</summary>
 /// <remarks>Copying a log of some GiB takes minutes; a message to a replica is given up by its leader long before its time here.</remarks>
 [Alias("metrics.silo")]
 internal interface ISiloService : IGrainService
@@ -21,6 +21,16 @@ internal interface ISiloService : IGrainService
     [Alias("catch-up")]
     [ResponseTimeout("00:15:00")]
     Task CatchUpAsync(string shard);
+
+    /// <summary>Shows the rule groups of a tenant that this silo evaluates.</summary>
+    [Alias("show-rules")]
+    [ResponseTimeout("00:00:10")]
+    Task<Payload> ShowRulesAsync(string tenant, string filter);
+
+    /// <summary>Takes the rule groups of a tenant anew from the bucket.</summary>
+    [Alias("reload-rules")]
+    [ResponseTimeout("00:01:00")]
+    Task ReloadRulesAsync(string tenant);
 
     /// <summary>Hands over all shards, and takes none until it is started again.</summary>
     [Alias("drain")]

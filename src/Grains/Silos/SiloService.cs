@@ -7,7 +7,7 @@ namespace Metrics.Grains;
 
 /// <summary>Carries what other silos ask to this silo's node, off Orleans's threads.</summary>
 [Reentrant]
-internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers, SiloContext silo, SiloDirectory directory, SiloWatch watch, TenantClosings closings) : GrainService(id, host, loggers), ISiloService
+internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers, SiloContext silo, SiloDirectory directory, SiloRules rules, SiloWatch watch, TenantClosings closings) : GrainService(id, host, loggers), ISiloService
 {
     private readonly MessageLanes lanes = new((message, cancellation) => silo.Node!.AnswerLogAsync(message, cancellation), silo.Options.LogLanes);
 
@@ -24,6 +24,14 @@ internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers,
 
     /// <inheritdoc/>
     public Task CatchUpAsync(string shard) => Task.Run(() => silo.Node!.CatchUpAsync(ShardKey.Parse(shard), StoppedCancellationTokenSource.Token).AsTask(), StoppedCancellationTokenSource.Token);
+
+    /// <inheritdoc/>
+    public Task<Payload> ShowRulesAsync(string tenant, string filter) =>
+        Task.Run(async () => new Payload(await rules.Served.ShowAsync(TenantId.Parse(tenant), filter, StoppedCancellationTokenSource.Token)), StoppedCancellationTokenSource.Token);
+
+    /// <inheritdoc/>
+    public Task ReloadRulesAsync(string tenant) =>
+        Task.Run(() => rules.Served.ReloadAsync(TenantId.Parse(tenant), StoppedCancellationTokenSource.Token).AsTask(), StoppedCancellationTokenSource.Token);
 
     /// <inheritdoc/>
     public Task DrainAsync() => watch.DrainAsync(StoppedCancellationTokenSource.Token);

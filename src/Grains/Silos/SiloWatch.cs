@@ -6,7 +6,7 @@ namespace Metrics.Grains;
 
 /// <summary>What a silo does by itself: tells the others how it is, notices who is gone, evens out shards when that is its turn, and hands its own over before it leaves.</summary>
 internal sealed partial class SiloWatch(
-    SiloContext silo, SiloDirectory directory, IServiceProvider services, IClusterMembershipService membership, ILocalSiloDetails self, IGrainFactory grains, Resharding resharding, TimeProvider time, ILogger<SiloWatch> logger)
+    SiloContext silo, SiloDirectory directory, IServiceProvider services, IClusterMembershipService membership, ILocalSiloDetails self, IGrainFactory grains, Resharding resharding, SiloRules rules, TimeProvider time, ILogger<SiloWatch> logger)
     : ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
     /// <summary>Above all else: begun when the silo takes part, ended while it still does.</summary>
@@ -63,6 +63,7 @@ internal sealed partial class SiloWatch(
         isActive = true;
         work = Task.WhenAll(
             Task.Run(() => EveryAsync(silo.Options.ReportEvery, ReportAsync), CancellationToken.None),
+            Task.Run(FollowRulesAsync, CancellationToken.None),
             Task.Run(FollowMembershipAsync, CancellationToken.None),
             Task.Run(() => EveryAsync(silo.Options.BalanceEvery, BalanceAsync), CancellationToken.None),
             Task.Run(() => EveryAsync(silo.Options.Resharding.Every, ReshardAsync), CancellationToken.None));
@@ -109,7 +110,7 @@ internal sealed partial class SiloWatch(
         await reporting.WaitAsync(stopping.Token);
         try
         {
-            var report = reporter.Report(isLeaving, resharding.Running);
+            var report = reporter.Report(isLeaving, resharding.Running) with { EvaluatesRules = rules.IsServing };
             directory.Hear(self.SiloAddress, report);
             var bytes = new Payload(report.ToJson());
             await Task.WhenAll(directory.Silos.Where(s => !s.Address.Equals(self.SiloAddress)).Select(s => TellAsync(s.Address, bytes)));
@@ -129,6 +130,23 @@ internal sealed partial class SiloWatch(
         catch (Exception e) when (e is OrleansException or TimeoutException or OperationCanceledException)
         {
             LogNotTold(to, e.Message); // It hears the next, or membership finds that it is gone.
+        }
+    }
+
+    /// <summary>Others hear at once that this silo begins or ceases to evaluate rules: a tick may hang on it.</summary>
+    private async Task FollowRulesAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                await rules.ChangedAsync(stopping.Token);
+                await ReportAsync();
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The silo is leaving.
         }
     }
 

@@ -20,13 +20,16 @@ public static class RuleFileWriter
     public static string Write(RuleGroupSpec group) => Write(emitter => Group(emitter, group));
 
     /// <summary>Namespaces with their groups, as the ruler API lists them.</summary>
-    public static string Write(IEnumerable<KeyValuePair<string, RuleFile>> namespaces) => Write(emitter =>
+    public static string Write(IEnumerable<KeyValuePair<string, RuleFile>> namespaces) => Write(emitter => Namespaces(emitter, namespaces));
+
+    /// <summary>Tenants with their namespaces and groups, as the ruler API lists them for administrators.</summary>
+    public static string Write(IEnumerable<KeyValuePair<string, IEnumerable<KeyValuePair<string, RuleFile>>>> tenants) => Write(emitter =>
     {
         emitter.Emit(new MappingStart());
-        foreach (var (name, file) in namespaces)
+        foreach (var (tenant, namespaces) in tenants)
         {
-            Key(emitter, name);
-            Groups(emitter, file.Groups);
+            Key(emitter, tenant);
+            Namespaces(emitter, namespaces);
         }
 
         emitter.Emit(new MappingEnd());
@@ -42,6 +45,18 @@ public static class RuleFileWriter
         emitter.Emit(new DocumentEnd(isImplicit: true));
         emitter.Emit(new StreamEnd());
         return text.ToString();
+    }
+
+    private static void Namespaces(IEmitter emitter, IEnumerable<KeyValuePair<string, RuleFile>> namespaces)
+    {
+        emitter.Emit(new MappingStart());
+        foreach (var (name, file) in namespaces)
+        {
+            Key(emitter, name);
+            Groups(emitter, file.Groups);
+        }
+
+        emitter.Emit(new MappingEnd());
     }
 
     private static void Groups(IEmitter emitter, IReadOnlyList<RuleGroupSpec> groups)

@@ -7,19 +7,23 @@ namespace Metrics.Rules.Groups;
 /// is evaluated. Without a state the first tick is the next one; with one, the current tick is evaluated at once if it has not been.
 /// </para>
 /// <para>
-/// Whoever runs the group has claimed the next tick in its saved state, and saves the claim upon the one after together with what the tick gave: no call more than the state needs. An owner that
-/// takes over replaces the claim by its own, upon the tick after the claimed one; from then on the other's saves are refused. So however stale an owner is, it evaluates nothing beyond
-/// the tick it had claimed, which nobody else evaluates: no tick is evaluated twice, and a change of owner costs one tick at most, and that only if the other is gone without having let go.
-/// An owner takes no notice of its own claim: it lost its memory, not the group. While storage does not answer, owners go on without it: alerts matter more than that a tick
-/// is evaluated but once.
+/// Whoever runs the group has claimed the next tick in its saved state, and saves the claim upon the one after together with what the tick gave: no call more than the state needs. The claim is a lease: another owner waits
+/// until the first has let go, and then goes on with the very next tick, or until half an interval after the claimed tick without a sign of life. Then it replaces the claim by its own, upon the tick after the claimed
+/// one, and from then on the other's saves are refused. So however stale an owner is, it evaluates nothing beyond the tick it had claimed, which nobody else evaluates: no tick is evaluated twice, and a change of owner
+/// costs one tick at most, and that only if the other is gone without having let go. An owner that was overtaken waits in turn, for as long as it is thought to be the owner here. One that does not hear that it is none
+/// any more, and goes on, does no harm.
+/// </para>
+/// <para>
+/// A claim of an earlier run of the same process is respected when its tick is due: the run may have died in the middle of it. Before that it is ours. While storage does not answer, owners go on without it: alerts
+/// matter more than that a tick is evaluated but once.
 /// </para>
 /// </remarks>
-internal sealed class GroupRunner(RuleGroup group, IRuleStateStore? states, string owner) : IAsyncDisposable
+internal sealed class GroupRunner(RuleGroup group, IRuleStateStore? states, RuleOwner owner) : IAsyncDisposable
 {
     // An evaluation that has begun is finished, so that its tick is evaluated once and whole; beyond this it is given up.
     private static readonly TimeSpan grace = TimeSpan.FromSeconds(20);
 
-    // How long a tick waits for storage that does not answer, before it is evaluated without.
+    // How long a tick waits for storage that does not answer, before it is evaluated without; and letting go, before it is given up.
     private const int RegainAttempts = 4;
     private static readonly TimeSpan regainPause = TimeSpan.FromSeconds(1);
 
@@ -31,18 +35,27 @@ internal sealed class GroupRunner(RuleGroup group, IRuleStateStore? states, stri
     private bool isClaimed;
     private bool wasClaimed;
     private bool hasOwnState;
+
+    // A later tick than the last evaluated one that another owner has, or may have, evaluated.
+    private long? takenMs;
+
+    // Until when another owner, as last seen, has the group.
+    private long othersUntilMs;
     private Task? running;
 
     /// <summary>The group.</summary>
     public RuleGroup Group => group;
 
-    /// <summary>Takes the group over, with the state it was left with. To be called once, before <see cref="Start"/>.</summary>
+    /// <summary>False while another owner has the group: then what is known of it here is nothing, or old.</summary>
+    public bool IsHeld { get; private set; }
+
+    /// <summary>Takes the group over, with the state it was left with; when another owner has it, that is left to <see cref="Start"/>. To be called once, before it.</summary>
     /// <param name="hasState">True when the group goes on from a predecessor in this process: then what is stored is replaced.</param>
     /// <param name="cancellation">Gives up.</param>
-    public Task TakeOverAsync(bool hasState, CancellationToken cancellation)
+    public async Task TakeOverAsync(bool hasState, CancellationToken cancellation)
     {
         hasOwnState = hasState;
-        return TakeOverAsync(cancellation);
+        IsHeld = await TryTakeOverAsync(cancellation);
     }
 
     /// <summary>Begins.</summary>
@@ -76,44 +89,112 @@ internal sealed class GroupRunner(RuleGroup group, IRuleStateStore? states, stri
     internal async Task RunAsync(CancellationToken stop, CancellationToken abort)
     {
         await Task.Yield();
-        try
+        while (IsHeld || await HoldAsync(stop))
         {
-            while (await IsDueAsync(stop))
+            try
             {
-                if (!isClaimed && await RegainAsync(abort))
+                await EvaluateTicksAsync(stop, abort);
+                return;
+            }
+            catch (OperationCanceledException e) when (!abort.IsCancellationRequested)
+            {
+                if (stop.IsCancellationRequested)
                 {
-                    continue;
+                    return;
                 }
 
-                CountMissed();
-                await group.EvaluateAsync(next, abort);
-                hasOwnState = true;
-                next = Math.Max(next + group.IntervalMs, group.Schedule.TickAtOrBefore(NowMs));
-                await ClaimAsync(abort);
+                group.Services.Observer?.OnUpkeepFailed(group.Key, "keeping the group: another owner has it, and is waited for", e);
+                (IsHeld, isClaimed, wasClaimed, hasOwnState, next) = (false, false, false, false, 0);
             }
-
-            if (wasClaimed)
+            catch (OperationCanceledException)
             {
-                await KeepAsync(null, abort);
+                // An evaluation took too long to be waited for; its tick stays claimed.
+                return;
             }
         }
-        catch (OperationCanceledException e)
+    }
+
+    /// <summary>Waits for whoever has the group, and takes it over; false when this one is stopped before.</summary>
+    private async Task<bool> HoldAsync(CancellationToken stop)
+    {
+        var pauses = new ClaimPauses(group.IntervalMs);
+        try
         {
-            if (!stop.IsCancellationRequested)
+            do
             {
-                group.Services.Observer?.OnUpkeepFailed(group.Key, "keeping the group: another owner has it, and it ends here", e);
+                await Task.Delay(pauses.Next(), group.Services.Time, stop);
+                IsHeld = await TryTakeOverAsync(stop);
             }
+            while (!IsHeld);
+            return true;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Evaluates tick after tick until stopped, and lets go of the group.</summary>
+    /// <exception cref="OperationCanceledException">Another owner has the group.</exception>
+    private async Task EvaluateTicksAsync(CancellationToken stop, CancellationToken abort)
+    {
+        while (await IsDueAsync(stop))
+        {
+            if (!isClaimed && await RegainAsync(abort))
+            {
+                continue;
+            }
+
+            CountMissed();
+            await group.EvaluateAsync(next, abort);
+            hasOwnState = true;
+            group.Services.Observer?.OnEvaluated(group.Key, next);
+            takenMs = null;
+            next = Math.Max(next + group.IntervalMs, group.Schedule.TickAtOrBefore(NowMs));
+            await ClaimAsync(abort);
+        }
+
+        // What is not let go costs the next owner a tick.
+        for (var attempt = 1; wasClaimed && attempt <= RegainAttempts && !await KeepAsync(null, abort); attempt++)
+        {
+            await Task.Delay(regainPause, group.Services.Time, abort);
         }
     }
 
     private long NowMs => group.Services.Time.GetUtcNow().ToUnixTimeMilliseconds();
 
     /// <summary>The first tick: the current one when it has been left undone, and after the one that somebody else has claimed.</summary>
-    private long FirstTick(long? lastMs, long? foreignMs)
+    private long FirstTick(long? lastMs, long? takenMs)
     {
         var currentMs = group.Schedule.TickAtOrBefore(NowMs);
         var firstMs = lastMs is { } last ? Math.Max(last + group.IntervalMs, currentMs) : next != 0 ? next : currentMs + group.IntervalMs;
-        return foreignMs is { } claimed ? Math.Max(firstMs, group.Schedule.TickAtOrAfter(claimed + 1)) : firstMs;
+        return takenMs is { } taken ? Math.Max(firstMs, group.Schedule.TickAtOrAfter(taken + 1)) : firstMs;
+    }
+
+    /// <summary>Half an interval after a claimed tick its owner would have evaluated it and saved what it gave; and there is time to be ready for the next.</summary>
+    private long GoneAfterMs => group.IntervalMs / 2;
+
+    /// <summary>True when another owner, which may be alive, has claimed a tick that is not over. A claim far ahead is one of a time when the group had another interval.</summary>
+    private bool IsInOtherHands(GroupState left) => left.Owner != owner && !owner.Succeeds(left.Owner)
+        && left.ClaimedTickMs is { } claimed && NowMs < claimed + GoneAfterMs && claimed <= NowMs + (2 * group.IntervalMs);
+
+    /// <summary>True when nobody has evaluated the group for so long that its alerts begin anew, as in Prometheus: Alertmanagers have resolved them meanwhile.</summary>
+    private bool IsForgotten(GroupState left) => NowMs - left.LastTickMs > group.IntervalMs + group.Services.Options.OutageToleranceMs;
+
+    /// <summary>The latest tick that is not to be evaluated here, because another owner has or may have evaluated it; null when none is known.</summary>
+    private long? Taken(GroupState? left)
+    {
+        if (left is null)
+        {
+            return null;
+        }
+
+        // What it has claimed itself it knows to have evaluated or not; an earlier run did not live to see a tick that is yet to come.
+        var isUnseen = left.ClaimedTickMs > NowMs && owner.Succeeds(left.Owner);
+        var taken = left.Owner == owner || isUnseen ? left.TakenTickMs : left.ClaimedTickMs ?? left.TakenTickMs;
+
+        // Ticks far ahead are of a time when the group had another interval.
+        return taken <= NowMs + (2 * group.IntervalMs) ? taken : null;
     }
 
     /// <summary>Counts the ticks between the last one and the next.</summary>
@@ -145,28 +226,36 @@ internal sealed class GroupRunner(RuleGroup group, IRuleStateStore? states, stri
         return !stop.IsCancellationRequested;
     }
 
-    private async Task TakeOverAsync(CancellationToken cancellation)
+    /// <summary>Takes the group over; false when another owner has it.</summary>
+    private async Task<bool> TryTakeOverAsync(CancellationToken cancellation)
     {
-        while (true)
+        for (var wasRefused = false; ; wasRefused = true)
         {
             var (isKnown, left) = await LoadAsync(cancellation);
             if (!isKnown)
             {
-                // It is not overwritten unseen; the tick that is due stays due.
+                // It is not overwritten unseen. There is time until another owner, as last seen, would be gone, or else until the next tick; which stays due.
                 next = next == 0 ? FirstTick(group.LastTickMs, null) : next;
-                return;
+                return Math.Max(othersUntilMs, next) <= NowMs;
             }
 
+            // A refused save of this owner may have met an earlier one of its own that was thought lost.
+            if (left is not null && (IsInOtherHands(left) || (wasRefused && left.Owner != owner)))
+            {
+                othersUntilMs = left.ClaimedTickMs is { } claimed ? claimed + GoneAfterMs : othersUntilMs;
+                return false;
+            }
+
+            left = left is not null && IsForgotten(left) ? left.WithoutAlerts() : left;
             var leftMs = left?.LastTickMs is { } tick && group.Schedule.TickAtOrBefore(tick) == tick ? tick : (long?)null;
-            var lastMs = hasOwnState ? group.LastTickMs : leftMs;
-            next = FirstTick(lastMs, left is not null && left.Owner != owner ? left.ClaimedTickMs : null);
+            takenMs = Taken(left);
+            next = FirstTick(hasOwnState ? group.LastTickMs : leftMs, takenMs);
             try
             {
                 isClaimed = await SaveAsync(hasOwnState || left is null ? group.Capture() : left, next, cancellation);
             }
             catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
             {
-                // Whoever has it has saved in between.
                 continue;
             }
 
@@ -175,7 +264,7 @@ internal sealed class GroupRunner(RuleGroup group, IRuleStateStore? states, stri
                 group.Continue(left, leftMs is not null);
             }
 
-            return;
+            return true;
         }
     }
 
@@ -204,9 +293,9 @@ internal sealed class GroupRunner(RuleGroup group, IRuleStateStore? states, stri
         {
             isClaimed = await KeepAsync(next, abort);
         }
-        else
+        else if (!await TryTakeOverAsync(abort))
         {
-            await TakeOverAsync(abort);
+            throw new OperationCanceledException($"another owner evaluates {group.Key}");
         }
     }
 
@@ -262,7 +351,7 @@ internal sealed class GroupRunner(RuleGroup group, IRuleStateStore? states, stri
 
         try
         {
-            await states.SaveAsync(group.Key, state with { Owner = owner, ClaimedTickMs = claimMs }, cancellation);
+            await states.SaveAsync(group.Key, state with { Owner = owner, ClaimedTickMs = claimMs, TakenTickMs = takenMs }, cancellation);
             wasClaimed = true;
             return true;
         }

@@ -11,13 +11,19 @@ namespace Metrics.Rules.Groups;
 public sealed record GroupState(long? LastTickMs, IReadOnlyList<Labels> EndedSeries, IReadOnlyList<RuleState> Rules)
 {
     /// <summary>Who saved it.</summary>
-    public string Owner { get; init; } = "";
+    public RuleOwner Owner { get; init; } = new("", "");
 
     /// <summary>The tick that the owner will evaluate next, whatever happens: nobody else does. Null when it has let go of the group.</summary>
     public long? ClaimedTickMs { get; init; }
 
+    /// <summary>A later tick than the last that another owner had claimed and may have evaluated, so that nobody else does; null for none.</summary>
+    public long? TakenTickMs { get; init; }
+
     /// <summary>The version of the JSON; a later one that old code can't read has a higher number.</summary>
     private const int Version = 1;
+
+    /// <summary>The same, with what was written and without what was alerted.</summary>
+    public GroupState WithoutAlerts() => this with { Rules = [.. Rules.Select(static r => r with { Alerts = [] })] };
 
     /// <summary>Writes the state as UTF-8 JSON.</summary>
     public byte[] ToJson()
@@ -27,8 +33,10 @@ public sealed record GroupState(long? LastTickMs, IReadOnlyList<Labels> EndedSer
         {
             json.WriteStartObject();
             json.WriteNumber("version", Version);
-            json.WriteString("owner", Owner);
+            json.WriteString("owner", Owner.Name);
+            json.WriteString("run", Owner.Run);
             WriteTime(json, "claimedTick", ClaimedTickMs);
+            WriteTime(json, "takenTick", TakenTickMs);
             WriteTime(json, "lastTick", LastTickMs);
             WriteSeries(json, "ended", EndedSeries);
             json.WriteStartArray("rules");
@@ -60,8 +68,9 @@ public sealed record GroupState(long? LastTickMs, IReadOnlyList<Labels> EndedSer
             return new GroupState(
                 TimeOf(root, "lastTick"), SeriesOf(root, "ended"), [.. root.GetProperty("rules").EnumerateArray().Select(RuleState.Read)])
             {
-                Owner = root.TryGetProperty("owner", out var owner) ? owner.GetString() ?? "" : "",
+                Owner = new RuleOwner(TextOf(root, "owner"), TextOf(root, "run")),
                 ClaimedTickMs = TimeOf(root, "claimedTick"),
+                TakenTickMs = TimeOf(root, "takenTick"),
             };
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or OverflowException)
@@ -101,6 +110,8 @@ public sealed record GroupState(long? LastTickMs, IReadOnlyList<Labels> EndedSer
     }
 
     internal static long? TimeOf(JsonElement json, string name) => json.TryGetProperty(name, out var time) ? time.GetInt64() : null;
+
+    private static string TextOf(JsonElement json, string name) => json.TryGetProperty(name, out var text) ? text.GetString() ?? "" : "";
 
     internal static List<Labels> SeriesOf(JsonElement json, string name) => [.. json.GetProperty(name).EnumerateArray().Select(LabelsOf)];
 

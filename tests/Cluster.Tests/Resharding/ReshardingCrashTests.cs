@@ -25,7 +25,8 @@ public sealed class ReshardingCrashTests : IDisposable
         {
             lock (stepping)
             {
-                if (isTaking)
+                // What is so before a change is so after the last one.
+                if (isTaking && !what.StartsWith("before ", StringComparison.Ordinal))
                 {
                     var image = Path.Combine(root, $"image-{images.Count}");
                     Copy(live, image);
@@ -56,6 +57,7 @@ public sealed class ReshardingCrashTests : IDisposable
         foreach (var (folder, step) in images)
         {
             var reports = new List<string>();
+            var when = $"{Path.GetFileName(folder)} after '{step}' ({Describe(folder)})";
             await using var cluster = SplitTenant.Open(folder, text =>
             {
                 lock (reports)
@@ -65,13 +67,13 @@ public sealed class ReshardingCrashTests : IDisposable
             });
             await cluster.Ready;
             var found = await SplitTenant.ReadAsync(cluster);
-            Assert.True(written.SequenceEqual(found), $"{Path.GetFileName(folder)} after '{step}': {found.Count} samples of {written.Count}; {string.Join("; ", reports)}");
+            Assert.True(written.SequenceEqual(found), $"{when}: {found.Count} samples of {written.Count}; {string.Join("; ", reports)}");
             var shards = (await cluster.FindTenantAsync(SplitTenant.Id, default))!.Shards;
             shapes.Add(shards.Count);
             Assert.Equal("12 0", await SplitTenant.WriteAsync(cluster, [.. from s in Enumerable.Range(0, 12) select (s, start + 300_000L)]));
             await cluster.SplitAsync(shards[0].Id, default);
             Assert.Equal(written.Count + 12, (await SplitTenant.ReadAsync(cluster)).Count);
-            await SplitTenant.AssertNothingLeftAsync(cluster, folder, $"{Path.GetFileName(folder)} after '{step}'");
+            await SplitTenant.AssertNothingLeftAsync(cluster, folder, when);
         }
 
         Assert.Equal([1, 2], shapes.Order());
@@ -112,11 +114,18 @@ public sealed class ReshardingCrashTests : IDisposable
         Assert.Equal(3, (await SplitTenant.ReadAsync(again)).Count);
     }
 
+    /// <summary>What the manifests of an image say, for the message of a test that fails.</summary>
+    private static string Describe(string folder) => string.Join("; ", Directory.GetFiles(Path.Combine(folder, "bucket", "t", "shards"), "manifest.json", SearchOption.AllDirectories).Select(path =>
+    {
+        var manifest = ShardManifest.Read(File.ReadAllBytes(path), path);
+        return $"{manifest.HashRange} sealed for {manifest.SealedFor} made by {manifest.MadeBy}: {string.Join(' ', manifest.Blocks.Select(b => $"{b.Meta.Ulid}:{b.HashRange}"))}, retired {string.Join(' ', manifest.Retired.Select(r => $"{r.Ulid}:{r.HashRange}"))}";
+    }));
+
     private static void Copy(string from, string to)
     {
         foreach (var path in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
         {
-            if (Path.GetFileName(path) is ".lock" or "LOCK")
+            if (Path.GetFileName(path) == "LOCK" || Path.GetExtension(path) == ".lock")
             {
                 continue; // Held; a process that ends lets go of it.
             }

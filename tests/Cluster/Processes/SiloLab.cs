@@ -31,7 +31,8 @@ internal sealed class SiloLab : IDisposable
     /// <summary>Starts silos on object storage and hosts that depend on the silo's number; null for a folder, and for this host.</summary>
     public static async Task<SiloLab> StartAsync(int count, int replicationFactor, Func<int, string>? objectStore, Func<int, SiloHost>? hosts, params string[] arguments)
     {
-        var lab = new SiloLab(objectStore, hosts, ["--cluster-replication-factor", $"{replicationFactor}", "--cluster-probe-timeout", "1s", "--storage-shards-per-tenant", "4", .. arguments]);
+        string[] probe = arguments.Contains("--cluster-probe-timeout", StringComparer.Ordinal) ? [] : ["--cluster-probe-timeout", "1s"];
+        var lab = new SiloLab(objectStore, hosts, ["--cluster-replication-factor", $"{replicationFactor}", .. probe, "--storage-shards-per-tenant", "4", .. arguments]);
         try
         {
             await lab.AddAsync(count);

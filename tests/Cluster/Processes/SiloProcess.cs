@@ -24,11 +24,16 @@ internal sealed partial class SiloProcess(string objectStore, string data, SiloH
     /// <summary>Where the build put the executable's assembly, in the configuration that this test was built in.</summary>
     private static readonly string assembly = FindAssembly();
 
+    private readonly List<RunningProgram> runs = [];
+
     /// <summary>Where it takes HTTP; another port after each start.</summary>
     public Uri Address { get; private set; } = new("http://127.0.0.1/");
 
     /// <summary>The process.</summary>
-    public RunningProgram Program { get; private set; } = null!;
+    public RunningProgram Program => runs[^1];
+
+    /// <summary>Each process that it was, the last one included.</summary>
+    public IReadOnlyList<RunningProgram> Runs => [.. runs];
 
     /// <summary>True from its start until it is killed, stopped, frozen or cut off.</summary>
     public bool IsServing { get; set; }
@@ -42,7 +47,7 @@ internal sealed partial class SiloProcess(string objectStore, string data, SiloH
         [
             assembly, "serve", "--http-listen", $"{host.Http}:{http}", "--cluster-listen", $"{host.Cluster}:{silo}", "--data-dir", data, "--objstore.config", objectStore, .. extraArguments,
         ];
-        Program = host.Namespace is { } isolated ? RunningProgram.Start("ip", ["netns", "exec", isolated, "dotnet", .. arguments]) : RunningProgram.Start("dotnet", arguments);
+        runs.Add(host.Namespace is { } isolated ? RunningProgram.Start("ip", ["netns", "exec", isolated, "dotnet", .. arguments]) : RunningProgram.Start("dotnet", arguments));
     }
 
     /// <summary>Waits until it takes part.</summary>
@@ -86,7 +91,13 @@ internal sealed partial class SiloProcess(string objectStore, string data, SiloH
         return await http.SendAsync(request, cancellation);
     }
 
-    public void Dispose() => Program?.Dispose();
+    public void Dispose()
+    {
+        foreach (var run in runs)
+        {
+            run.Dispose();
+        }
+    }
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int SendSignal(int processId, int signal);

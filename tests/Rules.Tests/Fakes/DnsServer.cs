@@ -60,18 +60,18 @@ internal sealed class DnsServer : IAsyncDisposable
     {
         while (true)
         {
-            var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-            udp.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            var tcp = new TcpListener((IPEndPoint)udp.LocalEndPoint!);
+            var datagrams = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+            datagrams.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            var listener = new TcpListener((IPEndPoint)datagrams.LocalEndPoint!);
             try
             {
-                tcp.Start();
-                return (udp, tcp);
+                listener.Start();
+                return (datagrams, listener);
             }
             catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
             {
-                tcp.Dispose();
-                udp.Dispose();
+                listener.Dispose();
+                datagrams.Dispose();
             }
         }
     }

@@ -144,6 +144,84 @@ public sealed class TenantRulesTests
     }
 
     [Fact]
+    public async Task ATickThatAnEarlierRunDiedInIsNotEvaluatedAgainAndOneThatItDidNotLiveToSeeIs()
+    {
+        var first = new GroupSchedule("f", "g", Minute).TickAtOrBefore(Start) + Minute;
+        var died = new GroupState(first, [], []) { Owner = new RuleOwner("host:/data", "run 1"), ClaimedTickMs = first + Minute };
+        foreach (var (startsAtMs, nextMs) in new[] { (first + Minute - 1000, first + Minute), (first + Minute, first + (2 * Minute)), (first + Minute + 30_000, first + (2 * Minute)), (first + (2 * Minute), first + (2 * Minute)) })
+        {
+            await SaveAsync(died);
+            Assert.Equal([nextMs], await TicksAsync(states, new RuleOwner("host:/data", "run 2"), startsAtMs, 1));
+        }
+    }
+
+    [Fact]
+    public async Task AnOwnerWaitsForAnotherUntilItsTickIsOver()
+    {
+        var first = new GroupSchedule("f", "g", Minute).TickAtOrBefore(Start) + Minute;
+        var other = new GroupState(first, [], []) { Owner = new RuleOwner("other:/data", "run 1"), ClaimedTickMs = first + Minute };
+        await SaveAsync(other);
+        time.AdvanceTo(first + 1000);
+        await using var rules = new TenantRules(lab.Services, states, new RuleOwner("host:/data", "run 1"));
+        await rules.LoadAsync(Placed("groups: [{name: g, interval: 1m, rules: [{record: r, expr: m}]}]"), CancellationToken.None);
+
+        // It looks again and again; neither the tick that the other has claimed nor half an interval more makes it evaluate.
+        await AdvanceAsync(first + Minute + (Minute / 2) - 1000);
+        Assert.Null(rules.Groups.Single().LastTickMs);
+        await AdvanceAsync(first + (2 * Minute));
+        await states.UntilAsync("f;g", 2);
+        Assert.Equal((first + (2 * Minute), 1), (rules.Groups.Single().LastTickMs, rules.Groups.Single().Counters.Missed));
+    }
+
+    [Fact]
+    public async Task AGroupThatIsForAnotherOwnerIsLetGoAndTheOtherGoesOnWithoutAGap()
+    {
+        var placed = Placed("groups: [{name: g, interval: 1m, rules: [{record: r, expr: m}, {alert: A, expr: m, for: 1h}]}]");
+        await using var one = new TenantRules(lab.Services, states, new RuleOwner("one", "1"));
+        await using var two = new TenantRules(lab.Services, states, new RuleOwner("two", "1"));
+        await one.LoadAsync(placed, CancellationToken.None);
+        var first = one.Groups.Single().Schedule.TickAtOrBefore(Start) + Minute;
+        await TickAsync(first);
+        var activeAt = Alert(one).ActiveAtMs;
+
+        // The other hears of it first, and finds the claim of the one.
+        await two.LoadAsync(placed, CancellationToken.None);
+        Assert.Empty(two.Groups.Single().Rules.OfType<Rules.Alerting.AlertingRule>().Single().Alerts);
+        await one.LoadAsync(placed, static _ => false, CancellationToken.None);
+        Assert.Empty(one.Groups);
+        await AdvanceAsync(first + Minute);
+        await states.UntilAsync("f;g", 2);
+
+        Assert.Equal([first, first + Minute], states.Saved("f;g"));
+        Assert.Equal(activeAt, Alert(two).ActiveAtMs);
+        Assert.NotEqual("", await lab.AskAsync("r", first + Minute));
+        Assert.Equal(0, two.Groups.Single().Counters.Missed);
+    }
+
+    [Fact]
+    public async Task AlertsBeginAnewWhenNobodyEvaluatedThemForLongerThanAnOutageMayLast()
+    {
+        const string yaml = "groups: [{name: g, interval: 1m, rules: [{alert: A, expr: m, for: 10m}]}]";
+        long first;
+        await using (var rules = new TenantRules(lab.Services, states))
+        {
+            await rules.LoadAsync(Placed(yaml), CancellationToken.None);
+            first = rules.Groups.Single().Schedule.TickAtOrBefore(Start) + Minute;
+            await TickAsync(first);
+        }
+
+        var late = first + (62 * Minute);
+        lab.Storage.AdvanceTo(late);
+        time.AdvanceTo(late);
+        await using (var rules = new TenantRules(lab.Services, states))
+        {
+            await rules.LoadAsync(Placed(yaml), CancellationToken.None);
+            await states.UntilAsync("f;g", 2);
+            Assert.Equal(late, Alert(rules).ActiveAtMs);
+        }
+    }
+
+    [Fact]
     public async Task TwoGroupsOfOneNameAreRefused()
     {
         await using var rules = new TenantRules(lab.Services);
@@ -154,6 +232,41 @@ public sealed class TenantRulesTests
 
     private static List<PlacedGroup> Placed(string yaml, string file = "f") =>
         [.. RuleFileReader.Read(yaml, ParseOptions.All).File!.Groups.Select(g => new PlacedGroup(file, g))];
+
+    private ValueTask SaveAsync(GroupState state)
+    {
+        states.Clear();
+        return states.SaveAsync("f;g", state, CancellationToken.None);
+    }
+
+    /// <summary>The ticks that an owner evaluates which begins at a time.</summary>
+    private static async Task<List<long>> TicksAsync(KeptStates left, RuleOwner owner, long startsAtMs, int count)
+    {
+        var clock = new FakeTime(startsAtMs);
+        var group = new RuleLab("load 1m\n  m 1+0x100", time: clock, startMs: Start);
+        await using var rules = new TenantRules(group.Services, left, owner);
+        await rules.LoadAsync(Placed("groups: [{name: g, interval: 1m, rules: [{record: r, expr: m}]}]"), CancellationToken.None);
+        for (var at = startsAtMs; left.Saved("f;g").Count <= count; at += 500)
+        {
+            await clock.UntilTimersAsync(1);
+            group.Storage.AdvanceTo(at);
+            clock.AdvanceTo(at);
+        }
+
+        return left.Saved("f;g")[1..];
+    }
+
+    /// <summary>Lets time go by in small steps, in each of which whoever waits gets its turn.</summary>
+    private async Task AdvanceAsync(long toMs)
+    {
+        while (time.NowMs < toMs)
+        {
+            await time.UntilTimersAsync(1);
+            var at = Math.Min(time.NowMs + 500, toMs);
+            lab.Storage.AdvanceTo(at);
+            time.AdvanceTo(at);
+        }
+    }
 
     private async Task TickAsync(long tickMs, int saves = 1)
     {
@@ -194,13 +307,23 @@ public sealed class TenantRulesTests
             }
         }
 
+        public void Clear()
+        {
+            lock (saved)
+            {
+                saved.Clear();
+            }
+        }
+
         public ValueTask<GroupState?> LoadAsync(string groupKey, CancellationToken cancellation)
         {
             lock (saved)
             {
-                return new(saved.TryGetValue(groupKey, out var state) ? GroupState.FromJson(state.Json) with { Owner = IsTakenOver ? "another" : "" } : null);
+                return new(saved.TryGetValue(groupKey, out var state) ? Owned(GroupState.FromJson(state.Json)) : null);
             }
         }
+
+        private GroupState Owned(GroupState state) => IsTakenOver ? state with { Owner = new RuleOwner("another", "1") } : state;
 
         public ValueTask SaveAsync(string groupKey, GroupState state, CancellationToken cancellation)
         {

@@ -98,7 +98,7 @@ internal sealed class RuleWorld
     private void Change()
     {
         var (process, rules) = owners[^1];
-        var kind = new[] { "moved", "killed", "frozen", "doubled", "restarted" }[scheduler.Random.Next(5)];
+        var kind = new[] { "moved", "handed over", "killed", "frozen", "doubled", "restarted" }[scheduler.Random.Next(6)];
         Changes.Add((kind, NowMs));
         var name = process.Name;
         switch (kind)
@@ -109,6 +109,11 @@ internal sealed class RuleWorld
                     await rules.DisposeAsync();
                     scheduler.Plan(TimeSpan.FromMilliseconds(scheduler.Random.Next(2000)), world, () => Own());
                 });
+                return;
+            case "handed over":
+                // Both hear of the change, one sooner than the other.
+                scheduler.Plan(TimeSpan.FromMilliseconds(scheduler.Random.Next(5000)), process, () => Learn(process, rules));
+                scheduler.Plan(TimeSpan.FromMilliseconds(scheduler.Random.Next(5000)), world, () => Own());
                 return;
             case "killed":
                 process.Kill();
@@ -124,16 +129,20 @@ internal sealed class RuleWorld
                 break;
         }
 
-        // The old one is there still, and does not know.
+        // The old one is there still, and does not know, for longer than anyone waits for it.
+        scheduler.Plan(TimeSpan.FromMilliseconds((3 * IntervalMs) + scheduler.Random.Next((int)(1.5 * IntervalMs))), process, () => Learn(process, rules));
         scheduler.Plan(TimeSpan.FromMilliseconds(scheduler.Random.Next(2000)), world, () => Own());
     }
+
+    /// <summary>An owner hears that the groups are not for it any more.</summary>
+    private static void Learn(SimProcess process, TenantRules rules) => process.Start(() => rules.LoadAsync(groups, static _ => false, CancellationToken.None));
 
     private void Own(string? name = null)
     {
         var process = new SimProcess(scheduler, owners.Count + 1, name ?? $"o{owners.Count + 1}");
         var eyes = new Eyes(this, process);
         var services = new RuleServices(eyes, eyes, eyes, process.Time, new RuleOptions { DefaultIntervalMs = IntervalMs }, eyes);
-        var rules = new TenantRules(services, new RuleObjects(new RuleBucket(objects, scheduler, process, world, faults), TenantId.Parse("team")), process.Name);
+        var rules = new TenantRules(services, new RuleObjects(new RuleBucket(objects, scheduler, process, world, faults), TenantId.Parse("team")), new RuleOwner(process.Name, $"{owners.Count}"));
         owners.Add((process, rules));
         process.Start(() => rules.LoadAsync(groups, CancellationToken.None));
     }
