@@ -18,7 +18,12 @@ public sealed class IdleShardTests
         var start = DateTimeOffset.UtcNow.AddHours(-1).ToUnixTimeMilliseconds();
         var options = new SiloOptions
         {
-            ReportEvery = TimeSpan.FromMilliseconds(200), BalanceEvery = TimeSpan.Zero, IdleAfter = TimeSpan.FromSeconds(2), IdleCheck = TimeSpan.FromMilliseconds(200), IdleCareEvery = TimeSpan.Zero, Resharding = new ReshardingOptions { Every = TimeSpan.Zero },
+            ReportEvery = TimeSpan.FromMilliseconds(200),
+            BalanceEvery = TimeSpan.Zero,
+            IdleAfter = TimeSpan.FromSeconds(2),
+            IdleCheck = TimeSpan.FromMilliseconds(200),
+            IdleCareEvery = TimeSpan.Zero,
+            Resharding = new ReshardingOptions { Every = TimeSpan.Zero },
         };
         var archive = new ArchiveOptions { WorkEvery = TimeSpan.FromSeconds(1) };
         await using var silos = await SiloCluster.StartAsync(2, 2, options: options, archive: archive);
@@ -41,7 +46,12 @@ public sealed class IdleShardTests
         var start = DateTimeOffset.UtcNow.AddMinutes(-60).AddSeconds(20).ToUnixTimeMilliseconds();
         var options = new SiloOptions
         {
-            ReportEvery = TimeSpan.FromMilliseconds(200), BalanceEvery = TimeSpan.Zero, IdleAfter = TimeSpan.FromSeconds(3), IdleCheck = TimeSpan.FromMilliseconds(200), IdleCareEvery = TimeSpan.Zero, Resharding = new ReshardingOptions { Every = TimeSpan.Zero },
+            ReportEvery = TimeSpan.FromMilliseconds(200),
+            BalanceEvery = TimeSpan.Zero,
+            IdleAfter = TimeSpan.FromSeconds(3),
+            IdleCheck = TimeSpan.FromMilliseconds(200),
+            IdleCareEvery = TimeSpan.Zero,
+            Resharding = new ReshardingOptions { Every = TimeSpan.Zero },
         };
         var archive = new ArchiveOptions { WorkEvery = TimeSpan.FromSeconds(1), DeleteDelay = TimeSpan.Zero, Retention = new RetentionOptions { Raw = TimeSpan.FromMinutes(60) } };
         await using var silos = await SiloCluster.StartAsync(2, 2, options: options, archive: archive);
