@@ -33,7 +33,8 @@ internal sealed class SequenceWriter(SiloLab lab, int writer)
     public async Task RunAsync(CancellationToken stop)
     {
         var last = Stopwatch.StartNew();
-        for (var n = writer; !stop.IsCancellationRequested || last.Elapsed > TimeSpan.FromSeconds(1); n++)
+        var isOpen = false; // A batch whose outcome is unknown may be there: it is sent until it is known.
+        for (var n = writer; !stop.IsCancellationRequested || isOpen || last.Elapsed > TimeSpan.FromSeconds(1); n++)
         {
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
             try
@@ -43,6 +44,7 @@ internal sealed class SequenceWriter(SiloLab lab, int writer)
                 {
                     LongestPause = last.Elapsed > LongestPause ? last.Elapsed : LongestPause;
                     last.Restart();
+                    isOpen = false;
                     Acknowledged++;
                     continue;
                 }
@@ -56,6 +58,7 @@ internal sealed class SequenceWriter(SiloLab lab, int writer)
             }
 
             Failed++;
+            isOpen = true;
             if (last.Elapsed > TimeSpan.FromSeconds(90))
             {
                 throw new TimeoutException($"writer {writer}: nothing was acknowledged for {last.Elapsed}");
