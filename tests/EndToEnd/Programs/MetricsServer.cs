@@ -40,7 +40,9 @@ internal sealed class MetricsServer : IDisposable
         var port = RunningProgram.FreePort();
         Address = new Uri($"http://127.0.0.1:{port}/");
         string[] arguments = [AssemblyPath, "serve", "--data-dir", DataDirectory, "--http-listen", $"127.0.0.1:{port}", .. extraArguments];
-        Program = RunningProgram.Start("dotnet", arguments);
+
+        // Under nohup SIGHUP is ignored, and stays so in whatever is started.
+        Program = OperatingSystem.IsLinux() ? RunningProgram.Start("env", ["--default-signal=HUP", "dotnet", .. arguments]) : RunningProgram.Start("dotnet", arguments);
         await Program.WaitReadyAsync(Http, new Uri(Address, "-/ready"), TimeSpan.FromSeconds(60));
     }
 
