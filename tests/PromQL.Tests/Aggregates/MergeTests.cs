@@ -33,10 +33,13 @@ public sealed class MergeTests
 
                 var one = Run(data, $"{aggregate} by (g) (m)", 0);
                 var many = Run(data, $"{aggregate} by (g) (m)", 3);
-                return one.Count == many.Count && one.All(g => Near(g.Value, many[g.Key]));
+
+                // Of sums that cancel out nothing may be left but the rounding of their terms, which depends on their order: 1e100 has neighbours 1e84 apart.
+                var rounding = aggregate is "sum" or "avg" ? 1e-14 * values.Where(static v => !double.IsNaN(v)).Sum(static v => Math.Min(Math.Abs(v), 1e100)) : 0;
+                return one.Count == many.Count && one.All(g => Near(g.Value, many[g.Key], rounding));
             }));
 
-    private static bool Near(double a, double b) => a.Equals(b) || Math.Abs(a - b) <= 1e-9 * Math.Max(Math.Abs(a), Math.Abs(b));
+    private static bool Near(double a, double b, double rounding) => a.Equals(b) || Math.Abs(a - b) <= Math.Max(rounding, 1e-9 * Math.Max(Math.Abs(a), Math.Abs(b)));
 
     private static Dictionary<string, double> Run(MemorySeries data, string query, int bits)
     {
