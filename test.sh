@@ -59,10 +59,10 @@ fi
 # Orleans's packages are not on every feed. Without them all but the projects that use them is built and tested; the single process needs none of it.
 solution=Metrics.sln
 if ! { dotnet restore src/Silo -p:Configuration=Release --nologo -v quiet "${precompile[@]}" && dotnet restore tests/Cluster -p:Configuration=Release --nologo -v quiet "${precompile[@]}"; } >/dev/null 2>&1; then
-    echo "LEFT OUT: src/Grains, src/Silo, tests/Cluster and bench/Cluster, since the packages of Microsoft Orleans can't be restored."
+    echo "LEFT OUT: src/Grains, src/Silo and tests/Cluster, since the packages of Microsoft Orleans can't be restored."
     mkdir -p artifacts
     solution=artifacts/WithoutOrleans.slnf
-    dotnet sln Metrics.sln list | tr '\\' '/' | grep '\.csproj$' | grep -Ev '^(src/Grains|src/Silo|tests/Cluster|bench/Cluster)/' |
+    dotnet sln Metrics.sln list | tr '\\' '/' | grep '\.csproj$' | grep -Ev '^(src/Grains|src/Silo|tests/Cluster)/' |
         awk 'BEGIN { printf "{\"solution\":{\"path\":\"../Metrics.sln\",\"projects\":[" } { printf "%s\"%s\"", n++ ? "," : "", $0 } END { print "]}}" }' >"$solution"
 fi
 

@@ -176,6 +176,7 @@ internal sealed class Deployment : IDisposable
         // bench/Cluster/bin/<configuration>/net10.0 -> src/<project>/bin/<configuration>/net10.0
         var output = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
         var root = output.Parent!.Parent!.Parent!.Parent!.Parent!.FullName;
-        return Path.Combine(root, "src", project, "bin", output.Parent.Name, output.Name, file);
+        var path = Path.Combine(root, "src", project, "bin", output.Parent.Name, output.Name, file);
+        return File.Exists(path) ? path : throw new FileNotFoundException($"{path} is not there: build src/{project} first, as {output.Parent.Name}", path);
     }
 }

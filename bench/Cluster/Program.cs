@@ -5,7 +5,7 @@ using Metrics.SideBySide;
 
 // Sends the same series to one process and to silos on this machine, and measures what grains, hops and replicas cost; or makes many tenants and looks what idle ones cost.
 const string Usage = """
-    dotnet run -c Release --project bench/Cluster -- [--quick] [option value]...
+    dotnet build -c Release src/Silo && dotnet run -c Release --project bench/Cluster -- [--quick] [option value]...
       --part NAME     ingest or idle (ingest)
       --setups LIST   of process,silo,silos-rf1,silos-rf2,silos-rf3 (all)
       --series N      series (100,000)
