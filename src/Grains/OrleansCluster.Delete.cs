@@ -37,8 +37,7 @@ public sealed partial class OrleansCluster
     private async Task FinishDeletionsAsync()
     {
         // One does it, the eldest; two who believe that they are meet in the tenant's grain.
-        var eldest = directory.Silos.Where(static s => s.Status == SiloStatus.Active && s.Card.Http.Length > 0).MinBy(static s => (s.Address.Generation, s.Address.ToParsableString()));
-        if (eldest?.Address.Equals(self.SiloAddress) != true)
+        if (!directory.IsEldestGateway(self.SiloAddress))
         {
             return;
         }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Metrics.Cluster;
 using Metrics.Gateway.Otlp;
 using Metrics.Gateway.RemoteWrite;
 using Metrics.Gateway.Security;
@@ -12,7 +11,7 @@ namespace Metrics.Gateway.Influx;
 /// 204 when every sample is durable; 202 when the request is that of a replica that is not elected; 400 when lines were wrong or samples refused for good (the rest is stored), and the message names the first line; 413 and 415 as named; 503 with Retry-After when the sender should
 /// come back. Errors are JSON as InfluxDB's.
 /// </remarks>
-internal sealed partial class InfluxEndpoint(WriteIntake intake, InfluxOptions options, TimeProvider time, ILogger<InfluxEndpoint> logger)
+internal sealed class InfluxEndpoint(WriteIntake intake, InfluxOptions options, TimeProvider time, ILogger<InfluxEndpoint> logger)
 {
     /// <summary>The routes: Mimir's, VictoriaMetrics's, InfluxDB's.</summary>
     public IEnumerable<HttpRoute> Routes =>
@@ -24,22 +23,7 @@ internal sealed partial class InfluxEndpoint(WriteIntake intake, InfluxOptions o
         new(HttpRoute.Post, "/api/v2/write", "influx", AnswerAsync) { Access = RouteAccess.Write },
     ];
 
-    private async Task AnswerAsync(HttpContext context)
-    {
-        try
-        {
-            await WriteAsync(context);
-        }
-        catch (WriteRefusal e)
-        {
-            await RefuseAsync(context, e.Status, e.Message, e.RetryAfter);
-        }
-        catch (ShardUnavailableException e)
-        {
-            LogUnavailable(e.Message);
-            await RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, e.Message);
-        }
-    }
+    private Task AnswerAsync(HttpContext context) => WriteIntake.AnswerAsync(context, "Influx write", WriteAsync, RefuseAsync, logger);
 
     private async Task WriteAsync(HttpContext context)
     {
@@ -61,7 +45,7 @@ internal sealed partial class InfluxEndpoint(WriteIntake intake, InfluxOptions o
         }
 
         var status = RejectionText.IsFull(outcome.Rejections) ? StatusCodes.Status429TooManyRequests : StatusCodes.Status400BadRequest;
-        await RefuseAsync(context, status, TextOf(write, outcome.Rejections.Count == 0 ? "" : intake.Describe(tenant, outcome)));
+        await RefuseAsync(context, status, TextOf(write, outcome.Rejections.Count == 0 ? "" : intake.Describe(tenant, outcome)), null);
     }
 
     private static string TextOf(InfluxWrite write, string refused)
@@ -71,7 +55,7 @@ internal sealed partial class InfluxEndpoint(WriteIntake intake, InfluxOptions o
         return string.Join("; ", new[] { lines, samples }.Where(t => t.Length > 0));
     }
 
-    private Task RefuseAsync(HttpContext context, int status, string message, TimeSpan? wait = null)
+    private Task RefuseAsync(HttpContext context, int status, string message, TimeSpan? wait)
     {
         intake.SetRetryAfter(context, status, wait);
 

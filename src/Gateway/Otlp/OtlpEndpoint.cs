@@ -1,4 +1,3 @@
-using Metrics.Cluster;
 using Metrics.Gateway.RemoteWrite;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
@@ -12,7 +11,7 @@ namespace Metrics.Gateway.Otlp;
 /// 413 and 415 as named, 503 with Retry-After when the sender should come back. Every answer is in the format of the request; failures are a <c>google.rpc.Status</c>.
 /// Rules: opentelemetry.io/docs/specs/otlp, OTLP/HTTP Response.
 /// </remarks>
-internal sealed partial class OtlpEndpoint(WriteIntake intake, OtlpTranslators translators, ILogger<OtlpEndpoint> logger)
+internal sealed class OtlpEndpoint(WriteIntake intake, OtlpTranslators translators, ILogger<OtlpEndpoint> logger)
 {
     /// <summary>The routes: Prometheus's, Mimir's, Thanos's, VictoriaMetrics's.</summary>
     public IEnumerable<HttpRoute> Routes =>
@@ -23,22 +22,7 @@ internal sealed partial class OtlpEndpoint(WriteIntake intake, OtlpTranslators t
         new(HttpRoute.Post, "/opentelemetry/v1/metrics", "otlp", AnswerAsync) { Access = RouteAccess.Write },
     ];
 
-    private async Task AnswerAsync(HttpContext context)
-    {
-        try
-        {
-            await WriteAsync(context);
-        }
-        catch (WriteRefusal e)
-        {
-            await RefuseAsync(context, e.Status, e.Message, e.RetryAfter);
-        }
-        catch (ShardUnavailableException e)
-        {
-            LogUnavailable(e.Message);
-            await RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, e.Message);
-        }
-    }
+    private Task AnswerAsync(HttpContext context) => WriteIntake.AnswerAsync(context, "OTLP write", WriteAsync, RefuseAsync, logger);
 
     private async Task WriteAsync(HttpContext context)
     {
@@ -74,7 +58,7 @@ internal sealed partial class OtlpEndpoint(WriteIntake intake, OtlpTranslators t
         }
     }
 
-    private Task RefuseAsync(HttpContext context, int status, string message, TimeSpan? wait = null)
+    private Task RefuseAsync(HttpContext context, int status, string message, TimeSpan? wait)
     {
         intake.SetRetryAfter(context, status, wait);
         var isJson = context.Request.ContentType?.StartsWith(OtlpMediaType.Json, StringComparison.OrdinalIgnoreCase) == true;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Metrics.Cluster;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 
@@ -11,7 +10,7 @@ namespace Metrics.Gateway.RemoteWrite;
 /// message; 413 and 415 as named; 429 with Retry-After when a rate of the tenant is exceeded (nothing is stored) or series are refused because it has too many (the rest is stored);
 /// 503 with Retry-After when the sender should come back, which is safe since appending a known sample is a no-op. 500 is a bug.
 /// </remarks>
-internal sealed partial class RemoteWriteEndpoint(WriteIntake intake, ILogger<RemoteWriteEndpoint> logger)
+internal sealed class RemoteWriteEndpoint(WriteIntake intake, ILogger<RemoteWriteEndpoint> logger)
 {
     /// <summary>The routes: Prometheus's, Thanos's, Mimir's.</summary>
     public IEnumerable<HttpRoute> Routes =>
@@ -21,22 +20,7 @@ internal sealed partial class RemoteWriteEndpoint(WriteIntake intake, ILogger<Re
         new(HttpRoute.Post, "/api/v1/push", "write", AnswerAsync) { Access = RouteAccess.Write },
     ];
 
-    private async Task AnswerAsync(HttpContext context)
-    {
-        try
-        {
-            await WriteAsync(context);
-        }
-        catch (WriteRefusal e)
-        {
-            await RefuseAsync(context, e.Status, e.Message, e.RetryAfter);
-        }
-        catch (ShardUnavailableException e)
-        {
-            LogUnavailable(e.Message);
-            await RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, e.Message);
-        }
-    }
+    private Task AnswerAsync(HttpContext context) => WriteIntake.AnswerAsync(context, "write", WriteAsync, RefuseAsync, logger);
 
     private async Task WriteAsync(HttpContext context)
     {
@@ -63,7 +47,7 @@ internal sealed partial class RemoteWriteEndpoint(WriteIntake intake, ILogger<Re
         headers["X-Prometheus-Remote-Write-Exemplars-Written"] = exemplars.ToString(CultureInfo.InvariantCulture);
     }
 
-    private Task RefuseAsync(HttpContext context, int status, string message, TimeSpan? wait = null)
+    private Task RefuseAsync(HttpContext context, int status, string message, TimeSpan? wait)
     {
         // Remote write 2.0 wants them with every answer: without them a sender takes us for a receiver of 1.0 that ignored what it did not know.
         SetWritten(context.Response.Headers, 0, 0, 0);

@@ -12,11 +12,34 @@ namespace Metrics.Gateway.RemoteWrite;
 
 /// <summary>What every write passes, whatever its format: readiness, tenant, limits, memory, appending, counting. Thread-safe.</summary>
 /// <remarks>Each step throws <see cref="WriteRefusal"/> when the request is not taken; what is cheapest to refuse is to be asked first.</remarks>
-internal sealed class WriteIntake(
+internal sealed partial class WriteIntake(
     ICluster cluster, TenantResolver tenants, WriteAppender appender, RemoteWriteOptions options, ByteBudget budget, IngestLimits limits, GatewayInstruments instruments, string tenantLabel)
 {
     /// <summary>The most bytes of a message.</summary>
     public ByteSize MaxMessage => options.MaxDecompressed;
+
+    /// <summary>Answers a write: as <paramref name="write"/> does or, when it is not taken, as the format has it.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="format">What it is called in the log.</param>
+    /// <param name="write">Takes it.</param>
+    /// <param name="refuse">Answers with a status, why, and when to come back.</param>
+    /// <param name="logger">The endpoint's.</param>
+    public static async Task AnswerAsync(HttpContext context, string format, Func<HttpContext, Task> write, Func<HttpContext, int, string, TimeSpan?, Task> refuse, ILogger logger)
+    {
+        try
+        {
+            await write(context);
+        }
+        catch (WriteRefusal e)
+        {
+            await refuse(context, e.Status, e.Message, e.RetryAfter);
+        }
+        catch (ShardUnavailableException e)
+        {
+            LogUnavailable(logger, format, e.Message);
+            await refuse(context, StatusCodes.Status503ServiceUnavailable, e.Message, null);
+        }
+    }
 
     /// <summary>The tenant of a request that may be taken now.</summary>
     public TenantId Admit(HttpContext context)

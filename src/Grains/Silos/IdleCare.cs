@@ -17,8 +17,7 @@ internal sealed partial class IdleCare(SiloContext silo, SiloDirectory directory
     /// <summary>Looks once, if that is this silo's turn; gives how many shards were woken.</summary>
     public async Task<int> LookAsync(CancellationToken cancellation)
     {
-        var eldest = directory.Silos.Where(static s => s.Status == SiloStatus.Active && s.Card.HoldsShards).MinBy(static s => (s.Address.Generation, s.Address.ToParsableString()));
-        if (silo.Node is not { } node || eldest?.Address.Equals(self.SiloAddress) != true)
+        if (silo.Node is not { } node || !directory.IsEldestHost(self.SiloAddress))
         {
             return 0;
         }

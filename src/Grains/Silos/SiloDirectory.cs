@@ -53,6 +53,12 @@ internal sealed class SiloDirectory(IClusterMembershipService membership)
         return null;
     }
 
+    /// <summary>True for the eldest of the active silos that hold shards: what one does for all, it does, and when it leaves the next one begins.</summary>
+    public bool IsEldestHost(SiloAddress silo) => IsEldest(silo, static card => card.HoldsShards);
+
+    /// <summary>The same of those that take requests.</summary>
+    public bool IsEldestGateway(SiloAddress silo) => IsEldest(silo, static card => card.Http.Length > 0);
+
     /// <summary>What a silo last said, or null; of one that is gone too, until membership forgets it.</summary>
     public SiloReport? ReportOf(SiloAddress silo) => reports.GetValueOrDefault(silo);
 
@@ -61,6 +67,9 @@ internal sealed class SiloDirectory(IClusterMembershipService membership)
 
     /// <summary>Nodes that may become followers of a shard, the best first.</summary>
     public IReadOnlyList<NodeId> Followers(ShardId shard, IReadOnlyList<NodeId> members) => FollowerRanking.Of(shard, Hosts, members);
+
+    private bool IsEldest(SiloAddress silo, Func<SiloCard, bool> among) =>
+        Current.Silos.Where(s => s.Status == SiloStatus.Active && among(s.Card)).MinBy(static s => (s.Address.Generation, s.Address.ToParsableString()))?.Address.Equals(silo) == true;
 
     private bool IsHost(Silo silo) => silo.Status == SiloStatus.Active && silo.Card.HoldsShards && ReportOf(silo.Address) is not { IsLeaving: true };
 

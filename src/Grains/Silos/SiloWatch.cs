@@ -209,7 +209,7 @@ internal sealed partial class SiloWatch(
     private async Task BalanceAsync()
     {
         var hosts = directory.Hosts;
-        if (!IsEldest() || hosts.Any(h => directory.Find(h.Node) is not { } at || directory.ReportOf(at) is null))
+        if (!directory.IsEldestHost(self.SiloAddress) || hosts.Any(h => directory.Find(h.Node) is not { } at || directory.ReportOf(at) is null))
         {
             return;
         }
@@ -236,7 +236,7 @@ internal sealed partial class SiloWatch(
     /// <summary>The oldest of the silos that hold shards splits and merges them, one after another. Should two believe that they are, a tenant's map admits one.</summary>
     private async Task ReshardAsync()
     {
-        if (!IsEldest())
+        if (!directory.IsEldestHost(self.SiloAddress))
         {
             return;
         }
@@ -276,9 +276,6 @@ internal sealed partial class SiloWatch(
             LogNotResharded(step.Shard, e.Message);
         }
     }
-
-    private bool IsEldest() =>
-        directory.Silos.Where(static s => s.Status == SiloStatus.Active && s.Card.HoldsShards).MinBy(static s => (s.Address.Generation, s.Address.ToParsableString()))?.Address.Equals(self.SiloAddress) == true;
 
     private async Task EveryAsync(TimeSpan period, Func<Task> act)
     {

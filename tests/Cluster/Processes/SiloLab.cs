@@ -29,40 +29,17 @@ internal sealed class SiloLab : IDisposable
     public static Task<SiloLab> StartAsync(int count, int replicationFactor, params string[] arguments) => StartAsync(count, replicationFactor, null, null, arguments);
 
     /// <summary>Starts silos on object storage and hosts that depend on the silo's number; null for a folder, and for this host.</summary>
-    public static async Task<SiloLab> StartAsync(int count, int replicationFactor, Func<int, string>? objectStore, Func<int, SiloHost>? hosts, params string[] arguments)
+    public static Task<SiloLab> StartAsync(int count, int replicationFactor, Func<int, string>? objectStore, Func<int, SiloHost>? hosts, params string[] arguments)
     {
         string[] probe = arguments.Contains("--cluster-probe-timeout", StringComparer.Ordinal) ? [] : ["--cluster-probe-timeout", "1s"];
-        var lab = new SiloLab(objectStore, hosts, ["--cluster-replication-factor", $"{replicationFactor}", .. probe, "--storage-shards-per-tenant", "4", .. arguments]);
-        try
-        {
-            await lab.AddAsync(count);
-            return lab;
-        }
-        catch
-        {
-            lab.Dispose();
-            throw;
-        }
+        return WithAsync(new SiloLab(objectStore, hosts, ["--cluster-replication-factor", $"{replicationFactor}", .. probe, "--storage-shards-per-tenant", "4", .. arguments]), count);
     }
 
     /// <summary>A folder as object storage.</summary>
     public static string Folder(string path) => $"{{type: FILESYSTEM, config: {{directory: \"{path}\"}}}}";
 
     /// <summary>Starts silos of other settings in the same cluster.</summary>
-    public async Task<SiloLab> JoinAsync(int count, params string[] otherArguments)
-    {
-        var lab = new SiloLab(objectStore, hosts, [.. arguments, .. otherArguments]);
-        try
-        {
-            await lab.AddAsync(count);
-            return lab;
-        }
-        catch
-        {
-            lab.Dispose();
-            throw;
-        }
-    }
+    public Task<SiloLab> JoinAsync(int count, params string[] otherArguments) => WithAsync(new SiloLab(objectStore, hosts, [.. arguments, .. otherArguments]), count);
 
     /// <summary>Starts more silos.</summary>
     public async Task AddAsync(int count)
@@ -155,5 +132,19 @@ internal sealed class SiloLab : IDisposable
 
         Http.Dispose();
         directory.Dispose();
+    }
+
+    private static async Task<SiloLab> WithAsync(SiloLab lab, int count)
+    {
+        try
+        {
+            await lab.AddAsync(count);
+            return lab;
+        }
+        catch
+        {
+            lab.Dispose();
+            throw;
+        }
     }
 }
