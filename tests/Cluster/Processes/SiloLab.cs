@@ -117,6 +117,27 @@ internal sealed class SiloLab : IDisposable
             && shard.GetProperty("replicas").EnumerateArray().Count(static r => r.GetProperty("whole").GetBoolean() && !r.TryGetProperty("lost", out _)) >= replicas),
         TimeSpan.FromSeconds(60));
 
+    /// <summary>Waits until those that serve have given up one that does not.</summary>
+    public Task WaitUntilGivenUpAsync() => WaitForStatusAsync("one silo is given up", s => s.GetProperty("silos").GetArrayLength() == silos.Count - 1, TimeSpan.FromSeconds(60));
+
+    /// <summary>
+    /// Takes back a silo that was given up. It ends itself when it hears so, from the others or with its next look at the membership table, and this starts it again, as whatever runs silos does;
+    /// or it has joined anew.
+    /// </summary>
+    /// <returns>True if it had ended.</returns>
+    public async Task<bool> TakeBackAsync(SiloProcess silo)
+    {
+        await WaitForStatusAsync("the silo is back, or gone", s => silo.Program.HasExited || s.GetProperty("silos").GetArrayLength() == silos.Count, TimeSpan.FromSeconds(60));
+        var ended = silo.Program.HasExited;
+        if (ended)
+        {
+            await StartAgainAsync(silo);
+        }
+
+        silo.IsServing = true;
+        return ended;
+    }
+
     /// <summary>The nodes that own a shard.</summary>
     public static IEnumerable<string> OwnersOf(JsonElement status) => status.GetProperty("shards").EnumerateArray().Select(static s => s.GetProperty("owner").GetString()!).Distinct();
 

@@ -43,18 +43,12 @@ public sealed class SiloNetworkTests(ITestOutputHelper log) : IDisposable
             }
 
             acknowledgedAlone = await WriteAloneAsync(lab, silo, TimeSpan.FromSeconds(15));
+            await lab.WaitUntilGivenUpAsync();
             await network.HealAsync(cut);
             await LinkAsync(cut);
 
-            // It was given up, and ends itself when it hears so; whatever runs silos starts it again.
-            await lab.WaitForStatusAsync("the silo is back, or gone", s => silo.Program.HasExited || s.GetProperty("silos").GetArrayLength() == 3, TimeSpan.FromSeconds(60));
-            log.WriteLine($"silo {cut} was cut off; it {(silo.Program.HasExited ? "ended" : "went on")} afterwards");
-            if (silo.Program.HasExited)
-            {
-                await lab.StartAgainAsync(silo);
-            }
-
-            silo.IsServing = true;
+            var ended = await lab.TakeBackAsync(silo);
+            log.WriteLine($"silo {cut} was cut off; it {(ended ? "ended" : "went on")} afterwards");
             await lab.WaitUntilWholeAsync(replicationFactor);
         });
 

@@ -36,17 +36,10 @@ public sealed class SiloProcessTests(ITestOutputHelper log)
         {
             var frozen = lab.Silos[0];
             frozen.Freeze();
-            await Task.Delay(TimeSpan.FromSeconds(12));
+            await lab.WaitUntilGivenUpAsync();
             frozen.Thaw();
-            await Task.Delay(TimeSpan.FromSeconds(5));
-
-            // It was declared dead meanwhile, and ends itself when it hears so; whatever runs silos starts it again.
-            if (frozen.Program.HasExited)
-            {
-                log.WriteLine("the frozen silo heard that it is dead, and ended");
-                await lab.StartAgainAsync(frozen);
-            }
-
+            var ended = await lab.TakeBackAsync(frozen);
+            log.WriteLine($"the frozen silo {(ended ? "heard that it is dead, and ended" : "went on")}");
             await WaitUntilWholeAsync(lab, 3);
         });
     }
