@@ -20,11 +20,19 @@ public interface ICluster : IAsyncDisposable
     /// <summary>The processes that share rules between them; null when this one evaluates all.</summary>
     IRuleCluster? Rules => null;
 
-    /// <summary>How many processes take requests now, this one included: a limit on what a tenant may send is shared among them. At least 1.</summary>
-    int Gateways => 1;
+    /// <summary>Who elects the replicas of pairs of senders for all processes that take requests; null when this one does it for itself.</summary>
+    IReplicaElector? Elector => null;
+
+    /// <summary>This process's share of a limit on what a tenant may send a second, 0 to 1: of all processes that take its requests, by what each is sent.</summary>
+    /// <param name="tenant">Whose.</param>
+    /// <param name="demand">What it sends a second to this process, refused or not; the others hear of it.</param>
+    double ShareOf(TenantId tenant, double demand) => 1;
 
     /// <summary>The hands on a cluster of silos; null for the single process, which has none to show or move.</summary>
     IClusterControl? Control => null;
+
+    /// <summary>Samples of a tenant that shards of this process have appended since its start; it only grows, whatever becomes of the shards.</summary>
+    long SamplesAppended(TenantId tenant) => 0;
 
     /// <summary>From now on holds each tenant's new series against these bounds. They are asked for with every new series, so that a change holds at once; by any thread.</summary>
     void LimitSeries(Func<TenantId, SeriesLimits> limits)
@@ -201,6 +209,9 @@ public sealed class AppendResult
 
     /// <summary>References of the series that the batch carried, by their index in it; <see cref="NoRef"/> where there is none.</summary>
     public uint[] NewSeriesRefs { get; init; } = [];
+
+    /// <summary>Series that the batch carried and the shard did not have. Not sent over the wire: for the shard itself.</summary>
+    internal int SeriesMade { get; init; }
 
     /// <summary>Samples taken, already known ones and native histograms included.</summary>
     public int Accepted { get; init; }

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace Metrics.Grains;
 
 /// <summary>The cluster as the gateway of one of its silos sees it: tenants by the maps in the bucket, shards behind their grains. Thread-safe.</summary>
-public sealed partial class OrleansCluster : ICluster, IClusterControl
+public sealed partial class OrleansCluster : ICluster, IClusterControl, IReplicaElector
 {
     /// <summary>How often maps are read again and metadata is exchanged.</summary>
     private static readonly TimeSpan refreshEvery = TimeSpan.FromSeconds(30);
@@ -21,6 +21,7 @@ public sealed partial class OrleansCluster : ICluster, IClusterControl
     private readonly SiloWatch watch;
     private readonly SiloServiceClient silos;
     private readonly Resharding resharding;
+    private readonly TenantDemands demands;
     private readonly IGrainFactory grains;
     private readonly ILocalSiloDetails self;
     private readonly TimeProvider time;
@@ -38,6 +39,7 @@ public sealed partial class OrleansCluster : ICluster, IClusterControl
         watch = services.GetRequiredService<SiloWatch>();
         silos = services.GetRequiredService<SiloServiceClient>();
         resharding = services.GetRequiredService<Resharding>();
+        demands = services.GetRequiredService<TenantDemands>();
         grains = services.GetRequiredService<IGrainFactory>();
         self = services.GetRequiredService<ILocalSiloDetails>();
         time = services.GetRequiredService<TimeProvider>();
@@ -81,7 +83,14 @@ public sealed partial class OrleansCluster : ICluster, IClusterControl
     public IRuleCluster? Rules { get; }
 
     /// <inheritdoc/>
-    public int Gateways => Math.Max(1, directory.Gateways);
+    public IReplicaElector Elector => this;
+
+    /// <inheritdoc/>
+    public double ShareOf(TenantId tenant, double demand)
+    {
+        demands.Note(tenant.Value, demand);
+        return RateShare.Of(demand, directory.DemandElsewhere(tenant.Value, self.SiloAddress), Math.Max(1, directory.Gateways));
+    }
 
     /// <inheritdoc/>
     public IReadOnlyList<ClusterSilo> Silos =>
@@ -96,6 +105,9 @@ public sealed partial class OrleansCluster : ICluster, IClusterControl
     /// <inheritdoc/>
     public async ValueTask<ITenant?> FindTenantAsync(TenantId tenant, CancellationToken cancellation) =>
         await OpenOnceAsync(tenant, async () => await silo.Maps.FindAsync(tenant, CancellationToken.None), cancellation);
+
+    /// <inheritdoc/>
+    public long SamplesAppended(TenantId tenant) => silo.Node?.SamplesAppended(tenant) ?? 0;
 
     /// <inheritdoc/>
     public ReshardingCounts Resharding => resharding.Counts;
@@ -161,6 +173,19 @@ public sealed partial class OrleansCluster : ICluster, IClusterControl
         catch (Exception e) when (e is OrleansException or TimeoutException)
         {
             throw new IOException($"node {silo} did not answer: {e.Message}", e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<ReplicaElection> HearAsync(TenantId tenant, ReplicaSighting seen, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await grains.GetGrain<ITenantGrain>(tenant.Value).HearReplicaAsync(new SightingMessage(seen)).AsTask().WaitAsync(cancellation)).ToElection();
+        }
+        catch (Exception e) when (e is OrleansException or TimeoutException)
+        {
+            throw new IOException($"the silo that elects replicas of tenant {tenant} did not answer ({e.GetType().Name})", e);
         }
     }
 

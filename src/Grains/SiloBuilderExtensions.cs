@@ -21,12 +21,14 @@ public static class SiloBuilderExtensions
         builder.Services.AddSingleton<SiloServiceClient>();
         builder.Services.AddSingleton<TenantClosings>();
         builder.Services.AddSingleton<SiloRules>();
+        builder.Services.AddSingleton<TenantDemands>();
         builder.Services.AddSingleton<SiloShardOwners>();
         builder.Services.AddSingleton(services => new Resharding(context.Store, context.Maps, services.GetRequiredService<SiloShardOwners>(), context.Options.Resharding, services.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<SiloWatch>();
         builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static services => services.GetRequiredService<SiloWatch>());
         builder.Services.AddSingleton<IdleCare>();
         builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static services => services.GetRequiredService<IdleCare>());
+        builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, GrainSeriesLedger>();
         builder.AddPlacementDirector<ShardPlacementStrategy, ShardPlacementDirector>();
         builder.AddGrainService<SiloService>();
         if (transport is not null)

@@ -24,7 +24,10 @@ internal sealed class HostedCluster(IHost host, ShardNode? node, IObjectStore st
     public IRuleCluster? Rules => cluster.Rules;
 
     /// <inheritdoc/>
-    public int Gateways => cluster.Gateways;
+    public IReplicaElector? Elector => cluster.Elector;
+
+    /// <inheritdoc/>
+    public double ShareOf(TenantId tenant, double demand) => cluster.ShareOf(tenant, demand);
 
     /// <inheritdoc/>
     public IClusterControl? Control => cluster.Control;
@@ -43,6 +46,9 @@ internal sealed class HostedCluster(IHost host, ShardNode? node, IObjectStore st
 
     /// <inheritdoc/>
     public void LimitSeries(Func<TenantId, SeriesLimits> limits) => node?.LimitSeries(limits);
+
+    /// <inheritdoc/>
+    public long SamplesAppended(TenantId tenant) => cluster.SamplesAppended(tenant);
 
     /// <inheritdoc/>
     public ValueTask MarkForDeletionAsync(TenantId tenant, CancellationToken cancellation) => cluster.MarkForDeletionAsync(tenant, cancellation);

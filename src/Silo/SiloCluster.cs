@@ -36,13 +36,19 @@ internal static class SiloCluster
             {
                 transport = new SiloLogTransport();
                 var replication = new ReplicationOptions { Factor = settings.ReplicationFactor, Grace = settings.LogGrace, AbandonsUnavailable = settings.AbandonLostLogs };
-                node = ShardNode.Open(storage, replication, engine, store, transport, transport.Followers, TimeProvider.System, logger.NodeReport);
+                node = ShardNode.Open(storage, replication, engine, store, transport, transport.Followers, TimeProvider.System, logger.NodeReport, transport.Crowded);
             }
 
             var card = new SiloCard(node?.Id ?? new NodeId(""), settings.Zone, settings.Role == SiloRole.Shards ? "" : HttpAddress(options));
             var maps = node?.Maps ?? new TenantShardMaps(store, storage.ShardsPerTenant);
             var context = new SiloContext(card, store, node, storage.DataDirectory, maps, new Grains.SiloOptions { IdleAfter = settings.IdleAfter, DrainTimeout = settings.DrainTimeout, BalanceEvery = settings.BalanceEvery, Resharding = storage.Resharding });
-            host = Build(settings, context, transport, loggers);
+            var tls = settings.TlsCertFile.Length > 0 ? new SiloTls(settings, logger) : null;
+            if (tls is null && !IPAddress.IsLoopback(OptionsValidator.ParseListen(settings.Listen, "cluster.listen").Address))
+            {
+                logger.SilosInTheClear(settings.Listen);
+            }
+
+            host = Build(settings, context, transport, tls is null ? null : new TlsConnections(tls, logger), loggers);
             await JoinAsync(host, settings, store, logger, stop);
             logger.Joined(settings.Name, card.Node.Value, settings.ReplicationFactor);
             return new HostedCluster(host, node, store);
@@ -83,7 +89,7 @@ internal static class SiloCluster
         return options.Storage.ShardsPerTenant == 0 ? storage with { ShardsPerTenant = 1 } : storage;
     }
 
-    private static IHost Build(ClusterSettings settings, SiloContext context, SiloLogTransport? transport, ILoggerFactory loggers)
+    private static IHost Build(ClusterSettings settings, SiloContext context, SiloLogTransport? transport, TlsConnections? tls, ILoggerFactory loggers)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Services.AddSingleton(loggers);
@@ -111,6 +117,15 @@ internal static class SiloCluster
                 messaging.ResponseTimeout = TimeSpan.FromMinutes(5); // Longer than a query may take; what has a deadline of its own brings it.
                 messaging.MaxMessageBodySize = 256 * 1024 * 1024;
             });
+            if (tls is not null)
+            {
+                silo.Configure<SiloConnectionOptions>(connections =>
+                {
+                    connections.ConfigureSiloInboundConnection(tls.AddServer);
+                    connections.ConfigureSiloOutboundConnection(tls.AddClient);
+                });
+            }
+
             silo.UseBucketMembership(new BucketMembership(context.Store));
             silo.UseShards(context, transport);
         });

@@ -31,7 +31,11 @@ internal sealed class FakeCluster : ICluster
 
     public IRuleCluster? Rules { get; init; }
 
+    public IReplicaElector? Elector { get; init; }
+
     public FakeTenant this[string tenant] => tenants.GetOrAdd(TenantId.Parse(tenant), id => new FakeTenant(this, id));
+
+    public long SamplesAppended(TenantId tenant) => this[tenant.Value].Shards.Sum(static s => s.Statistics.SamplesAppended);
 
     public ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation) => ValueTask.FromResult<ITenant>(this[tenant.Value]);
 

@@ -19,6 +19,7 @@ internal sealed class SimWorld
     {
         // Drawn by itself, so that worlds without splits are what they were.
         Reshards = reshards ?? new Random(seed ^ 0x5911).Next(3) == 0;
+        Respreads = new Random(seed ^ 0x2077).Next(4) == 0;
         Mutant = mutant;
         Scheduler = new SimScheduler(seed);
         Climate = climate ?? Scheduler.Random.GetItems([Climate.Mixed, Climate.Mixed, Climate.Mixed, Climate.Mixed, Climate.Duels, Climate.Losses], 1)[0];
@@ -55,6 +56,9 @@ internal sealed class SimWorld
 
     /// <summary>Which faults it leans to.</summary>
     public Climate Climate { get; }
+
+    /// <summary>True when members are replaced that are well, as when their zones are too few.</summary>
+    public bool Respreads { get; }
 
     /// <summary>What is broken on purpose.</summary>
     public Mutant Mutant { get; }

@@ -91,6 +91,9 @@ public sealed partial class InProcessCluster : ICluster
     public void LimitSeries(Func<TenantId, SeriesLimits> limits) => bounds.Limit(limits);
 
     /// <inheritdoc/>
+    public long SamplesAppended(TenantId tenant) => bounds.Of(tenant).Samples;
+
+    /// <inheritdoc/>
     public async ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation) =>
         tenants.TryGetValue(tenant, out var open) ? open : await MakeAsync(tenant, cancellation);
 

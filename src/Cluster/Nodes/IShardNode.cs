@@ -18,8 +18,17 @@ public interface IShardNode : IAsyncDisposable
     /// <summary>The shard maps of tenants.</summary>
     TenantShardMaps Maps { get; }
 
-    /// <summary>As <see cref="ICluster.LimitSeries"/>, for the shards of this node: each node counts its own.</summary>
+    /// <summary>As <see cref="ICluster.LimitSeries"/>, for the shards of this node.</summary>
     void LimitSeries(Func<TenantId, SeriesLimits> limits);
+
+    /// <summary>As <see cref="ICluster.SamplesAppended"/>, for the shards of this node.</summary>
+    long SamplesAppended(TenantId tenant);
+
+    /// <summary>From now on shares the places of each tenant's series with other nodes; until then each node counts its own. Before any shard is open.</summary>
+    void ShareSeries(ISeriesLedger ledger);
+
+    /// <summary>Takes a tenant's places back that this node does not use; says what it has.</summary>
+    SeriesHolding ReclaimSeries(TenantId tenant, long version);
 
     /// <summary>The shard when it is open here, or null.</summary>
     IShard? Find(ShardId shard);

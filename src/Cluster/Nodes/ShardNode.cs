@@ -60,11 +60,13 @@ public sealed class ShardNode : IShardNode
     /// <param name="choice">Which nodes may become followers.</param>
     /// <param name="time">The clock.</param>
     /// <param name="report">Is told, in a sentence, what an operator should know.</param>
+    /// <param name="crowded">Which followers should be elsewhere; null when they stay where they are.</param>
     /// <exception cref="ArgumentException">An option is out of bounds.</exception>
     /// <exception cref="DataDirectoryInUseException">Another process has the folder.</exception>
     /// <exception cref="IOException">The folder can't be used.</exception>
     public static ShardNode Open(
-        StorageOptions storage, ReplicationOptions replication, EngineOptions engine, IObjectStore store, ILogTransport transport, FollowerChoice choice, TimeProvider time, Action<string> report)
+        StorageOptions storage, ReplicationOptions replication, EngineOptions engine, IObjectStore store, ILogTransport transport, FollowerChoice choice, TimeProvider time, Action<string> report,
+        CrowdedMember? crowded = null)
     {
         foreach (var complaint in storage.Validate().Concat(replication.Validate().OfType<string>()))
         {
@@ -76,7 +78,7 @@ public sealed class ShardNode : IShardNode
         {
             var replicas = LogReplicas.Open(data.Node(), data.Replicas, new Storage.LogOptions { Fsync = storage.Fsync, FsyncInterval = storage.FsyncInterval }, time, report);
             var archive = ArchiveServices.Over(store, data, storage.Archive, time);
-            return new ShardNode(new NodeServices(data, storage, archive, new ReplicationServices(replicas, transport, choice, replication, time, report), engine, new TenantSeriesBounds()));
+            return new ShardNode(new NodeServices(data, storage, archive, new ReplicationServices(replicas, transport, choice, replication, time, report) { Crowded = crowded }, engine, new TenantSeriesBounds()));
         }
         catch
         {
@@ -87,6 +89,15 @@ public sealed class ShardNode : IShardNode
 
     /// <inheritdoc/>
     public void LimitSeries(Func<TenantId, SeriesLimits> limits) => services.Series.Limit(limits);
+
+    /// <inheritdoc/>
+    public long SamplesAppended(TenantId tenant) => services.Series.Of(tenant).Samples;
+
+    /// <inheritdoc/>
+    public void ShareSeries(ISeriesLedger ledger) => services.Series.Share(ledger, services.Replication.Time);
+
+    /// <inheritdoc/>
+    public SeriesHolding ReclaimSeries(TenantId tenant, long version) => services.Series.Of(tenant).Reclaim(version);
 
     /// <inheritdoc/>
     public IShard? Find(ShardId shard) => Held(shard) is { Opening.IsCompletedSuccessfully: true } owned ? owned.Shard : null;

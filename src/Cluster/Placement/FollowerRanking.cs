@@ -34,6 +34,19 @@ public static class FollowerRanking
         void Use(ShardHost host) => used[ZoneOf(host)] = Used(host) + 1;
     }
 
+    /// <summary>A member whose zone holds another one too, while a zone without any could take its place; null when there is none, or not all members take part now. Never the owner.</summary>
+    public static NodeId? Crowded(IReadOnlyCollection<ShardHost> hosts, IReadOnlyCollection<NodeId> members, NodeId owner)
+    {
+        var placed = hosts.Where(h => members.Contains(h.Node)).ToLookup(ZoneOf, StringComparer.Ordinal);
+        if (placed.Sum(static z => z.Count()) < members.Count || !hosts.Any(h => !placed.Contains(ZoneOf(h)) && !h.Load.IsFull))
+        {
+            return null;
+        }
+
+        var crowd = placed.MaxBy(static z => z.Count());
+        return crowd is null || crowd.Count() < 2 ? null : crowd.Last(h => h.Node != owner).Node;
+    }
+
     /// <summary>A silo without a zone is one by itself.</summary>
     private static string ZoneOf(ShardHost host) => host.Zone.Length > 0 ? "z" + host.Zone : "n" + host.Node.Value;
 }

@@ -20,6 +20,9 @@ public sealed record SiloReport(string Node, bool IsLeaving, double Cpu, double 
     /// <summary>True while it is ready to evaluate its share of the rules.</summary>
     public bool EvaluatesRules { get; init; }
 
+    /// <summary>What tenants that have a rate send it a second, by name; null for nothing.</summary>
+    public IReadOnlyDictionary<string, double>? Demands { get; init; }
+
     /// <summary>Its load as placement sees it.</summary>
     [JsonIgnore]
     public SiloLoad Load => new(Shards.Sum(static s => s.Weight), Cpu, Memory);

@@ -45,32 +45,40 @@ internal sealed class EnsembleKeeper(LogTakeover takeover, ManifestFile manifest
         var members = leader.Current.Members;
         var why = leader.Links.Where(l => l.Lost is not null).ToDictionary(l => l.Node.Value, l => l.Lost!, StringComparer.Ordinal);
         var lost = why.Keys.ToHashSet(StringComparer.Ordinal);
-        if (lost.Count == 0 && members.Count == Options.Factor)
+        var crowded = lost.Count == 0 && members.Count == Options.Factor;
+        if (crowded)
         {
-            return true;
+            if (!IsWhole(leader.Links) || manifest.Current.Log is not { Ranges.Count: 1 } || term.Services.Crowded?.Invoke([.. members.Select(static m => new NodeId(m))], term.Self) is not { } other)
+            {
+                return true;
+            }
+
+            // One at a time, and only when nothing else is to be mended.
+            why[other.Value] = "its zone holds another replica, and there is one that holds none";
+            lost.Add(other.Value);
         }
 
         var kept = members.Where(m => !lost.Contains(m)).Take(Options.Factor).ToList();
-        var joined = await InviteAsync(members, kept, lost);
+        var joined = await InviteAsync(members, kept, lost, crowded);
         var next = kept.Concat(joined.Keys).ToList();
-        if (next.Count < Options.Quorum || (joined.Count == 0 && next.Count == members.Count))
+        if (next.Count < Options.Quorum || (joined.Count == 0 && (crowded || next.Count == members.Count)))
         {
-            return lost.Count == 0;
+            return crowded || lost.Count == 0;
         }
 
         var range = leader.Propose(Options.Quorum, next, joined);
         var joinedAnew = joined.Where(j => j.Value.Join != 0).Select(j => j.Key).ToList();
         await SwapAsync(log => log.WithRange(range, joinedAnew));
         leader.Adopt(range);
-        term.Services.Report($"{term.Log}: held by {string.Join(", ", next)} from record {range.First} on{string.Concat(why.Select(w => $"; {w.Key} is lost: {w.Value}"))}");
+        term.Services.Report($"{term.Log}: held by {string.Join(", ", next)} from record {range.First} on{string.Concat(why.Select(w => $"; {w.Key} is {(crowded ? "replaced" : "lost")}: {w.Value}"))}");
         return true;
     }
 
-    /// <summary>Brings other nodes into the epoch until there are as many members as wanted.</summary>
-    private async Task<Dictionary<string, (long Join, long At)>> InviteAsync(IReadOnlyList<string> members, List<string> kept, HashSet<string> lost)
+    /// <summary>Brings other nodes into the epoch until there are as many members as wanted; the lost ones last, if at all.</summary>
+    private async Task<Dictionary<string, (long Join, long At)>> InviteAsync(IReadOnlyList<string> members, List<string> kept, HashSet<string> lost, bool othersOnly)
     {
         var joined = new Dictionary<string, (long Join, long At)>(StringComparer.Ordinal);
-        var candidates = term.Services.Choice(term.Log.Shard, [.. members.Select(m => new NodeId(m))]).Select(n => n.Value).Where(n => !kept.Contains(n, StringComparer.Ordinal));
+        var candidates = term.Services.Choice(term.Log.Shard, [.. members.Select(m => new NodeId(m))]).Select(n => n.Value).Where(n => !kept.Contains(n, StringComparer.Ordinal) && !(othersOnly && lost.Contains(n)));
         foreach (var candidate in candidates.OrderBy(lost.Contains).ToList())
         {
             if (kept.Count + joined.Count >= Options.Factor)
@@ -134,8 +142,7 @@ internal sealed class EnsembleKeeper(LogTakeover takeover, ManifestFile manifest
             return true;
         }
 
-        var isWhole = links.Count == log.Last.Members.Count && links.All(l => l.Lost is null && l.Held is { } held && held.First <= leader.Start && l.Match >= log.Last.First);
-        if (!isWhole && Options.Mutant != Mutant.CollapsesWithoutCatchUp)
+        if (!(links.Count == log.Last.Members.Count && IsWhole(links) && links.All(l => l.Match >= log.Last.First)) && Options.Mutant != Mutant.CollapsesWithoutCatchUp)
         {
             return false;
         }
@@ -143,6 +150,9 @@ internal sealed class EnsembleKeeper(LogTakeover takeover, ManifestFile manifest
         await SwapAsync(static log => log.Collapsed());
         return true;
     }
+
+    /// <summary>True when every member holds all records from the log's start on.</summary>
+    private bool IsWhole(IReadOnlyCollection<FollowerLink> links) => links.All(l => l.Lost is null && l.Held is { } held && held.First <= leader.Start);
 
     /// <summary>The first of the older records that a member lacks, or null.</summary>
     private long? Missing(FollowerLink link) =>

@@ -26,6 +26,11 @@ internal sealed record LogTerm(LogId Log, long Epoch, ReplicationServices Servic
 /// <param name="members">Those that hold one already.</param>
 public delegate IReadOnlyList<NodeId> FollowerChoice(ShardId shard, IReadOnlyList<NodeId> members);
 
+/// <summary>Names a member of an ensemble which shares its fate with another one, while a node that shares it with none could take its place; null when all is well. Asked every few seconds for each shard, and cheap.</summary>
+/// <param name="members">The ensemble; the owner is one of them.</param>
+/// <param name="owner">The owner, which is not to be named.</param>
+public delegate NodeId? CrowdedMember(IReadOnlyList<NodeId> members, NodeId owner);
+
 /// <summary>What replication on a node needs of it.</summary>
 /// <param name="Replicas">This node's replicas.</param>
 /// <param name="Transport">The way to other nodes.</param>
@@ -35,6 +40,9 @@ public delegate IReadOnlyList<NodeId> FollowerChoice(ShardId shard, IReadOnlyLis
 /// <param name="Report">Is told, in a sentence, what an operator should know.</param>
 public sealed record ReplicationServices(LogReplicas Replicas, ILogTransport Transport, FollowerChoice Choice, ReplicationOptions Options, TimeProvider Time, Action<string> Report)
 {
+    /// <summary>Which member should be elsewhere; null when nobody looks.</summary>
+    public CrowdedMember? Crowded { get; init; }
+
     /// <summary>The replica of a log on a node.</summary>
     internal ILogPeer Peer(LogId log, NodeId node) => node == Replicas.Node ? Replicas.Get(log) : new RemotePeer(log, node, Transport);
 }

@@ -82,6 +82,7 @@ internal sealed class HeadAppender(Head head, ExemplarRing exemplars, ActiveSeri
             Status = AppendStatus.Done,
             Incarnation = incarnation,
             NewSeriesRefs = given,
+            SeriesMade = Record.SeriesCount,
             Accepted = accepted,
             AcceptedHistograms = acceptedHistograms,
             AcceptedExemplars = keptExemplars,

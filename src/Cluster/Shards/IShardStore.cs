@@ -29,6 +29,9 @@ internal interface IShardStore : IAsyncDisposable
     /// <exception cref="IOException">The log refused.</exception>
     AppendResult Append(SampleBatch batch, long maxTimeMs, out long position);
 
+    /// <summary>The tenant's active series, whose places may have to be reserved for a batch that carries series; null when nobody counts them.</summary>
+    ActiveSeries? ActiveSeries => null;
+
     /// <summary>False while so much waits to be durable that batches should be turned away.</summary>
     bool HasRoom { get; }
 

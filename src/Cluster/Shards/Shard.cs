@@ -101,8 +101,7 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public async ValueTask<AppendResult> AppendAsync(SampleBatch batch, CancellationToken cancellation)
+    private async ValueTask<AppendResult> AppendBatchAsync(SampleBatch batch, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         using var span = ClusterTracing.Shard("shard.append", Id);

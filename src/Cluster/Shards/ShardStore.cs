@@ -44,7 +44,7 @@ internal sealed partial class ShardStore : IShardStore
         (head, coverage, exemplars, spill, snapshotPath, bytesSinceSnapshot, snapshotBytes) = recovered;
         ReplayedBytes = bytesSinceSnapshot;
         active = options.ActiveSeries.NewPart();
-        active.Settle(head);
+        active.Open(head);
         appender = new HeadAppender(head, exemplars, active);
         logBytes = log.Bytes;
         lastAppend = time.GetTimestamp();
@@ -71,6 +71,9 @@ internal sealed partial class ShardStore : IShardStore
 
     /// <summary>The log as its protocol sees it; null for one of this machine alone.</summary>
     public ReplicatedLog? Replicated => (log as ReplicatedShardLog)?.Replicated;
+
+    /// <inheritdoc/>
+    public ActiveSeries ActiveSeries => options.ActiveSeries;
 
     /// <inheritdoc/>
     public bool HasRoom => log.HasRoom;
@@ -209,6 +212,7 @@ internal sealed partial class ShardStore : IShardStore
             coverage.Logged(position, record.NewestMs);
             settled.OnAppended(record.OldestMs);
             Volatile.Write(ref samplesAppended, samplesAppended + record.SampleCount);
+            options.ActiveSeries.OnAppended(record.SampleCount);
             Volatile.Write(ref logBytes, logBytes + bytes.Length);
             Volatile.Write(ref bytesSinceSnapshot, bytesSinceSnapshot + bytes.Length);
             lastAppend = time.GetTimestamp();

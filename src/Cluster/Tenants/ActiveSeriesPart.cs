@@ -29,17 +29,25 @@ internal sealed class ActiveSeriesPart(ActiveSeries tenant)
         if (isCounted && !TryTakeOfMetric(Labels.FromEncoded(canonicalLabels)[Labels.MetricName], limits.MaxSeriesPerMetric))
         {
             settled--;
-            tenant.Change(-1);
+            tenant.Return();
             return RejectReason.TooManySeriesOfMetric;
         }
 
         return RejectReason.None;
     }
 
-    /// <summary>Brings the part in step with a head that was opened, or gave series up.</summary>
+    /// <summary>Takes in the series of a head that was opened.</summary>
+    public void Open(Head head)
+    {
+        CarryTo(head.SeriesCount);
+        Count(head);
+    }
+
+    /// <summary>Brings the part in step with a head that gave series up.</summary>
     public void Settle(Head head)
     {
-        SettleTo(head.SeriesCount);
+        tenant.Change(head.SeriesCount - settled);
+        settled = head.SeriesCount;
         Count(head);
     }
 
@@ -49,7 +57,7 @@ internal sealed class ActiveSeriesPart(ActiveSeries tenant)
     /// <summary>Gives the whole part back.</summary>
     public void Clear()
     {
-        SettleTo(0);
+        CarryTo(0);
         Uncount();
     }
 
@@ -104,9 +112,9 @@ internal sealed class ActiveSeriesPart(ActiveSeries tenant)
         return true;
     }
 
-    private void SettleTo(long count)
+    private void CarryTo(long count)
     {
-        tenant.Change(count - settled);
+        tenant.Carry(count - settled);
         settled = count;
     }
 

@@ -27,6 +27,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
     private uint currentRef;
     private RejectReason currentReason;
     private ISeriesGate? gate;
+    private ISeriesGate? passed;
     private bool isShut;
     private int leftOut;
     private bool inFlight;
@@ -123,6 +124,22 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
 
     /// <summary>True when the gate leaves this request out: the rest of it need not be read.</summary>
     public bool IsShut => isShut;
+
+    /// <summary>Waits for the gate, when it had to ask whether it lets this request in; to be called when all of it was read. What the gate throws fails the request.</summary>
+    public async ValueTask SettleAsync(CancellationToken cancellation)
+    {
+        if (passed is null || await passed.IsAdmittedAsync(cancellation))
+        {
+            return;
+        }
+
+        isShut = true;
+        foreach (var part in parts)
+        {
+            leftOut += part.Batch.Count;
+            part.Clear();
+        }
+    }
 
     /// <summary>Counts samples that the caller refused for a reason of its own.</summary>
     public void Reject(RejectReason reason, int count, string example) => tally.Add(reason, count, example);
@@ -234,6 +251,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         asideLength = 0;
         current = null;
         gate = null;
+        passed = null;
         isShut = false;
         leftOut = 0;
         if (!inFlight)
@@ -268,6 +286,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
     private bool Passes(ReadOnlySpan<byte> rawLabels)
     {
         isShut = isShut || !gate!.Admits<TFormat>(rawLabels);
+        passed = isShut ? null : gate;
         gate = null;
         currentReason = isShut ? RejectReason.LeftOut : RejectReason.None;
         return !isShut;

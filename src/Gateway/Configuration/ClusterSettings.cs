@@ -36,6 +36,18 @@ public sealed class ClusterSettings
     [Setting("IP address at which other silos reach this one; empty to find out.")]
     public string AdvertisedAddress { get; set; } = "";
 
+    /// <summary>Silos then show each other certificates; all of a cluster, or none.</summary>
+    [Setting("Certificate that this silo shows to others, PEM, with its chain; empty for no TLS between silos.")]
+    public string TlsCertFile { get; set; } = "";
+
+    /// <summary>Read again, as the others, when it has changed.</summary>
+    [Setting("Key of the certificate, PEM.")]
+    public string TlsKeyFile { get; set; } = "";
+
+    /// <summary>Best one of this cluster's own: whoever has a certificate of it is taken for a silo.</summary>
+    [Setting("Authorities that certificates of other silos must be of, PEM.")]
+    public string TlsCaFile { get; set; } = "";
+
     /// <summary>Three: one silo may die at any time and writes go on.</summary>
     [Setting("Replicas of each shard's log, its owner's included; written when a majority has it.", Min = "1", Max = "7")]
     public int ReplicationFactor { get; set; } = 3;

@@ -130,6 +130,11 @@ internal static class OptionsValidator
             throw Refused("cluster.name", cluster.Name, "1 to 64 letters, digits, - and _");
         }
 
+        if (cluster.TlsCertFile.Length > 0 != cluster.TlsKeyFile.Length > 0 || cluster.TlsCertFile.Length > 0 != cluster.TlsCaFile.Length > 0)
+        {
+            throw Refused("cluster.tls_cert_file", cluster.TlsCertFile, "a file together with cluster.tls_key_file and cluster.tls_ca_file, or none of the three");
+        }
+
         if (cluster.AdvertisedAddress.Length > 0 && !IPAddress.TryParse(cluster.AdvertisedAddress, out _))
         {
             throw Refused("cluster.advertised_address", cluster.AdvertisedAddress, "empty or an IP address");

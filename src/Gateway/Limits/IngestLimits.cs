@@ -6,13 +6,13 @@ namespace Metrics.Gateway.Limits;
 
 /// <summary>Holds writes against their tenant's limits before anything is stored. Thread-safe.</summary>
 /// <remarks>
-/// A rate is the tenant's over all gateways: each lets through its share of it, and a burst as a whole, for senders keep to one connection for long (Mimir's global strategy). So requests must be spread over the gateways
-/// evenly, as any load balancer does. Texts carry Mimir's ids (pkg/util/globalerror), which its runbooks and people's searches go by.
+/// A rate is the tenant's over all gateways: each lets through its share of it, by what it is sent, and a burst as a whole, for senders keep to one connection for long. Gateways hear of each other every few seconds, so a
+/// tenant whose senders all move to another gateway has less than its rate for some of them. Texts carry Mimir's ids (pkg/util/globalerror), which its runbooks and people's searches go by.
 /// </remarks>
 /// <param name="limits">The limits.</param>
 /// <param name="time">The clock.</param>
-/// <param name="gateways">How many gateways share a tenant's requests now.</param>
-internal sealed class IngestLimits(LimitsTable limits, TimeProvider time, Func<int> gateways)
+/// <param name="share">This gateway's share of a tenant's rate, by what it sends here a second.</param>
+internal sealed class IngestLimits(LimitsTable limits, TimeProvider time, Func<TenantId, double, double> share)
 {
     private readonly ConcurrentDictionary<TenantId, TenantUsage> usage = new();
 
@@ -31,10 +31,11 @@ internal sealed class IngestLimits(LimitsTable limits, TimeProvider time, Func<i
         if (own.IngestionRate > 0 && UsageOf(tenant).LastTooFast is { } last && bytes >= last.Bytes && (last.Rate, last.Burst) == (own.IngestionRate, own.IngestionBurstSize) && last.Until - time.GetUtcNow() is var left && left > TimeSpan.Zero)
         {
             // The like of it was just told to come back later: it is not read again to find out the same.
+            UsageOf(tenant).Demand.Add(last.Samples);
             throw TooFast(tenant, own, last.Samples, left);
         }
 
-        if (own.RequestRate > 0 && !UsageOf(tenant).Requests.TryTake(1, Share(own.RequestRate), own.RequestBurstSize, out var wait))
+        if (own.RequestRate > 0 && !UsageOf(tenant).Requests.TryTake(1, Share(tenant, own.RequestRate), own.RequestBurstSize, out var wait))
         {
             throw WriteRefusal.TooFast(
                 $"write request refused: tenant {tenant} exceeds its limit request_rate of {own.RequestRate} requests/s with a burst of {own.RequestBurstSize} (err-mimir-tenant-max-request-rate)", wait);
@@ -71,14 +72,20 @@ internal sealed class IngestLimits(LimitsTable limits, TimeProvider time, Func<i
             throw WriteRefusal.OverLimit($"write request refused: {samples} samples exceed the limit request_samples of {own.RequestSamples} of tenant {tenant}");
         }
 
-        if (own.IngestionRate > 0 && !UsageOf(tenant).Samples.TryTake(samples, Share(own.IngestionRate), own.IngestionBurstSize, out var wait))
+        if (own.IngestionRate <= 0 && own.RequestRate <= 0)
+        {
+            return;
+        }
+
+        UsageOf(tenant).Demand.Add(samples);
+        if (own.IngestionRate > 0 && !UsageOf(tenant).Samples.TryTake(samples, Share(tenant, own.IngestionRate), own.IngestionBurstSize, out var wait))
         {
             UsageOf(tenant).LastTooFast = bytes > 0 ? new TooFastWrite(bytes, samples, own.IngestionRate, own.IngestionBurstSize, time.GetUtcNow() + wait) : null;
             throw TooFast(tenant, own, samples, wait);
         }
     }
 
-    private double Share(double rate) => rate / Math.Max(1, gateways());
+    private double Share(TenantId tenant, double rate) => rate * share(tenant, UsageOf(tenant).Demand.PerSecond);
 
     private static WriteRefusal TooFast(TenantId tenant, TenantLimits own, long samples, TimeSpan wait) => WriteRefusal.TooFast(
         $"write request with {samples} samples refused: tenant {tenant} exceeds its limit ingestion_rate of {own.IngestionRate} samples/s with a burst of {own.IngestionBurstSize} (err-mimir-tenant-max-ingestion-rate)", wait);

@@ -1,10 +1,8 @@
 namespace Metrics.Gateway.Limits;
 
-/// <summary>Events a second over about the last minute: an exponentially weighted average. Thread-safe.</summary>
-internal sealed class RateEstimate(TimeProvider time)
+/// <summary>Events a second over about the last minute, or another time: an exponentially weighted average. Thread-safe.</summary>
+internal sealed class RateEstimate(TimeProvider time, double windowSeconds = 60)
 {
-    private const double WindowSeconds = 60;
-
     private readonly Lock sync = new();
     private double weight;
     private long lastAdded = time.GetTimestamp();
@@ -16,7 +14,7 @@ internal sealed class RateEstimate(TimeProvider time)
         {
             lock (sync)
             {
-                return Decayed(time.GetTimestamp()) / WindowSeconds;
+                return Decayed(time.GetTimestamp()) / windowSeconds;
             }
         }
     }
@@ -32,5 +30,5 @@ internal sealed class RateEstimate(TimeProvider time)
         }
     }
 
-    private double Decayed(long now) => weight * Math.Exp(-time.GetElapsedTime(lastAdded, now).TotalSeconds / WindowSeconds);
+    private double Decayed(long now) => weight * Math.Exp(-time.GetElapsedTime(lastAdded, now).TotalSeconds / windowSeconds);
 }

@@ -24,6 +24,9 @@ internal sealed class TenantUsage(TimeProvider time)
         set => Volatile.Write(ref lastTooFast, value);
     }
 
+    /// <summary>Samples a second that it tries to write, refused or not, over some ten seconds: its share of a rate that is the cluster's goes by it.</summary>
+    public RateEstimate Demand { get; } = new(time, windowSeconds: 10);
+
     /// <summary>Samples a second that came in through the API.</summary>
     public RateEstimate WriteRate { get; } = new(time);
 

@@ -58,6 +58,7 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
     /// <exception cref="ShardUnavailableException">Some shard cannot take writes now; others may have taken their part, which a retry does not double.</exception>
     public async ValueTask<WriteOutcome> StoreAsync(TenantId id, BatchPartitioner<RemoteWriteLabels> partitioner, long samples, int series, int sentBytes, CancellationToken cancellation)
     {
+        await partitioner.SettleAsync(cancellation);
         if (!partitioner.IsShut)
         {
             limits.AdmitSamples(id, samples, series, sentBytes);

@@ -53,7 +53,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
 
         Registry = new MetricRegistry();
         var limits = new LimitsTable(options);
-        var ingest = new IngestLimits(limits, time, () => cluster.Gateways);
+        var ingest = new IngestLimits(limits, time, cluster.ShareOf);
         cluster.LimitSeries(limits.SeriesOf);
         var readable = new ReadableCluster(cluster, limits, options.Tenancy.UnionLabel, time);
         var budget = new ByteBudget(options.RemoteWrite.MaxInflight.Bytes);
@@ -70,7 +70,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         var active = new ActiveQueries(time);
         rules = new RulesHost(options, cluster, engine, new RuleQueries(queryLimits, gate, active, options.Query.Timeout, time), time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
-        var writeRules = new WriteRules(limits, options.Relabelling, new ReplicaElections(time, options.HaDedup.FailoverTimeout));
+        var writeRules = new WriteRules(limits, options.Relabelling, ElectionsOf(options.HaDedup, cluster, time));
         var appender = new WriteAppender(cluster, options.RemoteWrite, ingest, writeRules, new WriteRuleInstruments(Registry, ranking, () => writeRules.Elections.Failovers));
         var intake = new WriteIntake(cluster, tenants, appender, options.RemoteWrite, budget, ingest, Instruments, options.Tenancy.LabelName);
         authenticator = new Authenticator(options.Security, time, app.Services.GetRequiredService<ILogger<Authenticator>>());
@@ -184,6 +184,13 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         await rules.DisposeAsync();
         await app.DisposeAsync();
         authenticator.Dispose();
+    }
+
+    /// <summary>An elector in this process hears of every write; another one often enough to hear again before it would elect the other replica.</summary>
+    private static ReplicaElections ElectionsOf(HaDedupOptions options, ICluster cluster, TimeProvider time)
+    {
+        var updateEvery = TimeSpan.FromTicks(Math.Min(options.UpdateInterval.Ticks, options.FailoverTimeout.Ticks / 2));
+        return new ReplicaElections(cluster.Elector ?? new LocalElector(time), time, options.FailoverTimeout, cluster.Elector is null ? TimeSpan.Zero : updateEvery);
     }
 
     private void WarnOfStrangers(GatewayOptions options)

@@ -19,7 +19,7 @@ internal static class ClusterInstruments
         PerTenant(registry, cluster, ranking, "metrics_head_memory_bytes", "gauge", "Memory of the heads: series, labels, index and chunks that are not on disk, by tenant.", s => s.HeadMemoryBytes);
         PerTenant(registry, cluster, ranking, "metrics_head_disk_bytes", "gauge", "Sealed chunks of the heads that were moved to disk, by tenant.", s => s.HeadDiskBytes);
         PerTenant(registry, cluster, ranking, "metrics_head_chunks", "gauge", "Chunks in the heads, by tenant.", s => s.HeadChunks);
-        PerTenant(registry, cluster, ranking, "metrics_samples_appended_total", "counter", "Samples appended since the start, by tenant.", s => s.SamplesAppended);
+        PerTenant(registry, cluster, ranking, "metrics_samples_appended_total", "counter", "Samples appended since the start, by tenant.", tenant => cluster.SamplesAppended(tenant.Id));
         PerTenant(registry, cluster, ranking, "metrics_log_bytes", "gauge", "Bytes of the logs, by tenant.", s => s.LogBytes);
         PerTenant(registry, cluster, ranking, "metrics_blocks", "gauge", "Blocks, by tenant.", s => s.Blocks);
         PerTenant(registry, cluster, ranking, "metrics_pending_blocks", "gauge", "Blocks that wait for their upload, by tenant.", s => s.PendingBlocks);
@@ -27,18 +27,25 @@ internal static class ClusterInstruments
     }
 
     private static void PerTenant(MetricRegistry registry, ICluster cluster, TenantRanking ranking, string name, string type, string help, Func<ShardStatistics, long> read) =>
+        PerTenant(registry, cluster, ranking, name, type, help, tenant =>
+        {
+            var sum = 0L;
+            foreach (var shard in tenant.Shards)
+            {
+                sum += read(shard.Statistics);
+            }
+
+            return sum;
+        });
+
+    private static void PerTenant(MetricRegistry registry, ICluster cluster, TenantRanking ranking, string name, string type, string help, Func<ITenant, long> read) =>
         registry.Add(new Observed(name, type, help, sink =>
         {
             var shown = ranking.Shown();
             var rest = 0L;
             foreach (var tenant in cluster.Tenants)
             {
-                var sum = 0L;
-                foreach (var shard in tenant.Shards)
-                {
-                    sum += read(shard.Statistics);
-                }
-
+                var sum = read(tenant);
                 if (shown is null || shown.Contains(tenant.Id.Value))
                 {
                     sink.Put("", [("tenant", tenant.Id.Value)], sum);

@@ -37,6 +37,11 @@ internal interface ISiloService : IGrainService
     [ResponseTimeout("00:15:00")]
     Task DrainAsync();
 
+    /// <summary>Takes a tenant's places for series back that this silo does not use; says what it has.</summary>
+    [Alias("reclaim-series")]
+    [ResponseTimeout("00:00:05")]
+    Task<HoldingReply> ReclaimSeriesAsync(string tenant, long version);
+
     /// <summary>Closes what is open here of a tenant that is being deleted, by its name, and forgets the tenant.</summary>
     [Alias("close-tenant")]
     [ResponseTimeout("00:05:00")]
@@ -46,4 +51,21 @@ internal interface ISiloService : IGrainService
     [Alias("remove-tenant")]
     [ResponseTimeout("00:05:00")]
     Task RemoveTenantAsync(string tenant);
+}
+
+/// <summary>A <see cref="Metrics.Cluster.SeriesHolding"/> on its way.</summary>
+/// <param name="used">Series held.</param>
+/// <param name="places">Series that may be held.</param>
+[GenerateSerializer]
+[Immutable]
+[Alias("metrics.series-holding")]
+internal readonly struct HoldingReply(long used, long places)
+{
+    /// <summary>Series held.</summary>
+    [Id(0)]
+    public long Used { get; } = used;
+
+    /// <summary>Series that may be held.</summary>
+    [Id(1)]
+    public long Places { get; } = places;
 }

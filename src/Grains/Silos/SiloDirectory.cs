@@ -68,6 +68,21 @@ internal sealed class SiloDirectory(IClusterMembershipService membership)
     /// <summary>Nodes that may become followers of a shard, the best first.</summary>
     public IReadOnlyList<NodeId> Followers(ShardId shard, IReadOnlyList<NodeId> members) => FollowerRanking.Of(shard, Hosts, members);
 
+    /// <summary>What a tenant sends a second to the silos other than one, as they last said.</summary>
+    public double DemandElsewhere(string tenant, SiloAddress self)
+    {
+        var sum = 0.0;
+        foreach (var silo in Current.Silos)
+        {
+            if (!silo.Address.Equals(self) && ReportOf(silo.Address)?.Demands is { } demands && demands.TryGetValue(tenant, out var demand))
+            {
+                sum += demand;
+            }
+        }
+
+        return sum;
+    }
+
     private bool IsEldest(SiloAddress silo, Func<SiloCard, bool> among) =>
         Current.Silos.Where(s => s.Status == SiloStatus.Active && among(s.Card)).MinBy(static s => (s.Address.Generation, s.Address.ToParsableString()))?.Address.Equals(silo) == true;
 

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Metrics.Grains;
 
-/// <summary>Keeps a tenant's metadata for all gateways: in memory, and in the bucket some time later, since senders repeat it; and deletes the tenant.</summary>
+/// <summary>Keeps a tenant's metadata for all gateways: in memory, and in the bucket some time later, since senders repeat it; elects replicas of its pairs of senders; shares out its places for series; and deletes the tenant.</summary>
 internal sealed partial class TenantGrain(SiloContext silo, SiloDirectory directory, SiloServiceClient silos, TimeProvider time, ILogger<TenantGrain> logger) : Grain, ITenantGrain
 {
     /// <summary>The largest book read: its text, and JSON around it.</summary>
@@ -14,11 +14,13 @@ internal sealed partial class TenantGrain(SiloContext silo, SiloDirectory direct
     private static readonly TimeSpan saveEvery = TimeSpan.FromMinutes(1);
 
     private readonly MetadataBook book = new();
+    private readonly ReplicaElector elector = new(time);
 
     /// <summary>Versions of different activations differ, so that a gateway asks for all once after a move.</summary>
     private readonly long firstVersion = time.GetUtcNow().ToUnixTimeMilliseconds() << 20;
 
     private long savedVersion;
+    private SeriesLedger? places;
     private Task<string?>? deleting;
 
     private string Key => $"{this.GetPrimaryKeyString()}/metadata.jsonl";
@@ -45,6 +47,16 @@ internal sealed partial class TenantGrain(SiloContext silo, SiloDirectory direct
         book.PutLines(heard.Bytes.Span);
         var version = firstVersion + book.Version;
         return ValueTask.FromResult(new MetadataReply(version, version == knownVersion ? default : new Payload(book.ToLines())));
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<ElectionReply> HearReplicaAsync(SightingMessage seen) => ValueTask.FromResult(new ElectionReply(elector.Hear(seen.ToSighting())));
+
+    /// <inheritdoc/>
+    public async ValueTask<GrantReply> GrantSeriesAsync(SiloAddress from, WishMessage wish)
+    {
+        places ??= new SeriesLedger(new SiloSeriesHolders(TenantId.Parse(this.GetPrimaryKeyString()), directory, silos, time), time);
+        return new GrantReply(await places.AskAsync(from.ToParsableString(), wish.ToWish()));
     }
 
     /// <inheritdoc/>

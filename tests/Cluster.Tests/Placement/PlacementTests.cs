@@ -63,6 +63,21 @@ public sealed class PlacementTests
         }
     }
 
+    [Theory]
+    [InlineData("a1 a2 b1", "a1", "a2")]
+    [InlineData("a1 a2 b1", "a2", "a1")]
+    [InlineData("a1 a2 b1", "b1", "a2")]
+    [InlineData("a1 a2 a3", "a3", "a2")]
+    [InlineData("a1 b1 c1", "a1", null)]
+    [InlineData("a1 a2 b1 c1", "a1", null)]
+    [InlineData("a1 a2 gone", "a1", null)]
+    [InlineData("a1 n1 n2", "a1", null)]
+    public void AMemberIsCrowdedWhileAZoneWithoutAnyCouldTakeIt(string members, string owner, string? wanted)
+    {
+        var hosts = new[] { Host("a1", "a"), Host("a2", "a"), Host("a3", "a"), Host("b1", "b"), Host("c1", "c"), Host("n1", ""), Host("n2", "") };
+        Assert.Equal(wanted, FollowerRanking.Crowded(members.Contains('n') ? hosts : hosts[..5], [.. members.Split(' ').Select(static m => new NodeId(m))], new NodeId(owner))?.Value);
+    }
+
     [Fact]
     public void FollowersAreOfOtherZonesThanTheOwnerAndOfDifferentOnes()
     {

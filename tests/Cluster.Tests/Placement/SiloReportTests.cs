@@ -8,7 +8,7 @@ public sealed class SiloReportTests
     [Fact]
     public void AReportSurvivesTheWay()
     {
-        var report = new SiloReport("a1", true, 0.5, 0.25, 1 << 30, [new ShardReport("team-a", "0b01", ShardState.Open, 7, 100, 90, [new FollowerReport("b2", 10, false, "silent")], 1, 2, 3, 4, 5, 6.5)]);
+        var report = new SiloReport("a1", true, 0.5, 0.25, 1 << 30, [new ShardReport("team-a", "0b01", ShardState.Open, 7, 100, 90, [new FollowerReport("b2", 10, false, "silent")], 1, 2, 3, 4, 5, 6.5)]) { Demands = new Dictionary<string, double> { ["team-a"] = 12.5 } };
 
         var read = SiloReport.Read(report.ToJson());
 

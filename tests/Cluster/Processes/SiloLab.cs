@@ -41,10 +41,10 @@ internal sealed class SiloLab : IDisposable
     /// <summary>Starts silos of other settings in the same cluster.</summary>
     public Task<SiloLab> JoinAsync(int count, params string[] otherArguments) => WithAsync(new SiloLab(objectStore, hosts, [.. arguments, .. otherArguments]), count);
 
-    /// <summary>Starts more silos.</summary>
-    public async Task AddAsync(int count)
+    /// <summary>Starts more silos; <paramref name="own"/> are arguments that others have not.</summary>
+    public async Task AddAsync(int count, params string[] own)
     {
-        var added = Enumerable.Range(silos.Count, count).Select(n => new SiloProcess(objectStore(n), directory.Sub($"silo{n}"), hosts(n), arguments)).ToList();
+        var added = Enumerable.Range(silos.Count, count).Select(n => new SiloProcess(objectStore(n), directory.Sub($"silo{n}"), hosts(n), [.. arguments, .. own])).ToList();
         silos.AddRange(added);
         foreach (var silo in added)
         {

@@ -29,6 +29,9 @@ internal sealed partial class SiloProcess(string objectStore, string data, SiloH
     /// <summary>Where it takes HTTP; another port after each start.</summary>
     public Uri Address { get; private set; } = new("http://127.0.0.1/");
 
+    /// <summary>Where it hears other silos.</summary>
+    public int ClusterPort { get; private set; }
+
     /// <summary>The process.</summary>
     public RunningProgram Program => runs[^1];
 
@@ -43,6 +46,7 @@ internal sealed partial class SiloProcess(string objectStore, string data, SiloH
     {
         var (http, silo) = (RunningProgram.FreePort(), RunningProgram.FreePort());
         Address = new Uri($"http://{host.Http}:{http}/");
+        ClusterPort = silo;
         string[] arguments =
         [
             assembly, "serve", "--http-listen", $"{host.Http}:{http}", "--cluster-listen", $"{host.Cluster}:{silo}", "--data-dir", data, "--objstore.config", objectStore, .. extraArguments,

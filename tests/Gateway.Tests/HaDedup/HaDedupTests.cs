@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.HaDedup;
 using Metrics.Gateway.RemoteWrite;
@@ -109,13 +110,13 @@ public class HaDedupTests
     [Fact]
     public void OneReplicaIsElectedHoweverManyAskAtOnce()
     {
-        var elections = new ReplicaElections(time, TimeSpan.FromSeconds(30));
+        var elections = new ReplicaElections(new LocalElector(time), time, TimeSpan.FromSeconds(30), TimeSpan.Zero);
         var admitted = new bool[8, 1000];
         Parallel.For(0, 8, replica =>
         {
             for (var i = 0; i < 1000; i++)
             {
-                admitted[replica, i] = elections.Admits(TenantId.Parse("t"), $"c{i}", $"r{replica}", 1000);
+                admitted[replica, i] = Admits($"c{i}", $"r{replica}");
             }
         });
         for (var i = 0; i < 1000; i++)
@@ -124,7 +125,14 @@ public class HaDedupTests
         }
 
         Assert.Equal(1000, elections.Of(TenantId.Parse("t")).Count);
-        Assert.Throws<WriteRefusal>(() => elections.Admits(TenantId.Parse("t"), "one more", "r", 1000));
+        Assert.Throws<WriteRefusal>(() => Admits("one more", "r"));
+
+        bool Admits(string cluster, string replica)
+        {
+            var answer = elections.AdmitsAsync(TenantId.Parse("t"), cluster, replica, 1000);
+            Assert.True(answer.IsCompleted, "an elector in this process answers at once");
+            return answer.GetAwaiter().GetResult();
+        }
     }
 
     [Fact]

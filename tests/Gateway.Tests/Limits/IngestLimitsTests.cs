@@ -1,4 +1,5 @@
 using System.Net;
+using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Limits;
 using Metrics.Gateway.RemoteWrite;
@@ -34,7 +35,7 @@ public class IngestLimitsTests
         var time = new ManualTime();
         var gateways = 4;
         var tenant = TenantId.Parse("a");
-        var limits = new IngestLimits(new LimitsTable(new GatewayOptions { Limits = { IngestionRate = 40, IngestionBurstSize = 100 } }), time, () => gateways);
+        var limits = new IngestLimits(new LimitsTable(new GatewayOptions { Limits = { IngestionRate = 40, IngestionBurstSize = 100 } }), time, (_, _) => 1.0 / gateways);
         limits.AdmitSamples(tenant, 100, 1, 0);
         Assert.Equal(TimeSpan.FromSeconds(1), Assert.Throws<WriteRefusal>(() => limits.AdmitSamples(tenant, 10, 1, 0)).RetryAfter);
         time.Move(TimeSpan.FromSeconds(1));
@@ -46,6 +47,38 @@ public class IngestLimitsTests
         time.Move(TimeSpan.FromSeconds(1));
         limits.AdmitSamples(tenant, 40, 1, 0);
         Assert.Throws<WriteRefusal>(() => limits.AdmitSamples(tenant, 1, 1, 0));
+    }
+
+    [Theory]
+    [InlineData(100, 0, 0)]
+    [InlineData(50, 50, 50)]
+    [InlineData(90, 9, 1)]
+    [InlineData(200, 30, 0)]
+    public void GatewaysLetThroughTheWholeRateHoweverUnevenlyItComes(int first, int second, int third)
+    {
+        const int Rate = 60;
+        const int Seconds = 300;
+        var time = new ManualTime();
+        var tenant = TenantId.Parse("a");
+        int[] offered = [first, second, third];
+        var demands = new double[3];
+        var gateways = Enumerable.Range(0, 3).Select(g => new IngestLimits(
+            new LimitsTable(new GatewayOptions { Limits = { IngestionRate = Rate, IngestionBurstSize = 20 } }), time, (_, demand) => RateShare.Of(demands[g] = demand, demands.Sum() - demand, 3))).ToArray();
+        var taken = new int[3];
+        for (var tenth = 0; tenth < Seconds * 10; tenth++)
+        {
+            time.Move(TimeSpan.FromMilliseconds(100));
+            for (var g = 0; g < 3; g++)
+            {
+                for (var i = (tenth * offered[g] / 10) + 1; i <= (tenth + 1) * offered[g] / 10; i++)
+                {
+                    taken[g] += Record.Exception(() => gateways[g].AdmitSamples(tenant, 1, 1, 0)) is null ? 1 : 0;
+                }
+            }
+        }
+
+        // Never more than the rate and each one's burst; and no less than nine tenths of it, which are shared by what comes.
+        Assert.InRange(taken.Sum(), Rate * Seconds * 9 / 10, (Rate * Seconds) + (3 * 20));
     }
 
     [Fact]

@@ -43,7 +43,7 @@ public class RuleLimitsTests
         var gate = new ConcurrencyGate(1, 10, static _ => (0, 1));
         var active = new ActiveQueries(TimeProvider.System);
         var engine = new QueryEngine(new EngineOptions());
-        var limits = new QueryLimits(new IngestLimits(new LimitsTable(new GatewayOptions()), TimeProvider.System, () => 1), new(), null!);
+        var limits = new QueryLimits(new IngestLimits(new LimitsTable(new GatewayOptions()), TimeProvider.System, static (_, _) => 1), new(), null!);
         var queries = new RuleQueries(limits, gate, active, TimeSpan.FromMinutes(1), TimeProvider.System);
         await gate.EnterAsync(a, default);
 

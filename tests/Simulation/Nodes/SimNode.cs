@@ -67,7 +67,7 @@ internal sealed class SimNode
         Bucket = world.Bucket.For(this);
         Replicas = new LogReplicas(Id, new SimReplicaStores(Disk, Scheduler, Faults, Process.Time, world.Mutant != Mutant.AcknowledgesBeforeSync), world.Mutant);
         Archive = new ArchiveServices(Bucket, null!, new ArchiveOptions { DeleteDelay = TimeSpan.Zero }, Process.Time) { Mutant = world.Mutant };
-        Services = new ReplicationServices(Replicas, new SimTransport(world.Network, this, world.Find), Choose, world.Options, Process.Time, what => world.Say($"{Id}: {what}"));
+        Services = new ReplicationServices(Replicas, new SimTransport(world.Network, this, world.Find), Choose, world.Options, Process.Time, what => world.Say($"{Id}: {what}")) { Crowded = world.Respreads ? Crowded : null };
         owners.Clear();
         world.Say($"{Id}: starts");
         Process.Start(SweepAsync);
@@ -168,6 +168,13 @@ internal sealed class SimNode
         var alive = world.Nodes.Where(n => n != this && (!n.Process.IsDead || Scheduler.Chance(0.1))).Select(n => n.Id).ToArray();
         Scheduler.Random.Shuffle(alive);
         return alive;
+    }
+
+    private NodeId? Crowded(IReadOnlyList<NodeId> members, NodeId owner)
+    {
+        // Zones as a placement layer sees them change now and then.
+        var others = members.Where(m => m != owner).ToArray();
+        return others.Length > 0 && Scheduler.Chance(0.05) ? Scheduler.Random.GetItems(others, 1)[0] : null;
     }
 
     private async Task SweepAsync()

@@ -1,0 +1,60 @@
+using System.Text.Json;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Metrics.Cluster.Silos.Processes;
+
+/// <summary>Silos in three zones, of which a whole one is lost.</summary>
+[Collection(SequenceLoad.Collection)]
+[Trait("Category", "Processes")]
+public sealed class SiloZoneTests(ITestOutputHelper log)
+{
+    private static readonly string[] zones = ["eu-1a", "eu-1b", "eu-1c"];
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(2)]
+    public async Task AZoneIsLostUnderLoadAndNothingIsLostWithIt(int replicationFactor)
+    {
+        using var lab = await SiloLab.StartAsync(0, replicationFactor);
+        foreach (var zone in zones)
+        {
+            await lab.AddAsync(2, "--zone", zone);
+        }
+
+        var longest = await SequenceLoad.RunAsync(lab, log, async () =>
+        {
+            await lab.WaitUntilWholeAsync(replicationFactor);
+            var before = await lab.StatusAsync(lab.Serving(0));
+            Assert.All(ZonesOfReplicas(before), z => Assert.Equal(replicationFactor, z.Distinct().Count()));
+
+            // The zone in which most shards have their owners.
+            var lost = OwnersZones(before).GroupBy(static z => z).MaxBy(static g => g.Count())!.Key;
+            var gone = Array.IndexOf(zones, lost) * 2;
+            log.WriteLine($"{OwnersZones(before).Count(z => z == lost)} of 4 shards are owned in {lost}, which is lost now");
+            lab.Silos[gone].Kill();
+            lab.Silos[gone + 1].Kill();
+            await lab.WaitForStatusAsync("the zone is given up", s => s.GetProperty("silos").GetArrayLength() == 4, TimeSpan.FromSeconds(60));
+            await lab.WaitUntilWholeAsync(replicationFactor);
+            Assert.All(ZonesOfReplicas(await lab.StatusAsync(lab.Serving(0))), static z => Assert.Equal(2, z.Distinct().Count()));
+
+            // It comes back, and with it the spread over zones: else the loss of another one would be too much.
+            await lab.StartAgainAsync(lab.Silos[gone]);
+            await lab.StartAgainAsync(lab.Silos[gone + 1]);
+            await lab.WaitForStatusAsync(
+                "replicas are in as many zones as before",
+                s => s.GetProperty("shards").GetArrayLength() == 4 && ZonesOfReplicas(s).All(z => z.Distinct().Count() == replicationFactor),
+                TimeSpan.FromSeconds(90));
+            await lab.WaitUntilWholeAsync(replicationFactor);
+        });
+        Assert.True(longest < TimeSpan.FromSeconds(15), $"writes paused for {longest}");
+    }
+
+    private static IEnumerable<string> OwnersZones(JsonElement status) => status.GetProperty("shards").EnumerateArray().Select(s => ZoneOf(status, s.GetProperty("owner").GetString()!));
+
+    private static IEnumerable<List<string>> ZonesOfReplicas(JsonElement status) =>
+        status.GetProperty("shards").EnumerateArray().Select(s => s.GetProperty("replicas").EnumerateArray().Select(r => ZoneOf(status, r.GetProperty("node").GetString()!)).ToList());
+
+    private static string ZoneOf(JsonElement status, string node) =>
+        status.GetProperty("silos").EnumerateArray().Where(s => s.GetProperty("node").GetString() == node).Select(static s => s.GetProperty("zone").GetString()!).FirstOrDefault("gone");
+}
