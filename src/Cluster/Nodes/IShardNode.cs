@@ -27,8 +27,8 @@ public interface IShardNode : IAsyncDisposable
     /// <summary>From now on shares the places of each tenant's series with other nodes; until then each node counts its own. Before any shard is open.</summary>
     void ShareSeries(ISeriesLedger ledger);
 
-    /// <summary>Takes a tenant's places back that this node does not use; says what it has.</summary>
-    SeriesHolding ReclaimSeries(TenantId tenant, long version);
+    /// <summary>Takes a tenant's places back that this node does not use, and takes no grant from before <paramref name="since"/> any more; says what it has.</summary>
+    SeriesHolding ReclaimSeries(TenantId tenant, long since);
 
     /// <summary>The shard when it is open here, or null.</summary>
     IShard? Find(ShardId shard);

@@ -97,7 +97,7 @@ public sealed class ShardNode : IShardNode
     public void ShareSeries(ISeriesLedger ledger) => services.Series.Share(ledger, services.Replication.Time);
 
     /// <inheritdoc/>
-    public SeriesHolding ReclaimSeries(TenantId tenant, long version) => services.Series.Of(tenant).Reclaim(version);
+    public SeriesHolding ReclaimSeries(TenantId tenant, long since) => services.Series.Of(tenant).Reclaim(since);
 
     /// <inheritdoc/>
     public IShard? Find(ShardId shard) => Held(shard) is { Opening.IsCompletedSuccessfully: true } owned ? owned.Shard : null;

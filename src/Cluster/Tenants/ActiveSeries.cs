@@ -43,7 +43,7 @@ internal sealed class ActiveSeries(Func<SeriesLimits> limits, SeriesPlaces? shar
     public void Release(int series) => shared!.Release(series);
 
     /// <summary>Gives places back that are not used; what there is else.</summary>
-    public SeriesHolding Reclaim(long version) => shared?.Reclaim(version) ?? new SeriesHolding(Total, Total);
+    public SeriesHolding Reclaim(long since) => shared?.Reclaim(since) ?? new SeriesHolding(Total, Total, 0);
 
     /// <summary>Takes a place for a series.</summary>
     internal bool TryTake(long most)

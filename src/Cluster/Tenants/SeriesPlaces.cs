@@ -22,12 +22,12 @@ internal sealed class SeriesPlaces(TenantId tenant, ISeriesLedger ledger, TimePr
     private long used;
     private long given;
     private long givenUnder;
-    private long carried;
     private int moves;
     private int movesTold;
     private long waiting;
     private long ofOthers;
-    private long version;
+    private long granted;
+    private long since;
     private long? deniedAt;
     private Task? asking;
 
@@ -135,23 +135,18 @@ internal sealed class SeriesPlaces(TenantId tenant, ISeriesLedger ledger, TimePr
         {
             used += by;
             given = Math.Max(0, given + by);
-            carried += by;
             moves++;
         }
     }
 
     /// <summary>Gives back what is neither used nor waited for.</summary>
-    public SeriesHolding Reclaim(long at)
+    public SeriesHolding Reclaim(long from)
     {
         lock (gate)
         {
-            if (at > version)
-            {
-                version = at;
-                given = Math.Min(given, used + waiting);
-            }
-
-            return new SeriesHolding(used, Math.Max(used, given));
+            since = Math.Max(since, from);
+            given = Math.Min(given, used + waiting);
+            return new SeriesHolding(used, given, granted);
         }
     }
 
@@ -175,12 +170,12 @@ internal sealed class SeriesPlaces(TenantId tenant, ISeriesLedger ledger, TimePr
     private async Task AskAsync(long most)
     {
         SeriesWish wish;
-        long carriedBefore;
         int movesBefore;
         lock (gate)
         {
-            wish = new SeriesWish(used, waiting, most, moves != movesTold);
-            (carriedBefore, movesBefore) = (carried, moves);
+            given = Math.Max(given, used);
+            wish = new SeriesWish(used, given, used + waiting - given, most, moves != movesTold);
+            movesBefore = moves;
         }
 
         try
@@ -189,11 +184,10 @@ internal sealed class SeriesPlaces(TenantId tenant, ISeriesLedger ledger, TimePr
             lock (gate)
             {
                 (ofOthers, movesTold) = (grant.OfOthers, movesBefore);
-                if (grant.Version > version)
+                if (grant.Version > since)
                 {
-                    version = grant.Version;
-                    given = Math.Max(0, grant.Places + carried - carriedBefore);
-                    deniedAt = grant.Places < wish.Used + wish.Wanted ? time.GetTimestamp() : null;
+                    (given, granted) = (given + grant.Added, grant.Version);
+                    deniedAt = grant.Added < wish.Wanted ? time.GetTimestamp() : null;
                 }
             }
         }

@@ -40,7 +40,7 @@ internal interface ISiloService : IGrainService
     /// <summary>Takes a tenant's places for series back that this silo does not use; says what it has.</summary>
     [Alias("reclaim-series")]
     [ResponseTimeout("00:00:05")]
-    Task<HoldingReply> ReclaimSeriesAsync(string tenant, long version);
+    Task<HoldingReply> ReclaimSeriesAsync(string tenant, long since);
 
     /// <summary>Closes what is open here of a tenant that is being deleted, by its name, and forgets the tenant.</summary>
     [Alias("close-tenant")]
@@ -54,18 +54,24 @@ internal interface ISiloService : IGrainService
 }
 
 /// <summary>A <see cref="Metrics.Cluster.SeriesHolding"/> on its way.</summary>
-/// <param name="used">Series held.</param>
-/// <param name="places">Series that may be held.</param>
+/// <param name="has">What is sent.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("metrics.series-holding")]
-internal readonly struct HoldingReply(long used, long places)
+internal readonly struct HoldingReply(Metrics.Cluster.SeriesHolding has)
 {
     /// <summary>Series held.</summary>
     [Id(0)]
-    public long Used { get; } = used;
+    public long Used { get; } = has.Used;
 
-    /// <summary>Series that may be held.</summary>
+    /// <summary>Places, those used included.</summary>
     [Id(1)]
-    public long Places { get; } = places;
+    public long Places { get; } = has.Places;
+
+    /// <summary>The version of the last grant among them.</summary>
+    [Id(2)]
+    public long Granted { get; } = has.Granted;
+
+    /// <summary>What was sent.</summary>
+    public Metrics.Cluster.SeriesHolding ToHolding() => new(Used, Places, Granted);
 }

@@ -37,11 +37,7 @@ internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers,
     public Task DrainAsync() => watch.DrainAsync(StoppedCancellationTokenSource.Token);
 
     /// <inheritdoc/>
-    public Task<HoldingReply> ReclaimSeriesAsync(string tenant, long version)
-    {
-        var has = silo.Node?.ReclaimSeries(TenantId.Parse(tenant), version) ?? default;
-        return Task.FromResult(new HoldingReply(has.Used, has.Places));
-    }
+    public Task<HoldingReply> ReclaimSeriesAsync(string tenant, long since) => Task.FromResult(new HoldingReply(silo.Node?.ReclaimSeries(TenantId.Parse(tenant), since) ?? default));
 
     /// <inheritdoc/>
     public Task CloseTenantAsync(string tenant)

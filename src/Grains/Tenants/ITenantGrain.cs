@@ -109,20 +109,20 @@ internal readonly struct ElectionReply(ReplicaElection election)
 [Alias("metrics.series-grant")]
 internal readonly struct GrantReply(SeriesGrant grant)
 {
-    /// <summary>How many series the silo may hold.</summary>
+    /// <summary>How many places the silo has besides those that it had.</summary>
     [Id(0)]
-    public long Places { get; } = grant.Places;
+    public long Added { get; } = grant.Added;
 
     /// <summary>Places that others have.</summary>
     [Id(1)]
     public long OfOthers { get; } = grant.OfOthers;
 
-    /// <summary>Which of two is the later.</summary>
+    /// <summary>Later grants have higher ones.</summary>
     [Id(2)]
     public long Version { get; } = grant.Version;
 
     /// <summary>What was sent.</summary>
-    public SeriesGrant ToGrant() => new(Places, OfOthers, Version);
+    public SeriesGrant ToGrant() => new(Added, OfOthers, Version);
 }
 
 /// <summary>A <see cref="SeriesWish"/> on its way.</summary>
@@ -139,6 +139,10 @@ internal readonly struct WishMessage(SeriesWish wish)
     [Id(1)]
     public long Wanted { get; } = wish.Wanted;
 
+    /// <summary>Places, those used included.</summary>
+    [Id(4)]
+    public long Places { get; } = wish.Places;
+
     /// <summary>The tenant's limit.</summary>
     [Id(2)]
     public long Most { get; } = wish.Most;
@@ -148,5 +152,5 @@ internal readonly struct WishMessage(SeriesWish wish)
     public bool HasMoved { get; } = wish.HasMoved;
 
     /// <summary>What was sent.</summary>
-    public SeriesWish ToWish() => new(Used, Wanted, Most, HasMoved);
+    public SeriesWish ToWish() => new(Used, Places, Wanted, Most, HasMoved);
 }

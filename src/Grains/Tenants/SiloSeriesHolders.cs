@@ -13,18 +13,17 @@ internal sealed class SiloSeriesHolders(TenantId tenant, SiloDirectory directory
     public IReadOnlyCollection<string> Names => [.. directory.Silos.Where(static s => s.Card.HoldsShards).Select(static s => s.Address.ToParsableString())];
 
     /// <inheritdoc/>
-    public async ValueTask<SeriesHolding> ReclaimAsync(string name, long version)
+    public async ValueTask<SeriesHolding> ReclaimAsync(string name, long since)
     {
         var silo = SiloAddress.FromParsableString(name);
         try
         {
-            var reply = await silos.Of(silo).ReclaimSeriesAsync(tenant.Value, version).WaitAsync(patience, time);
-            return new SeriesHolding(reply.Used, reply.Places);
+            return (await silos.Of(silo).ReclaimSeriesAsync(tenant.Value, since).WaitAsync(patience, time)).ToHolding();
         }
         catch (Exception e) when (e is OrleansException or TimeoutException)
         {
             var reported = directory.ReportOf(silo)?.Shards.Where(s => s.Tenant == tenant.Value).Sum(static s => s.HeadSeries) ?? 0;
-            return new SeriesHolding(reported, reported);
+            return new SeriesHolding(reported, reported, -1);
         }
     }
 }

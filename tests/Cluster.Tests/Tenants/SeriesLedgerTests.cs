@@ -223,10 +223,10 @@ public sealed class SeriesLedgerTests
             }
         }
 
-        public async ValueTask<SeriesHolding> ReclaimAsync(string name, long version)
+        public async ValueTask<SeriesHolding> ReclaimAsync(string name, long since)
         {
             await Task.Yield();
-            return Processes[int.Parse(name[1..])].Reclaim(version);
+            return Processes[int.Parse(name[1..])].Reclaim(since);
         }
     }
 }
