@@ -204,7 +204,7 @@ internal sealed partial class ShardStore : IShardStore
                 return result;
             }
 
-            var bytes = record.Encode();
+            var bytes = IsWhole(batch, record) ? batch.Record.Span : record.Encode();
             position = log.Append(bytes);
             coverage.Logged(position, record.NewestMs);
             settled.OnAppended(record.OldestMs);
@@ -221,6 +221,10 @@ internal sealed partial class ShardStore : IShardStore
 
         return result;
     }
+
+    /// <summary>True when the batch is itself the record that it makes: all of it was new, it names its series as the log does, and it came as a record.</summary>
+    private static bool IsWhole(SampleBatch batch, WriteRecord record) =>
+        !batch.Record.IsEmpty && record.SampleCount == batch.Count && batch.NewSeriesCount == 0 && batch.Exemplars.Count == 0;
 
     /// <inheritdoc/>
     public ValueTask CommitAsync(long position) => log.WaitDurableAsync(position);
