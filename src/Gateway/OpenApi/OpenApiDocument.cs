@@ -174,7 +174,7 @@ internal static class OpenApiDocument
     {
         var text = new StringBuilder();
         var isStart = true;
-        foreach (var letter in path)
+        foreach (var letter in path.Replace("/-/", "/process/", StringComparison.Ordinal))
         {
             if (char.IsAsciiLetterOrDigit(letter))
             {

@@ -43,7 +43,7 @@ public sealed class QueryMemory(long maxBytes, int queries)
     internal QueryException Refuse(bool isFirst)
     {
         Interlocked.Add(ref refused, isFirst ? 1 : 0);
-        return new QueryException(QueryErrorKind.Unavailable, $"the queries that are running hold as much memory as query.max_inflight_bytes allows, {maxBytes} bytes: ask again later, or for less");
+        return new QueryException(QueryErrorKind.Overloaded, $"the queries that are running hold as much memory as query.max_inflight_bytes allows, {maxBytes} bytes: ask again later, or for less");
     }
 }
 

@@ -19,7 +19,8 @@ public sealed class QueryMemoryTests
             Assert.Equal((503, true), (refused.Code, refused.Body.Contains("query.max_inflight_bytes", StringComparison.Ordinal)));
         }
 
-        Assert.Equal(503, (await app.GetAsync(Range("m") + "&replicaLabels[]=r", ("X-Scope-OrgID", "a"))).Code);
+        var merged = await app.GetAsync(Range("m") + "&replicaLabels[]=r", ("X-Scope-OrgID", "a"));
+        Assert.True(merged.Code == 503, merged.Body[..Math.Min(500, merged.Body.Length)] + merged.Body.Length);
         Assert.Equal(503, (await app.GetAsync(Range("m") + "&partial_response=true", ("X-Scope-OrgID", "a"))).Code);
         Assert.Equal(200, (await app.GetAsync(Range("sum(m{i=\"7\"})"), ("X-Scope-OrgID", "a"))).Code);
         var metrics = (await app.GetAsync("/metrics")).Body;

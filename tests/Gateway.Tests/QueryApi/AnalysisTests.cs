@@ -12,7 +12,7 @@ public sealed class AnalysisTests
     [InlineData("query?query=sum(m)&analyze=true&stats=true&time={now}", 20)]
     [InlineData("query?query=m%2Bm&analyze=1&stats=all&time={now}", 40)]
     [InlineData("query_range?query=sum(count_over_time(m[5m]))&analyze=true&stats=true&start={now}&end={now}&step=60", 20)]
-    [InlineData("query?query=max_over_time(sum(m)[5m:1m])&analyze=true&stats=true&time={now}", 1)]
+    [InlineData("query?query=max_over_time(sum(m)[5m:1s])&analyze=true&stats=true&time={now}", 1)]
     [InlineData("query?query=sum(m)&analyze=true&stats=true&time={now}&replicaLabels[]=i", 1)]
     public async Task AnalysisHasThanosShapeAndItsLeavesHaveTheSamples(string path, long samples)
     {

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Relabelling;
 using Metrics.Gateway.Tests.FrontEnd;
 using Metrics.Model;
@@ -47,8 +46,13 @@ public sealed class LabelValueCapTests
         await WriteAsync(bounded, world.Time.Now, "__name__=n,v=new");
         Assert.Equal([LabelValueCap.Overflow, "old1", "old2"], await ValuesAsync(bounded, world.Time.Now));
 
-        // Hours later nobody writes the old ones any more.
-        world.Time.Now += TimeSpan.FromHours(4);
+        // Hours later nobody writes the old ones any more, and they are in no head.
+        world.Time.Now += TimeSpan.FromHours(6);
+        foreach (var shard in (await world.Cluster.FindTenantAsync(TenantId.Parse("default"), CancellationToken.None))!.Shards)
+        {
+            await shard.FlushAsync(CancellationToken.None);
+        }
+
         using var later = await world.ServeAsync(static o => o.Limits.MaxValuesPerLabel = 2);
         await WriteAsync(later, world.Time.Now, "__name__=n,v=newer");
         await WriteAsync(later, world.Time.Now, "__name__=n,v=newest");

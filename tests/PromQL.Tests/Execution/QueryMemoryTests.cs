@@ -36,7 +36,7 @@ public sealed class QueryMemoryTests
         // 200 series of 301 points take about a megabyte; one takes 5 kB.
         var memory = new QueryMemory(100_000, 2);
         var e = await Assert.ThrowsAsync<QueryException>(async () => (await RunAsync(memory, "m", steps, QueryBounds.None, false)).Dispose());
-        Assert.Equal((QueryErrorKind.Unavailable, 1L, 0L), (e.Kind, memory.Refused, memory.Held));
+        Assert.Equal((QueryErrorKind.Overloaded, 1L, 0L), (e.Kind, memory.Refused, memory.Held));
         Assert.Contains("query.max_inflight_bytes", e.Message, StringComparison.Ordinal);
 
         using var other = memory.Open(QueryBounds.None);
