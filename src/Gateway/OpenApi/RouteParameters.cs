@@ -35,6 +35,8 @@ internal static class RouteParameters
 {
     private const string Query = "query! timeout:duration limit:number lookback_delta:duration stats analyze:flag max_source_resolution dedup:flag replicaLabels[]:texts partial_response:flag";
 
+    private const string Search = "match[]:texts search[]:texts fuzz_threshold:number fuzz_alg case_sensitive:flag sort_by sort_dir include_score:flag start:time end:time limit:number batch_size:number";
+
     private static readonly FrozenDictionary<string, (string Summary, RouteParameter[] Parameters)> known = new Dictionary<string, (string, string)>(StringComparer.Ordinal)
     {
         ["query"] = ("Evaluates a query at an instant.", "time:time " + Query),
@@ -44,6 +46,9 @@ internal static class RouteParameters
         ["series"] = ("The label sets of series.", "match[]!:texts start:time end:time limit:number dedup:flag replicaLabels[]:texts"),
         ["labels"] = ("The names of labels.", "match[]:texts start:time end:time limit:number"),
         ["label_values"] = ("The values of a label.", "match[]:texts start:time end:time limit:number"),
+        ["search_metric_names"] = ("Metric names by parts of them, as lines of JSON.", "include_metadata:flag " + Search),
+        ["search_label_names"] = ("Label names by parts of them, as lines of JSON.", Search),
+        ["search_label_values"] = ("Label values by parts of them, as lines of JSON.", "label! " + Search),
         ["query_exemplars"] = ("The exemplars of the series that a query selects.", "query! start:time end:time"),
         ["federate"] = ("The last sample of each series, for a scrape.", "match[]!:texts"),
         ["metadata"] = ("What senders declared about metrics.", "metric limit:number limit_per_metric:number"),

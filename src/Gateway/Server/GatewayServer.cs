@@ -16,6 +16,7 @@ using Metrics.Gateway.Relabelling;
 using Metrics.Gateway.RemoteRead;
 using Metrics.Gateway.RemoteWrite;
 using Metrics.Gateway.Rules;
+using Metrics.Gateway.Search;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Telemetry;
 using Metrics.Gateway.Tenancy;
@@ -127,6 +128,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new OpenApiEndpoint(() => Routes!, options.Http.RoutePrefix).Routes,
             .. new LiveNotifications(app.Lifetime.ApplicationStopping).Routes,
             .. new LabelEndpoints(endpoint, readable, options.Query).Routes,
+            .. new SearchEndpoints(endpoint, readable, time).Routes,
             .. new CardinalityEndpoints(endpoint, readable).Routes,
             .. new TsdbStatusEndpoint(endpoint, readable).Routes,
             .. new ScrapeEndpoints(endpoint).Routes,
