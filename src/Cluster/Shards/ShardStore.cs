@@ -65,7 +65,9 @@ internal sealed partial class ShardStore : IShardStore
         get
         {
             var now = Volatile.Read(ref head);
-            return new(now.SeriesCount, now.ChunkCount, Volatile.Read(ref samplesAppended), Volatile.Read(ref logBytes), archive.Blocks.Live.Count, now.MinTimeMs, now.MaxTimeMs, archive.PendingCount, archive.Blocks.Damaged.Count, now.MemoryBytes, spill.Bytes);
+            var (bytes, newestMs) = archive.Blocks.Extent();
+            newestMs = now.ChunkCount > 0 ? Math.Max(newestMs, now.MaxTimeMs) : newestMs;
+            return new(now.SeriesCount, now.ChunkCount, Volatile.Read(ref samplesAppended), Volatile.Read(ref logBytes), archive.Blocks.Live.Count, now.MinTimeMs, now.MaxTimeMs, archive.PendingCount, archive.Blocks.Damaged.Count, now.MemoryBytes, spill.Bytes, bytes, newestMs);
         }
     }
 
