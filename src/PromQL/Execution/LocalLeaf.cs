@@ -18,6 +18,8 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
     /// <summary>What a series takes, about, labels and order included.</summary>
     private static readonly TimeSpan TimePerSeries = TimeSpan.FromMicroseconds(10);
 
+    private static readonly string[] quoted = [Labels.MetricName, "__type__", "__unit__"];
+
     private readonly FragmentPlans plans = new();
 
     /// <inheritdoc/>
@@ -78,16 +80,28 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
             Statistics = statistics,
         };
 
-        FragmentResult EvaluateAll() => Evaluate(plan, Needed(plan, SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added), context), context);
+        FragmentResult EvaluateAll()
+        {
+            using var selected = Needed(plan, fragment.Added, context) is { } subset
+                ? SelectedSeries.Grouped(set, subset, IsExact(plan), budget, select.Hints.StatisticsOnly)
+                : SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added);
+            return Evaluate(plan, selected, context);
+        }
     }
 
-    /// <summary>The series with the labels that an aggregation groups by, where nothing else of them is looked at: remarks quote names and types.</summary>
-    private static SelectedSeries Needed(PlanNode plan, SelectedSeries selected, EvaluationContext context) =>
-        selected.Count > SeriesPerRunMin
-        && !context.Options.DelayedNameRemoval
-        && plan is AggregateNode { Operator: >= AggregateOperator.Sum and <= AggregateOperator.Stdvar, Without: false, Inner: SelectNode or RangeCallNode { Source: MatrixNode } } aggregate
-            ? selected.Reduced([.. aggregate.Grouping, Labels.MetricName, "__type__", "__unit__"])
-            : selected;
+    /// <summary>The labels that are looked at where not all are: those that an aggregation groups by, and name, type and unit, which remarks quote.</summary>
+    private static LabelSubset? Needed(PlanNode plan, AddedLabel? added, EvaluationContext context)
+    {
+        if (added is not null || context.Options.DelayedNameRemoval || plan is not AggregateNode { Operator: >= AggregateOperator.Sum and <= AggregateOperator.Stdvar } aggregate)
+        {
+            return null;
+        }
+
+        return aggregate.Without ? new LabelSubset(aggregate.Grouping.Except(quoted), without: true) : new LabelSubset(aggregate.Grouping.Concat(quoted), without: false);
+    }
+
+    /// <summary>True for an aggregation whose result is the same to the bit in whatever order series come.</summary>
+    private static bool IsExact(PlanNode plan) => plan is AggregateNode { Operator: AggregateOperator.Count or AggregateOperator.Group };
 
     /// <summary>True for what another thread would take longer to begin than this one to finish.</summary>
     private static bool IsSmall(int series, int steps) => series <= 128 && (long)series * steps <= 8192;

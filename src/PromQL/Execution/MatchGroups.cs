@@ -14,12 +14,16 @@ internal sealed class MatchGroup
 /// <summary>The join table of a binary operation, built once per query on labels.</summary>
 internal static class MatchGroups
 {
+    /// <summary>The labels that two series must have alike to meet.</summary>
+    public static LabelSubset SignatureOf(VectorMatching matching) =>
+        new(matching.On ? matching.MatchingLabels : [.. matching.MatchingLabels, Labels.MetricName], without: !matching.On);
+
     /// <summary>Sorts both sides into groups of equal signature.</summary>
     public static IReadOnlyList<MatchGroup> Of(
         VectorMatching matching, IReadOnlyList<SeriesHeader> left, IReadOnlyList<SeriesHeader> right, LabelSets labels)
     {
-        var names = LabelSets.Sorted(matching.On ? matching.MatchingLabels : [.. matching.MatchingLabels, Labels.MetricName]);
-        var index = new GroupIndex();
+        var signature = SignatureOf(matching);
+        var index = new LabelSetIndex();
         var groups = new List<MatchGroup>();
         for (var i = 0; i < left.Count; i++)
         {
@@ -35,7 +39,7 @@ internal static class MatchGroups
 
         MatchGroup GroupOf(Labels series)
         {
-            var at = index.Add(labels.Reduce(series, names, without: !matching.On));
+            var at = index.Add(labels.Reduce(series, signature));
             if (at == groups.Count)
             {
                 groups.Add(new MatchGroup());
