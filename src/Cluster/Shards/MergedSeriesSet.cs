@@ -175,7 +175,7 @@ internal sealed class MergedSeriesSet : ISeriesSet
         }
     }
 
-    private ReadOnlySpan<byte> LabelBytesOf(in Part part, ref byte[] scratch) => sets[part.Set].LabelBytesOf(part.Series, ref scratch);
+    private ReadOnlySpan<byte> LabelBytesOf(Part part, ref byte[] scratch) => sets[part.Set].LabelBytesOf(part.Series, ref scratch);
 
     // Samples from start to middle and from middle on, each ascending, become one ascending run.
     private static void Interleave(SampleBuffer into, int start, int middle)

@@ -89,15 +89,25 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
         }
     }
 
-    /// <summary>The labels that are looked at where not all are: those that an aggregation groups by, and name, type and unit, which remarks quote.</summary>
+    /// <summary>The labels that are looked at where not all are: those that the plan says, or that an aggregation groups by, and name, type and unit, which remarks quote.</summary>
     private static LabelSubset? Needed(PlanNode plan, AddedLabel? added, EvaluationContext context)
     {
-        if (added is not null || context.Options.DelayedNameRemoval || plan is not AggregateNode { Operator: >= AggregateOperator.Sum and <= AggregateOperator.Stdvar } aggregate)
+        if (added is not null || context.Options.DelayedNameRemoval)
         {
             return null;
         }
 
-        return aggregate.Without ? new LabelSubset(aggregate.Grouping.Except(quoted), without: true) : new LabelSubset(aggregate.Grouping.Concat(quoted), without: false);
+        if (plan is SelectNode { Hints.Projection: { } projection })
+        {
+            return new LabelSubset(projection.Names, projection.Without);
+        }
+
+        if (plan is not AggregateNode { Operator: >= AggregateOperator.Sum and <= AggregateOperator.Stdvar } aggregate)
+        {
+            return null;
+        }
+
+        return aggregate.Without ? new LabelSubset(aggregate.Grouping.Except(quoted, StringComparer.Ordinal), without: true) : new LabelSubset(aggregate.Grouping.Concat(quoted), without: false);
     }
 
     /// <summary>True for an aggregation whose result is the same to the bit in whatever order series come.</summary>
@@ -159,15 +169,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
     {
         var parts = new Materialised[runs.Length];
         ProcessorShares.ForEach(runs.Length, i => parts[i] = Materialised.From(new LeafOperators(runs[i], context).Build(plan), context));
-        var series = new List<SeriesHeader>();
-        var batches = new List<StepBatch>();
-        foreach (var part in parts)
-        {
-            series.AddRange(part.Series);
-            batches.AddRange(part.Detach());
-        }
-
-        return new FragmentResult { Series = series, Batches = batches };
+        return new FragmentResult { Series = SharedHeaders.Concat([.. parts.Select(static p => p.Series)]), Batches = [.. parts.SelectMany(static p => p.Detach())] };
     }
 
     private static FragmentResult Rows(VectorOperator source, EvaluationContext context)

@@ -69,8 +69,8 @@ internal sealed class SelectedSeries : IDisposable
     /// <summary>All series, of whose labels only some are looked at: none gets a label set of its own. In the order of <see cref="SeriesOrder"/>, which is no source's, unless any will do.</summary>
     public static SelectedSeries Grouped(ISeriesSet set, LabelSubset subset, bool anyOrder, QueryBudget budget, bool statisticsOnly)
     {
-        var order = new SeriesOrder(set, subset, anyOrder);
-        return new SelectedSeries(set, order.Indexes, order.Headers, statisticsOnly, budget, order);
+        var ordered = new SeriesOrder(set, subset, anyOrder);
+        return new SelectedSeries(set, ordered.Indexes, ordered.Headers, statisticsOnly, budget, ordered);
     }
 
     /// <summary>Cuts the series into runs of nearly equal length.</summary>

@@ -31,6 +31,38 @@ internal sealed class SharedHeaders : IReadOnlyList<SeriesHeader>
     /// <summary>Other headers in place of those that differ, by number.</summary>
     public SharedHeaders With(SeriesHeader[] others) => new(others, numbers);
 
+    /// <summary>Headers of several vectors one behind the other: shared when all are, and then with numbers of its own.</summary>
+    public static IReadOnlyList<SeriesHeader> Concat(IReadOnlyList<IReadOnlyList<SeriesHeader>> parts)
+    {
+        if (!parts.All(static p => p is SharedHeaders))
+        {
+            return parts.Count == 1 ? parts[0] : [.. parts.SelectMany(static p => p)];
+        }
+
+        var headers = new List<SeriesHeader>();
+        var places = new int[parts.Sum(static p => p.Count)];
+        var at = 0;
+        SeriesHeader[]? before = null;
+        var offset = 0;
+        foreach (var part in parts.Cast<SharedHeaders>())
+        {
+            // Runs of one selection have their headers in common.
+            if (!ReferenceEquals(part.distinct, before))
+            {
+                before = part.distinct;
+                offset = headers.Count;
+                headers.AddRange(before);
+            }
+
+            foreach (var number in part.Numbers)
+            {
+                places[at++] = offset + number;
+            }
+        }
+
+        return new SharedHeaders([.. headers], places);
+    }
+
     /// <summary>Those of some of the series.</summary>
     public SharedHeaders Slice(int from, int count) => new(distinct, numbers.Slice(from, count));
 

@@ -382,8 +382,8 @@ public sealed unsafe partial class Head : IDisposable
     {
         var labels = (uint*)series.Labels;
         shape = *labels;
-        var names = shapes[shape];
-        return new SeriesSymbols(names, new ReadOnlySpan<uint>(labels + 1, names.Length));
+        var own = shapes[shape];
+        return new SeriesSymbols(own, new ReadOnlySpan<uint>(labels + 1, own.Length));
     }
 
     private void EnterTable(uint reference, ulong hash)

@@ -73,7 +73,8 @@ internal sealed class SymbolGroups : IDisposable
             var (_, first, count) = groups[i];
             if (count > names.Length)
             {
-                (names, values) = (new uint[count], new uint[count]);
+                names = new uint[count];
+                values = new uint[count];
             }
 
             for (var at = 0; at < count; at++)
