@@ -17,6 +17,9 @@ public sealed class PooledList<T>(int capacity = 16) : IDisposable
     /// <summary>The values.</summary>
     public Span<T> Items => items.AsSpan(0, Count);
 
+    /// <summary>The values, for who keeps them.</summary>
+    public ReadOnlyMemory<T> Memory => items.AsMemory(0, Count);
+
     /// <summary>A value, 0 &lt;= index &lt; <see cref="Count"/>.</summary>
     public ref T this[int index] => ref items.AsSpan(0, Count)[index];
 

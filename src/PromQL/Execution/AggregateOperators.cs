@@ -99,7 +99,7 @@ internal static class AggregateRun
                         var row = batch.Row(i);
                         if (!row.IsEmpty)
                         {
-                            aggregate.Update(states, grouping.Of(next), row, series[next].Labels);
+                            aggregate.Update(states, grouping.Of(next), row, SharedHeaders.QuotedOf(series, next));
                         }
                     }
                 }

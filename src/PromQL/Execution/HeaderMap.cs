@@ -7,14 +7,19 @@ internal static class HeaderMap
     public static IReadOnlyList<SeriesHeader> DropNames(IReadOnlyList<SeriesHeader> series, EvaluationContext context, bool keptWhereKept = false)
     {
         var labels = new LabelSets();
-        var shared = series as SharedHeaders;
-        var all = shared?.Distinct ?? series;
-        var dropped = new SeriesHeader[all.Count];
-        for (var i = 0; i < dropped.Length; i++)
+        if (series is SharedHeaders shared)
         {
-            dropped[i] = keptWhereKept && !all[i].DropName ? all[i] : context.DropName(all[i], labels);
+            return shared.Change(Dropped);
         }
 
-        return shared is null ? dropped : shared.With(dropped);
+        var dropped = new SeriesHeader[series.Count];
+        for (var i = 0; i < dropped.Length; i++)
+        {
+            dropped[i] = Dropped(series[i]);
+        }
+
+        return dropped;
+
+        SeriesHeader Dropped(SeriesHeader header) => keptWhereKept && !header.DropName ? header : context.DropName(header, labels);
     }
 }

@@ -1,6 +1,5 @@
 using Metrics.Model;
 using Metrics.PromQL.Execution;
-using Metrics.PromQL.Parsing;
 using Metrics.PromQL.Planning;
 
 namespace Metrics.PromQL;
@@ -17,8 +16,6 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
 
     /// <summary>What a series takes, about, labels and order included.</summary>
     private static readonly TimeSpan TimePerSeries = TimeSpan.FromMicroseconds(10);
-
-    private static readonly string[] quoted = [Labels.MetricName, "__type__", "__unit__"];
 
     private readonly FragmentPlans plans = new();
 
@@ -82,36 +79,12 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
 
         FragmentResult EvaluateAll()
         {
-            using var selected = Needed(plan, fragment.Added, context) is { } subset
-                ? SelectedSeries.Grouped(set, subset, IsExact(plan), budget, select.Hints.StatisticsOnly)
+            using var selected = fragment.Added is null && NeededLabels.Of(plan, effective) is { } needed
+                ? SelectedSeries.Grouped(set, needed, budget, select.Hints.StatisticsOnly)
                 : SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added);
             return Evaluate(plan, selected, context);
         }
     }
-
-    /// <summary>The labels that are looked at where not all are: those that the plan says, or that an aggregation groups by, and name, type and unit, which remarks quote.</summary>
-    private static LabelSubset? Needed(PlanNode plan, AddedLabel? added, EvaluationContext context)
-    {
-        if (added is not null || context.Options.DelayedNameRemoval)
-        {
-            return null;
-        }
-
-        if (plan is SelectNode { Hints.Projection: { } projection })
-        {
-            return new LabelSubset(projection.Names, projection.Without);
-        }
-
-        if (plan is not AggregateNode { Operator: >= AggregateOperator.Sum and <= AggregateOperator.Stdvar } aggregate)
-        {
-            return null;
-        }
-
-        return aggregate.Without ? new LabelSubset(aggregate.Grouping.Except(quoted, StringComparer.Ordinal), without: true) : new LabelSubset(aggregate.Grouping.Concat(quoted), without: false);
-    }
-
-    /// <summary>True for an aggregation whose result is the same to the bit in whatever order series come.</summary>
-    private static bool IsExact(PlanNode plan) => plan is AggregateNode { Operator: AggregateOperator.Count or AggregateOperator.Group };
 
     /// <summary>True for what another thread would take longer to begin than this one to finish.</summary>
     private static bool IsSmall(int series, int steps) => series <= 128 && (long)series * steps <= 8192;

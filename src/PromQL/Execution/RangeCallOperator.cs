@@ -56,7 +56,7 @@ internal sealed class RangeCallOperator : VectorOperator
                 continue;
             }
 
-            var labels = source.Series[next].Labels;
+            var labels = SharedHeaders.QuotedOf(source.Series, next);
             function.Evaluate(samples, windows, new RangeContext(parameters, context.Annotations, node.Call, labels, context.Options), batch.Row(row));
             Count();
             if (node.Call.Function.Name is "rate" or "increase")

@@ -67,9 +67,9 @@ internal sealed class SelectedSeries : IDisposable
     }
 
     /// <summary>All series, of whose labels only some are looked at: none gets a label set of its own. In the order of <see cref="SeriesOrder"/>, which is no source's, unless any will do.</summary>
-    public static SelectedSeries Grouped(ISeriesSet set, LabelSubset subset, bool anyOrder, QueryBudget budget, bool statisticsOnly)
+    public static SelectedSeries Grouped(ISeriesSet set, NeededLabels needed, QueryBudget budget, bool statisticsOnly)
     {
-        var ordered = new SeriesOrder(set, subset, anyOrder);
+        var ordered = new SeriesOrder(set, needed);
         return new SelectedSeries(set, ordered.Indexes, ordered.Headers, statisticsOnly, budget, ordered);
     }
 

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Metrics.Model;
 
 namespace Metrics.PromQL.Execution;
@@ -8,38 +7,34 @@ namespace Metrics.PromQL.Execution;
 internal sealed class SeriesOrder : IDisposable
 {
     private readonly int count;
-    private int[] indexes;
-    private int[] numbers;
+    private readonly PooledList<int> indexes;
+    private readonly PooledList<int> numbers;
+    private readonly PooledList<int> quotedNumbers;
 
     /// <summary>Orders the series of a set, or leaves them as they are when any order will do.</summary>
-    public SeriesOrder(ISeriesSet set, LabelSubset subset, bool anyOrder)
+    public SeriesOrder(ISeriesSet set, NeededLabels needed)
     {
         count = set.Count;
-        indexes = ArrayPool<int>.Shared.Rent(count);
-        numbers = ArrayPool<int>.Shared.Rent(count);
+        indexes = new PooledList<int>(count);
         for (var i = 0; i < count; i++)
         {
-            indexes[i] = i;
+            indexes.Add(i);
         }
 
-        var groups = set.Group(subset, numbers);
-        if (!anyOrder)
+        if (!needed.AnyOrder)
         {
             Sort(set);
-            Reorder(numbers);
         }
 
-        var distinct = new SeriesHeader[groups.Count];
-        for (var i = 0; i < distinct.Length; i++)
-        {
-            distinct[i] = new SeriesHeader(groups[i], false);
-        }
-
-        Headers = new SharedHeaders(distinct, numbers.AsMemory(0, count));
+        numbers = new PooledList<int>(count);
+        quotedNumbers = new PooledList<int>(needed.AreQuoted ? count : 0);
+        var distinct = Group(set, needed.Subset, numbers);
+        var quoted = needed.AreQuoted ? Group(set, NeededLabels.Quoted, quotedNumbers) : [];
+        Headers = new SharedHeaders(distinct, numbers.Memory, quoted, quotedNumbers.Memory);
     }
 
     /// <summary>The series by their places in the set.</summary>
-    public ReadOnlyMemory<int> Indexes => indexes.AsMemory(0, count);
+    public ReadOnlyMemory<int> Indexes => indexes.Memory;
 
     /// <summary>Their labels, in this order.</summary>
     public SharedHeaders Headers { get; }
@@ -47,23 +42,38 @@ internal sealed class SeriesOrder : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (indexes.Length > 0)
+        indexes.Dispose();
+        numbers.Dispose();
+        quotedNumbers.Dispose();
+    }
+
+    private SeriesHeader[] Group(ISeriesSet set, LabelSubset subset, PooledList<int> into)
+    {
+        using var byIndex = new PooledList<int>(count);
+        var groups = set.Group(subset, byIndex.Extend(count));
+        foreach (var index in indexes.Items)
         {
-            ArrayPool<int>.Shared.Return(indexes);
-            ArrayPool<int>.Shared.Return(numbers);
-            (indexes, numbers) = ([], []);
+            into.Add(byIndex[index]);
         }
+
+        var headers = new SeriesHeader[groups.Count];
+        for (var i = 0; i < headers.Length; i++)
+        {
+            headers[i] = new SeriesHeader(groups[i], false);
+        }
+
+        return headers;
     }
 
     private void Sort(ISeriesSet set)
     {
-        var hashes = ArrayPool<ulong>.Shared.Rent(count);
+        using var hashes = new PooledList<ulong>(count);
         for (var i = 0; i < count; i++)
         {
-            hashes[i] = set.HashOf(i);
+            hashes.Add(set.HashOf(i));
         }
 
-        hashes.AsSpan(0, count).Sort(indexes.AsSpan(0, count));
+        hashes.Items.Sort(indexes.Items);
         for (var from = 0; from < count; from++)
         {
             var to = from + 1;
@@ -74,23 +84,9 @@ internal sealed class SeriesOrder : IDisposable
 
             if (to > from + 1)
             {
-                indexes.AsSpan(from, to - from).Sort((a, b) => set.LabelsOf(a).CompareTo(set.LabelsOf(b)));
+                indexes.Items.Slice(from, to - from).Sort((a, b) => set.LabelsOf(a).CompareTo(set.LabelsOf(b)));
                 from = to - 1;
             }
         }
-
-        ArrayPool<ulong>.Shared.Return(hashes);
-    }
-
-    private void Reorder(int[] byIndex)
-    {
-        var ordered = ArrayPool<int>.Shared.Rent(count);
-        for (var i = 0; i < count; i++)
-        {
-            ordered[i] = byIndex[indexes[i]];
-        }
-
-        numbers = ordered;
-        ArrayPool<int>.Shared.Return(byIndex);
     }
 }

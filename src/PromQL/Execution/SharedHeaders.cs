@@ -1,19 +1,24 @@
 using System.Collections;
+using Metrics.Model;
 
 namespace Metrics.PromQL.Execution;
 
 /// <summary>Headers of many series of which few differ, as when nothing but the labels that an aggregation groups by is looked at: one for each group, and for each series a number.</summary>
-/// <remarks>The numbers are borrowed from whoever selected the series.</remarks>
+/// <remarks>What remarks say of a series, its name, type and unit, would make many groups of few; it is told apart by numbers of its own. The numbers are borrowed from whoever selected the series.</remarks>
 internal sealed class SharedHeaders : IReadOnlyList<SeriesHeader>
 {
     private readonly SeriesHeader[] distinct;
     private readonly ReadOnlyMemory<int> numbers;
+    private readonly SeriesHeader[] quoted;
+    private readonly ReadOnlyMemory<int> quotedNumbers;
 
-    /// <summary>Headers by number, and the number of each series.</summary>
-    public SharedHeaders(SeriesHeader[] distinct, ReadOnlyMemory<int> numbers)
+    /// <summary>Headers by number, and the number of each series; the same for what is quoted, or nothing where nothing is.</summary>
+    public SharedHeaders(SeriesHeader[] distinct, ReadOnlyMemory<int> numbers, SeriesHeader[] quoted, ReadOnlyMemory<int> quotedNumbers)
     {
         this.distinct = distinct;
         this.numbers = numbers;
+        this.quoted = quoted;
+        this.quotedNumbers = quotedNumbers;
     }
 
     /// <summary>Those that differ; some of them may be of no series.</summary>
@@ -28,10 +33,14 @@ internal sealed class SharedHeaders : IReadOnlyList<SeriesHeader>
     /// <inheritdoc/>
     public SeriesHeader this[int index] => distinct[numbers.Span[index]];
 
-    /// <summary>Other headers in place of those that differ, by number.</summary>
-    public SharedHeaders With(SeriesHeader[] others) => new(others, numbers);
+    /// <summary>The labels of a series, or what there is of them for remarks to quote.</summary>
+    public static Labels QuotedOf(IReadOnlyList<SeriesHeader> series, int index) =>
+        series is not SharedHeaders shared ? series[index].Labels : shared.quoted.Length == 0 ? Labels.Empty : shared.quoted[shared.quotedNumbers.Span[index]].Labels;
 
-    /// <summary>Headers of several vectors one behind the other: shared when all are, and then with numbers of its own.</summary>
+    /// <summary>The same series, each header changed.</summary>
+    public SharedHeaders Change(Func<SeriesHeader, SeriesHeader> change) => new(Array.ConvertAll(distinct, h => change(h)), numbers, Array.ConvertAll(quoted, h => change(h)), quotedNumbers);
+
+    /// <summary>Headers of several vectors one behind the other: shared when all are, and then with numbers of its own, and with nothing to quote.</summary>
     public static IReadOnlyList<SeriesHeader> Concat(IReadOnlyList<IReadOnlyList<SeriesHeader>> parts)
     {
         if (!parts.All(static p => p is SharedHeaders))
@@ -60,11 +69,12 @@ internal sealed class SharedHeaders : IReadOnlyList<SeriesHeader>
             }
         }
 
-        return new SharedHeaders([.. headers], places);
+        return new SharedHeaders([.. headers], places, [], default);
     }
 
     /// <summary>Those of some of the series.</summary>
-    public SharedHeaders Slice(int from, int count) => new(distinct, numbers.Slice(from, count));
+    public SharedHeaders Slice(int from, int count) =>
+        new(distinct, numbers.Slice(from, count), quoted, quoted.Length == 0 ? default : quotedNumbers.Slice(from, count));
 
     /// <inheritdoc/>
     public IEnumerator<SeriesHeader> GetEnumerator()

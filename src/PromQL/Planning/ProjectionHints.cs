@@ -33,13 +33,16 @@ internal static class ProjectionHints
                 {
                     Inner = set with
                     {
-                        Left = With(left, new LabelProjection([.. aggregate.Grouping.Union(matching.MatchingLabels, StringComparer.Ordinal).Union(quoted, StringComparer.Ordinal)], Without: false)),
+                        Left = With(left, new LabelProjection([.. aggregate.Grouping.Union(matching.MatchingLabels, StringComparer.Ordinal).Union(Quoted(aggregate), StringComparer.Ordinal)], Without: false)),
                         Right = With(right, new LabelProjection(matching.MatchingLabels, Without: false)),
                     },
                 },
             _ => node,
         };
     }
+
+    // Sums remark on histograms that do not fit together.
+    private static string[] Quoted(AggregateNode aggregate) => aggregate.Operator is AggregateOperator.Sum or AggregateOperator.Avg ? quoted : [];
 
     private static bool IsPlain(SelectNode select) => select is { Mode: RangeMode.None, Hints.Function: not InfoSelection.Function };
 

@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using Metrics.Model;
+using Xunit;
 
 namespace Metrics.Storage.Tests;
 
