@@ -1,4 +1,5 @@
 using Metrics.Cluster;
+using Metrics.Gateway.Operations;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Gateway.Telemetry;
@@ -6,7 +7,7 @@ using Metrics.Gateway.Telemetry;
 namespace Metrics.Gateway.Health;
 
 /// <summary>Whether the process lives, whether it serves, and how it is doing.</summary>
-internal sealed class HealthEndpoints(ICluster cluster, MetricRegistry registry)
+internal sealed class HealthEndpoints(ICluster cluster, MetricRegistry registry, ProcessShutdown shutdown)
 {
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
@@ -24,7 +25,9 @@ internal sealed class HealthEndpoints(ICluster cluster, MetricRegistry registry)
     private Task AnswerReadyAsync(HttpContext context)
     {
         var progress = cluster.Progress;
-        return progress.IsReady
+        return shutdown.IsEnding
+            ? PlainText.AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, "Service Unavailable: the process is about to end\n")
+            : progress.IsReady
             ? PlainText.AnswerAsync(context, 200, "Metrics is Ready.\n")
             : PlainText.AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, $"Service Unavailable: {Describe(progress)}\n");
     }

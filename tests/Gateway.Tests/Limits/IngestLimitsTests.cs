@@ -195,6 +195,38 @@ public class IngestLimitsTests
     }
 
     [Fact]
+    public async Task RuleFilesThatChangeComeOrGoAreNoticedAndMistakesLeaveWhatWas()
+    {
+        string? folder = null;
+        await using var app = await RealGateway.StartAsync((o, f) =>
+        {
+            folder = f;
+            File.WriteAllText(Path.Combine(f, "one.rules"), Group("first"));
+            o.Rules.Files = [Path.Combine(f, "*.rules")];
+            o.Http.WatchEvery = TimeSpan.FromMilliseconds(20);
+        });
+        async Task UntilAsync(string path, params string[] wanted)
+        {
+            while (!wanted.All((await app.GetAsync(path)).Body.Contains))
+            {
+                await Task.Yield();
+            }
+        }
+
+        await UntilAsync("/api/v1/rules", "first");
+        File.WriteAllText(Path.Combine(folder!, "two.rules"), Group("second"));
+        await UntilAsync("/api/v1/rules", "first", "second");
+        File.WriteAllText(Path.Combine(folder!, "one.rules"), "groups: [{name: broken");
+        await UntilAsync("/metrics", "metrics_config_last_reload_successful 0");
+        await UntilAsync("/api/v1/rules", "first", "second");
+        File.Delete(Path.Combine(folder!, "one.rules"));
+        await UntilAsync("/metrics", "metrics_config_last_reload_successful 1");
+        Assert.DoesNotContain("first", (await app.GetAsync("/api/v1/rules")).Body);
+
+        static string Group(string name) => $"groups: [{{name: {name}, rules: [{{record: {name}, expr: vector(1)}}]}}]\n";
+    }
+
+    [Fact]
     public async Task ReloadingCanBeSwitchedOff()
     {
         await using var app = await RealGateway.StartAsync((o, _) => o.Http.EnableLifecycle = false);
