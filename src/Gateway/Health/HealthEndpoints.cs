@@ -34,34 +34,13 @@ internal sealed class HealthEndpoints(ICluster cluster, MetricRegistry registry,
 
     private async Task AnswerMetricsAsync(HttpContext context)
     {
-        var asOpenMetrics = WantsOpenMetrics(context.Request);
-        context.Response.ContentType = asOpenMetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8";
+        var format = ExpositionChoice.Of(context.Request);
+        context.Response.ContentType = ExpositionChoice.ContentType(format);
         context.Response.Headers.Append("Vary", "Accept");
         if (!HttpMethods.IsHead(context.Request.Method))
         {
-            registry.Write(context.Response.BodyWriter, asOpenMetrics);
+            registry.Write(context.Response.BodyWriter, format);
             await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
         }
-    }
-
-    /// <summary>True when OpenMetrics 1.0 is accepted, and not less gladly than text.</summary>
-    private static bool WantsOpenMetrics(HttpRequest request)
-    {
-        var (open, text) = (0.0, 0.0);
-        foreach (var range in request.GetTypedHeaders().Accept)
-        {
-            var quality = range.Quality ?? 1;
-            if (range.MediaType.Equals("application/openmetrics-text", StringComparison.OrdinalIgnoreCase))
-            {
-                var version = range.Parameters.FirstOrDefault(static p => p.Name.Equals("version", StringComparison.OrdinalIgnoreCase))?.Value.Value?.Trim('"');
-                open = version is null or "1.0.0" ? Math.Max(open, quality) : open;
-            }
-            else if (range.MediaType.Equals("text/plain", StringComparison.OrdinalIgnoreCase))
-            {
-                text = Math.Max(text, quality);
-            }
-        }
-
-        return open > 0 && open >= text;
     }
 }
