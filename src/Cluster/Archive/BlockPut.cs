@@ -1,3 +1,4 @@
+using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.Storage;
 

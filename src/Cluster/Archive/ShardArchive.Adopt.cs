@@ -1,5 +1,3 @@
-using Metrics.Model;
-using Metrics.ObjectStore;
 using Metrics.Storage;
 
 namespace Metrics.Cluster;

@@ -17,6 +17,9 @@ public sealed class BlockUploads : IAsyncDisposable
     /// <summary>Blocks that may wait to be taken in.</summary>
     public const int WaitingMax = 64;
 
+    /// <summary>Files that are taken at a time; each is a file on this machine until it is in object storage.</summary>
+    private const int FilesAtOnce = 8;
+
     private const int Attempts = 8;
     private static readonly TimeSpan AttemptDelay = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan HeartbeatEvery = TimeSpan.FromMinutes(1);
@@ -33,6 +36,7 @@ public sealed class BlockUploads : IAsyncDisposable
     private readonly TimeProvider time;
     private readonly Action<TenantId, Ulid, UploadState> ended;
     private readonly SemaphoreSlim importing = new(1, 1);
+    private readonly SemaphoreSlim places = new(FilesAtOnce);
     private readonly CancellationTokenSource stopping = new();
     private readonly Dictionary<(TenantId, Ulid), Task> running = [];
 
@@ -81,7 +85,7 @@ public sealed class BlockUploads : IAsyncDisposable
             throw new InvalidDataException($"thanos.files: \"{wrong.RelPath}\" of {wrong.SizeBytes?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "unknown"} bytes is no file of a block");
         }
 
-        if (files.DistinctBy(f => f.RelPath).Count() != files.Count || !files.Exists(f => f.RelPath == BlockReader.IndexFileName))
+        if (files.DistinctBy(f => f.RelPath, StringComparer.Ordinal).Count() != files.Count || !files.Exists(f => f.RelPath == BlockReader.IndexFileName))
         {
             throw new InvalidDataException("thanos.files must have index, and each file once, with its size");
         }
@@ -106,9 +110,10 @@ public sealed class BlockUploads : IAsyncDisposable
     public async Task PutAsync(TenantId tenant, Ulid ulid, string path, long bytes, Stream content, CancellationToken cancellation)
     {
         var local = NewScratch();
-        Directory.CreateDirectory(scratch);
+        await places.WaitAsync(cancellation);
         try
         {
+            Directory.CreateDirectory(scratch);
             await using (var file = new FileStream(local, FileMode.CreateNew, FileAccess.Write, FileShare.None))
             {
                 var buffer = new byte[128 * 1024];
@@ -136,6 +141,7 @@ public sealed class BlockUploads : IAsyncDisposable
         }
         finally
         {
+            places.Release();
             File.Delete(local);
         }
     }

@@ -19,12 +19,7 @@ internal sealed class BlockUploadEndpoints(ICluster cluster, TenantResolver tena
     private const string Prefix = "/api/v1/upload/block/";
     private const int MetaBytesMax = 1 << 20;
 
-    /// <summary>Files that are taken at a time; each is a file on this machine until it is in object storage.</summary>
-    private const int FilesAtOnce = 8;
-
     private static readonly string[] getPost = ["GET", "POST"];
-
-    private readonly SemaphoreSlim places = new(FilesAtOnce);
 
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes => [new(getPost, Prefix + "{*rest}", "upload_block", AnswerAsync) { Access = RouteAccess.Write }];
@@ -130,15 +125,7 @@ internal sealed class BlockUploadEndpoints(ICluster cluster, TenantResolver tena
         }
 
         Allow(context, size);
-        await places.WaitAsync(context.RequestAborted);
-        try
-        {
-            await uploads.PutAsync(tenant, block, path, size, context.Request.Body, context.RequestAborted);
-        }
-        finally
-        {
-            places.Release();
-        }
+        await uploads.PutAsync(tenant, block, path, size, context.Request.Body, context.RequestAborted);
     }
 
     private async Task FinishAsync(HttpContext context, TenantId tenant, Ulid block)

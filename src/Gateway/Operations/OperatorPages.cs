@@ -4,7 +4,6 @@ using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Limits;
 using Metrics.Gateway.Server;
-using Metrics.Model;
 
 namespace Metrics.Gateway.Operations;
 
@@ -81,7 +80,7 @@ internal sealed class OperatorPages(GatewayOptions options, ICluster cluster, Li
             ("configuration", reload.Failed ? "Failed" : "Running", $"last read without a mistake at {reload.Succeeded.ToString("u", CultureInfo.InvariantCulture)}"),
         })
         {
-            text.Append(CultureInfo.InvariantCulture, $"{name,-15}{state,-12}{about}".TrimEnd() + "\n");
+            text.Append($"{name,-15}{state,-12}{about}".TrimEnd()).Append('\n');
         }
 
         return text.ToString();

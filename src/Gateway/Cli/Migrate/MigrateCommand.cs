@@ -4,7 +4,6 @@ using Metrics.Gateway.Configuration;
 using Metrics.Gateway.QueryApi;
 using Metrics.Model;
 using Metrics.PromQL.Parsing;
-using Metrics.Storage;
 
 namespace Metrics.Gateway.Cli.Migrate;
 
