@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Metrics.Gateway.Cli.Tsdb;
 using Metrics.Model;
 using Metrics.Storage;
@@ -96,7 +97,7 @@ public sealed class BlockUploadTests : IDisposable
         Assert.Equal(404, (await Post(at + "/check")).Item1);
         Assert.Equal(404, (await app.GetAsync(at + "/start", a)).Code);
         Assert.StartsWith("malformed request body: ", (await Post(at + "/start", "{"u8.ToArray())).Item2);
-        Assert.Equal(413, (await Post(at + "/start", new byte[2 << 20])).Item1);
+        Assert.Equal(413, (await Post(at + "/start", new byte[(1 << 20) + 1])).Item1);
         foreach (var (files, message) in new[]
         {
             ("[]", "must have index"),
@@ -162,8 +163,14 @@ public sealed class BlockUploadTests : IDisposable
         Assert.Equal(403, await Ask("writer", "b"));
     }
 
-    private static byte[] Meta(string block, string files) =>
-        Encoding.UTF8.GetBytes(File.ReadAllText(Path.Combine(block, "meta.json")).TrimEnd().TrimEnd('}').TrimEnd() + ",\"thanos\":{\"labels\":{},\"downsample\":{\"resolution\":0},\"files\":" + files + "}}");
+    /// <summary>The block's description as another program would write it.</summary>
+    private static byte[] Meta(string block, string files)
+    {
+        var meta = JsonNode.Parse(File.ReadAllText(Path.Combine(block, "meta.json")))!.AsObject();
+        meta.Remove("metrics");
+        meta["thanos"] = new JsonObject { ["labels"] = new JsonObject(), ["downsample"] = new JsonObject { ["resolution"] = 0 }, ["files"] = JsonNode.Parse(files) };
+        return Encoding.UTF8.GetBytes(meta.ToJsonString());
+    }
 
     private static async Task<bool> UploadAsync(RealGateway app, string tenant, string block)
     {

@@ -246,9 +246,17 @@ public sealed class BlockUploads : IAsyncDisposable
 
             timer.Dispose();
             await beating;
-            await place.SetOutcomeAsync(new UploadOutcome(state.Stage, NowMs, state.Error), stopping.Token);
-            await place.RemoveFilesAsync(stopping.Token);
+            try
+            {
+                await place.RemoveFilesAsync(stopping.Token);
+            }
+            catch (ObjectStoreException)
+            {
+                // What is left of them goes with the outcome, a day from now.
+            }
+
             ended(tenant, ulid, state);
+            await place.SetOutcomeAsync(new UploadOutcome(state.Stage, NowMs, state.Error), stopping.Token);
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {

@@ -207,21 +207,31 @@ public class IngestLimitsTests
         });
         async Task UntilAsync(string path, params string[] wanted)
         {
-            while (!wanted.All((await app.GetAsync(path)).Body.Contains))
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+            for (var body = ""; !wanted.All(body.Contains); body = (await app.GetAsync(path)).Body)
             {
+                Assert.False(patience.IsCancellationRequested, $"{path} lacks {string.Join(" or ", wanted)}: {body}\n{app.Log}");
                 await Task.Yield();
             }
         }
 
         await UntilAsync("/api/v1/rules", "first");
-        File.WriteAllText(Path.Combine(folder!, "two.rules"), Group("second"));
+        Put("two.rules", Group("second"));
         await UntilAsync("/api/v1/rules", "first", "second");
-        File.WriteAllText(Path.Combine(folder!, "one.rules"), "groups: [{name: broken");
+        Put("one.rules", "groups: [{name: broken");
         await UntilAsync("/metrics", "metrics_config_last_reload_successful 0");
         await UntilAsync("/api/v1/rules", "first", "second");
         File.Delete(Path.Combine(folder!, "one.rules"));
         await UntilAsync("/metrics", "metrics_config_last_reload_successful 1");
         Assert.DoesNotContain("first", (await app.GetAsync("/api/v1/rules")).Body);
+
+        // At once, or the watch may see the file while it is empty.
+        void Put(string name, string text)
+        {
+            var path = Path.Combine(folder!, name);
+            File.WriteAllText(path + ".new", text);
+            File.Move(path + ".new", path, overwrite: true);
+        }
 
         static string Group(string name) => $"groups: [{{name: {name}, rules: [{{record: {name}, expr: vector(1)}}]}}]\n";
     }

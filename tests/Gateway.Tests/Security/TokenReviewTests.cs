@@ -71,7 +71,7 @@ public class TokenReviewTests
     [InlineData(201, "[]")]
     [InlineData(201, "{}")]
     [InlineData(201, """{"status":{"authenticated":"yes"}}""")]
-    [InlineData(201, """{"status":{"authenticated":true}}""")]
+    [InlineData(201, """{"status":{"authenticated":true,"audiences":["metrics"]}}""")]
     public async Task WhenTheApiServerDoesNotSayNewTokensAre503AndKnownOnesGoOn(int status, string body)
     {
         await using var cluster = await Cluster.StartAsync();
