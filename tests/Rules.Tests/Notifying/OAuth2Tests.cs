@@ -70,7 +70,7 @@ public sealed class OAuth2Tests : IDisposable
             $$"""
             alertmanagers:
             - static_configs: [{targets: ['a:1']}]
-              oauth2: {client_id: 'me:', client_secret_file: {{secret}}, token_url: 'http://giver/token', scopes: [alerts, write], endpoint_params: {audience: am}}
+              oauth2: {client_id: 'me:', client_secret_file: {{secret}}, token_url: 'http://giver/token', scopes: [alerts, write], endpoint_params: {audience: am} }
             """,
             Labels.Empty);
         return new HttpClient(new OAuth2Handler(options.Sets[0].OAuth2!, giver, server, time));

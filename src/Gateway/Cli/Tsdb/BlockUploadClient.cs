@@ -26,7 +26,7 @@ internal sealed class BlockUploadClient(HttpClient http, string tenant, TimeProv
         var thanos = read.Thanos ?? new ThanosMeta();
 
         // Labels of our own blocks say where they were, and are no labels of their series.
-        var labels = keepLabels && read.Metrics is null ? thanos.Labels : new Dictionary<string, string>(StringComparer.Ordinal);
+        var labels = keepLabels && read.Metrics?.HashRange is null ? thanos.Labels : new Dictionary<string, string>(StringComparer.Ordinal);
         var meta = read with { Thanos = thanos with { Files = [.. files, new ThanosFile(BlockMeta.FileName, null)], Labels = labels }, Metrics = null };
         using (var start = await SendAsync(HttpMethod.Post, $"{read.Ulid}/start", new ByteArrayContent(meta.ToJson()), cancellation))
         {
