@@ -6,7 +6,7 @@ using Metrics.Model;
 namespace Metrics.Gateway.Cli.Migrate;
 
 /// <summary>VictoriaMetrics' <c>/api/v1/export</c>: a line of JSON a series, <c>{"metric":{...},"values":[...],"timestamps":[...]}</c>, times in milliseconds.</summary>
-/// <remarks>Its <c>null</c> among values stands for NaN, of which it keeps stale markers; infinities are texts.</remarks>
+/// <remarks>Its <c>null</c> among values stands for NaN, of which it keeps stale markers; infinities are texts, or bare <c>+Inf</c> and <c>-Inf</c>, which is no JSON, in older versions.</remarks>
 internal sealed class VictoriaMetricsExport(HttpClient http) : ISampleSource
 {
     /// <inheritdoc/>
@@ -39,7 +39,7 @@ internal sealed class VictoriaMetricsExport(HttpClient http) : ISampleSource
 
     private static void Read(string line, TimeRange range, SampleBuffer samples, SeriesCollection into)
     {
-        using var series = JsonDocument.Parse(line);
+        using var series = JsonDocument.Parse(AsJson(line));
         var labels = new LabelsBuilder();
         foreach (var label in series.RootElement.GetProperty("metric").EnumerateObject())
         {
@@ -70,6 +70,21 @@ internal sealed class VictoriaMetricsExport(HttpClient http) : ISampleSource
         {
             into.Merge(labels.ToLabels(), samples);
         }
+    }
+
+    /// <summary>The line with bare infinities and NaNs among its values as JSON has them. Quotes in labels are escaped, so what looks like the beginning of the values is it.</summary>
+    private static string AsJson(string line)
+    {
+        const string Begin = "\"values\":[";
+        var start = line.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length;
+        var end = start < Begin.Length ? -1 : line.IndexOf(']', start);
+        if (end < 0 || line.AsSpan(start, end - start).IndexOfAny('I', 'N') < 0)
+        {
+            return line;
+        }
+
+        var values = line[start..end].Split(',').Select(static v => v.Trim() switch { "+Inf" or "Inf" => "\"Infinity\"", "-Inf" => "\"-Infinity\"", "NaN" => "null", var other => other });
+        return $"{line[..start]}{string.Join(',', values)}{line[end..]}";
     }
 
     private static double Number(JsonElement value) => value.ValueKind switch
