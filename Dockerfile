@@ -16,6 +16,8 @@ USER $APP_UID
 VOLUME /data
 EXPOSE 10902 11111
 WORKDIR /app
+# The young generation, 4 MiB instead of what the processor's cache suggests (26 MiB on large ones): little is allocated, and what lies there waits long to be collected. Only the environment can say so.
+ENV DOTNET_GCgen0size=0x400000
 # SIGTERM hands shards over and ends with 0.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["dotnet"]

@@ -6,27 +6,39 @@ namespace Metrics.Cluster;
 
 /// <summary>What a writer remembers of one tenant's series: fingerprint of the wire labels to shard and reference.</summary>
 /// <remarks>
-/// An open-addressing table of 32-byte slots; a key lies within <see cref="Window"/> slots of its home. It doubles until it reaches its bound; from
-/// then on a new key overwrites the oldest-looking slot of its window. Any number of threads read without a lock: each slot has a version that is
-/// odd while it is being written, and a reader that meets one, or sees it change, reports a miss, which costs a few label bytes and no correctness.
-/// Writers take a lock. A shard's references die together when its incarnation changes: slots carry a generation per shard.
+/// Extendible hashing (Fagin, Nievergelt, Pippenger, Strong 1979): a directory, indexed by the first bits of the fingerprint, of pages of <see cref="PageSlots"/> slots; a page that fills up is split in two, until
+/// there are as many as may be. So it grows with what it holds, and leaves no tables behind that the collector, which has little else to do here, would find only much later.
+/// <code>
+///   directory, 2^depth entries    0000 ─┐  0001 ─┐  0010 ─┐  0011 ─┐ ...
+///                                       └────┬───┘        │        │
+///   pages of 512 slots                    [ 000 ]     [ 0010 ]  [ 0011 ]     a key lies within 24 slots of its home
+/// </code>
+/// A new key that finds no room, or comes after the bound was reached, overwrites one of its window. Any number of threads read without a lock: each slot has a version that is odd while it is being written, and a
+/// reader that meets one, sees it change, or looks into a page that is being split, reports a miss, which costs a few label bytes and no correctness. Writers take a lock. A shard's references die together when its
+/// incarnation changes: slots carry a generation per shard.
 /// </remarks>
 internal sealed class SeriesCache
 {
-    private const int Window = 8;
-    private const int SmallestSlots = 1024;
+    /// <summary>Slots of a page: 16 KiB.</summary>
+    public const int PageSlots = 512;
+
+    private const int Window = 24;
+
+    /// <summary>A page with more in it is split: windows without a free slot are rare up to here.</summary>
+    private const int FullSlots = PageSlots * 5 / 8;
 
     private readonly Lock writing = new();
-    private readonly int maxSlots;
+    private readonly int maxPages;
     private readonly ShardState[] shards;
-    private Slot[] slots = new Slot[SmallestSlots];
-    private int used;
+    private Directory directory;
+    private int pages = 1;
     private uint victim;
 
-    /// <summary>Makes an empty cache for so many shards; <paramref name="maxSlots"/> bounds it and is rounded down to a power of two.</summary>
+    /// <summary>Makes an empty cache for so many shards; <paramref name="maxSlots"/> bounds it and is rounded down to whole pages.</summary>
     public SeriesCache(int shardCount, int maxSlots)
     {
-        this.maxSlots = Math.Max(SmallestSlots, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)maxSlots / 2 + 1));
+        maxPages = Math.Max(1, maxSlots / PageSlots);
+        directory = new Directory(0, [new Page(0)]);
         shards = new ShardState[shardCount + 1];
         for (var i = 0; i <= shardCount; i++)
         {
@@ -37,8 +49,8 @@ internal sealed class SeriesCache
     /// <summary>What <see cref="TryGet"/> gives as the shard of a series that is left out.</summary>
     public int LeftOut => shards.Length - 1;
 
-    /// <summary>The bytes of the table.</summary>
-    public long Bytes => (long)Volatile.Read(ref slots).Length * Unsafe.SizeOf<Slot>();
+    /// <summary>The bytes of the pages.</summary>
+    public long Bytes => (long)Volatile.Read(ref pages) * PageSlots * Unsafe.SizeOf<Slot>();
 
     /// <summary>The incarnation whose references are cached for a shard, and the generation that marks them.</summary>
     public ShardState StateOf(int shard) => Volatile.Read(ref shards[shard]);
@@ -48,21 +60,20 @@ internal sealed class SeriesCache
     {
         if (Sse.IsSupported)
         {
-            var table = Volatile.Read(ref slots);
-            Sse.Prefetch0(Unsafe.AsPointer(ref table[(uint)(ulong)(fingerprint >> 64) & (uint)(table.Length - 1)]));
+            Sse.Prefetch0(Unsafe.AsPointer(ref At(ref Volatile.Read(ref directory).SlotsOf(fingerprint), Home(fingerprint))));
         }
     }
 
     /// <summary>Finds a series. The hit counts only when its generation is the one the caller works with for that shard.</summary>
     public bool TryGet(UInt128 fingerprint, out int shard, out uint generation, out uint seriesRef)
     {
-        var table = Volatile.Read(ref slots);
+        ref var page = ref Volatile.Read(ref directory).SlotsOf(fingerprint);
         var low = (ulong)fingerprint;
         var high = (ulong)(fingerprint >> 64);
-        var home = (uint)high;
+        var home = Home(fingerprint);
         for (var i = 0u; i < Window; i++)
         {
-            ref var slot = ref table[(home + i) & (uint)(table.Length - 1)];
+            ref var slot = ref At(ref page, home + i);
             var version = Volatile.Read(ref slot.Version);
             if ((version & 1) != 0 || Volatile.Read(ref slot.Low) != low || Volatile.Read(ref slot.High) != high)
             {
@@ -118,15 +129,14 @@ internal sealed class SeriesCache
 
             foreach (var (fingerprint, seriesRef) in entries)
             {
-                if (used > slots.Length / 2 && slots.Length < maxSlots)
+                var page = directory.PageOf(fingerprint);
+                while (page.Used > FullSlots && pages < maxPages)
                 {
-                    Grow();
+                    Split(page, fingerprint);
+                    page = directory.PageOf(fingerprint);
                 }
 
-                if (Put(slots, (ulong)fingerprint, (ulong)(fingerprint >> 64), seriesRef, (uint)shard, state.Generation))
-                {
-                    used++;
-                }
+                Put(page, fingerprint, seriesRef, (uint)shard, state.Generation);
             }
         }
     }
@@ -134,57 +144,82 @@ internal sealed class SeriesCache
     /// <summary>Notes that a series is left out.</summary>
     public void AddLeftOut(UInt128 fingerprint) => Add(LeftOut, StateOf(LeftOut), [(fingerprint, 0)]);
 
-    private void Grow()
+    private static uint Home(UInt128 fingerprint) => (uint)(ulong)fingerprint;
+
+    private static ref Slot At(ref Slot page, uint index) => ref Unsafe.Add(ref page, index % PageSlots);
+
+    /// <summary>Moves the living entries of a page whose next bit is set into a page of their own.</summary>
+    private void Split(Page page, UInt128 anyOfIts)
     {
-        var larger = new Slot[slots.Length * 2];
-        used = 0;
-        foreach (ref readonly var slot in slots.AsSpan())
+        if (page.Depth == directory.Depth)
         {
-            if (slot.Generation != 0 && shards[slot.Shard].Generation == slot.Generation
-                && Put(larger, slot.Low, slot.High, slot.Ref, slot.Shard, slot.Generation))
+            Volatile.Write(ref directory, directory.Doubled());
+        }
+
+        page.Depth++;
+        var upper = new Page(page.Depth);
+        page.Used = 0;
+        foreach (ref readonly var slot in page.Slots.AsSpan())
+        {
+            if (IsAlive(slot))
             {
-                used++;
+                var fingerprint = new UInt128(slot.High, slot.Low);
+                if (((slot.High >> (64 - page.Depth)) & 1) == 0)
+                {
+                    page.Used++;
+                }
+                else
+                {
+                    Put(upper, fingerprint, slot.Ref, slot.Shard, slot.Generation);
+                }
             }
         }
 
-        Volatile.Write(ref slots, larger);
+        // Readers find what moved in the old page until the directory leads to the new one, and there from then on.
+        directory.Replace(anyOfIts, page, upper);
+        pages++;
+        foreach (ref var slot in page.Slots.AsSpan())
+        {
+            if (slot.Generation != 0 && (!IsAlive(slot) || ((slot.High >> (64 - page.Depth)) & 1) != 0))
+            {
+                Write(ref slot, slot.Low, slot.High, 0, 0, 0);
+            }
+        }
     }
 
-    // True when a slot that was empty is now taken.
-    private bool Put(Slot[] table, ulong low, ulong high, uint seriesRef, uint shard, uint generation)
+    private bool IsAlive(Slot slot) => slot.Generation != 0 && shards[slot.Shard].Generation == slot.Generation;
+
+    private void Put(Page page, UInt128 fingerprint, uint seriesRef, uint shard, uint generation)
     {
-        var home = (uint)high;
-        var mask = (uint)(table.Length - 1);
+        var low = (ulong)fingerprint;
+        var high = (ulong)(fingerprint >> 64);
+        var home = Home(fingerprint);
+        ref var slots = ref page.Slots[0];
         var target = -1L;
-        var fresh = false;
         for (var i = 0u; i < Window; i++)
         {
-            ref var slot = ref table[(home + i) & mask];
+            ref var slot = ref At(ref slots, home + i);
             if (slot.Low == low && slot.High == high && slot.Generation != 0)
             {
                 Write(ref slot, low, high, seriesRef, shard, generation);
-                return false;
+                return;
             }
 
             // The first free or dead slot is taken, but the whole window is searched: the key may lie behind it.
-            if (target < 0 && slot.Generation == 0)
+            if (target < 0 && !IsAlive(slot))
             {
-                target = (home + i) & mask;
-                fresh = true;
-            }
-            else if (target < 0 && shards[slot.Shard].Generation != slot.Generation)
-            {
-                target = (home + i) & mask;
+                target = home + i;
             }
         }
 
         if (target < 0)
         {
-            target = (home + (victim++ % Window)) & mask;
+            target = home + (victim++ % Window);
         }
 
-        Write(ref table[target], low, high, seriesRef, shard, generation);
-        return fresh;
+        ref var taken = ref At(ref slots, (uint)target);
+        page.Used += taken.Generation == 0 ? 1 : 0;
+        Write(ref taken, low, high, seriesRef, shard, generation);
     }
 
     private static void Write(ref Slot slot, ulong low, ulong high, uint seriesRef, uint shard, uint generation)
@@ -201,6 +236,45 @@ internal sealed class SeriesCache
 
     /// <summary>The incarnation of a shard whose references are cached, and the number that marks their slots.</summary>
     internal sealed record ShardState(ulong Incarnation, uint Generation);
+
+    /// <summary>Slots of the fingerprints that begin with the same bits, as many as <see cref="Depth"/>. Depth and count are the writers' own.</summary>
+    private sealed class Page(int depth)
+    {
+        public readonly Slot[] Slots = new Slot[PageSlots];
+
+        public int Depth { get; set; } = depth;
+
+        public int Used { get; set; }
+    }
+
+    /// <summary>The page of each beginning of <see cref="Depth"/> bits.</summary>
+    private sealed class Directory(int depth, Page[] pages)
+    {
+        // The slots once more, which saves readers a step.
+        private readonly Slot[][] slots = [.. pages.Select(static p => p.Slots)];
+
+        public int Depth => depth;
+
+        public Page PageOf(UInt128 fingerprint) => pages[IndexOf(fingerprint)];
+
+        public ref Slot SlotsOf(UInt128 fingerprint) => ref MemoryMarshal.GetArrayDataReference(Volatile.Read(ref slots[IndexOf(fingerprint)]));
+
+        public Directory Doubled() => new(depth + 1, [.. pages.SelectMany(static p => new[] { p, p })]);
+
+        /// <summary>Leads to a new page where the bit after those of the one that was split is set.</summary>
+        public void Replace(UInt128 anyOfIts, Page lower, Page upper)
+        {
+            var same = 1 << (depth - lower.Depth);
+            var first = (IndexOf(anyOfIts) & ~((2 * same) - 1)) + same;
+            for (var i = first; i < first + same; i++)
+            {
+                pages[i] = upper;
+                Volatile.Write(ref slots[i], upper.Slots);
+            }
+        }
+
+        private int IndexOf(UInt128 fingerprint) => (int)((ulong)(fingerprint >> 64) >> 1 >> (63 - depth));
+    }
 
     [StructLayout(LayoutKind.Sequential)]
     private struct Slot

@@ -12,6 +12,7 @@ public sealed unsafe partial class Head
     private readonly ChunkSpill? spill;
     private readonly HashSet<ChunkFile> held = [];
     private readonly Queue<uint> unspilled = new();
+    private readonly SpillBatch spilling = new();
     private long unspilledBytes;
 
     /// <summary>Bytes of sealed chunks that are in memory; 0 when this head spills nothing.</summary>
@@ -29,7 +30,7 @@ public sealed unsafe partial class Head
         // One series must fit, or nothing ever would.
         var first = unspilled.Peek();
         var room = Math.Max(spill.BatchBytes, IsKnown(first) ? BytesInMemory(At(first).Sealed, At(first).SealedCount) + (HistogramsOf(first)?.BytesInMemory ?? 0) : 0);
-        var batch = new SpillBatch(spill.WithRoom(room), room);
+        var batch = spilling.For(spill.WithRoom(room), room);
         while (unspilled.TryPeek(out var reference))
         {
             if (IsKnown(reference) && !CollectSeries(reference, batch))
@@ -140,6 +141,8 @@ public sealed unsafe partial class Head
 
             last = reference;
         }
+
+        batch.Clear();
     }
 
     private bool CollectSeries(uint reference, SpillBatch batch)

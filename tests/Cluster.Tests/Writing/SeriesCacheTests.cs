@@ -26,6 +26,30 @@ public sealed class SeriesCacheTests
         }
     }
 
+    [Theory]
+    [InlineData(300)]
+    [InlineData(10_000)]
+    [InlineData(300_000)]
+    public void BelowItsBoundItKeepsAllAndTakesAFewTimesTheirSize(int series)
+    {
+        var cache = new SeriesCache(1, 1 << 20);
+        var state = cache.Observe(0, 5);
+        for (var i = 0u; i < series; i++)
+        {
+            cache.Add(0, state, [(Of(i), i)]);
+        }
+
+        var kept = 0;
+        for (var i = 0u; i < series; i++)
+        {
+            kept += cache.TryGet(Of(i), out _, out _, out var found) && found == i ? 1 : 0;
+        }
+
+        // A window that was full at the wrong moment costs its key.
+        Assert.InRange(kept, series * 0.999, series);
+        Assert.InRange(cache.Bytes, series * 32L, Math.Max(SeriesCache.PageSlots * 32L, series * 32L * 4));
+    }
+
     [Fact]
     public void AnotherIncarnationForgetsTheReferencesOfThatShardOnly()
     {
@@ -94,7 +118,6 @@ public sealed class SeriesCacheTests
                 bytes[bit / 8] ^= (byte)(1 << (bit % 8));
             }
         }
-
     }
 
     [Fact]

@@ -2,23 +2,20 @@ using System.Buffers;
 
 namespace Metrics.Storage;
 
-/// <summary>Sealed chunks on their way into a file.</summary>
+/// <summary>Sealed chunks on their way into a file. A head has one at a time, and uses it again.</summary>
 public sealed class SpillBatch
 {
     private readonly List<(uint Reference, long From, long To)> moves = [];
     private readonly List<(uint Reference, HistogramSamples.Chunk Chunk, long To)> histogramMoves = [];
-    private readonly byte[] buffer;
-    private readonly int room;
+    private byte[] buffer = [];
+    private int room;
     private int used;
 
-    internal SpillBatch(ChunkFile file, int room)
+    internal SpillBatch()
     {
-        File = file;
-        this.room = room;
-        buffer = ArrayPool<byte>.Shared.Rent(room);
     }
 
-    internal ChunkFile File { get; }
+    internal ChunkFile File { get; private set; } = null!;
 
     /// <summary>The records: of which series, where they lie in memory, and their links in the file.</summary>
     internal IReadOnlyList<(uint Reference, long From, long To)> Moves => moves;
@@ -28,6 +25,17 @@ public sealed class SpillBatch
 
     /// <summary>What to give to <see cref="Rewind"/>.</summary>
     internal (int Moves, int HistogramMoves, int Used) Mark => (moves.Count, histogramMoves.Count, used);
+
+    /// <summary>Begins anew: records for a file that has so much room.</summary>
+    internal SpillBatch For(ChunkFile file, int bytes)
+    {
+        File = file;
+        room = bytes;
+        used = 0;
+        Clear();
+        buffer = ArrayPool<byte>.Shared.Rent(room);
+        return this;
+    }
 
     /// <summary>Writes the records; once.</summary>
     /// <exception cref="IOException">The disk is full; the batch is to be abandoned.</exception>
@@ -80,6 +88,13 @@ public sealed class SpillBatch
         moves.RemoveRange(mark.Moves, moves.Count - mark.Moves);
         histogramMoves.RemoveRange(mark.HistogramMoves, histogramMoves.Count - mark.HistogramMoves);
         used = mark.Used;
+    }
+
+    /// <summary>Forgets the records.</summary>
+    internal void Clear()
+    {
+        moves.Clear();
+        histogramMoves.Clear();
     }
 
     private Span<byte> Take(int recordBytes, out long link)
