@@ -15,7 +15,7 @@ public sealed class AdoptedBlockTests : IDisposable
     public async Task ABlockIsUploadedThroughAGatewayAndOutlivesTheOwner()
     {
         await using var world = new NodeWorld();
-        var nodes = new[] { world.Start("a", 2), world.Start("b", 2) };
+        var nodes = new[] { world.Start("a", 3), world.Start("b", 3), world.Start("c", 3) };
         await nodes[0].OpenShardAsync(NodeWorld.Shard, default);
         var owner = world.At(nodes[0]);
         await NodeWorld.WriteAsync(owner, 5000, 5, "fresh");
