@@ -32,15 +32,15 @@ internal sealed class Deployment : IDisposable
     /// <summary>The first process, for profilers.</summary>
     public IEnumerable<int> ProcessIds => members.Select(static m => m.Process.Id);
 
-    /// <summary>Starts a setup and waits until all of it is ready.</summary>
-    public static async Task<Deployment> StartAsync(Setup setup, string root, params string[] arguments)
+    /// <summary>Starts a setup, in which tenants begin with so many shards, and waits until all of it is ready.</summary>
+    public static async Task<Deployment> StartAsync(Setup setup, string root, int shards, params string[] arguments)
     {
         var started = new Deployment(root);
         try
         {
             for (var n = 0; n < Math.Max(1, setup.Silos); n++)
             {
-                started.Start(setup, Path.Combine(root, $"data{n}"), arguments);
+                started.Start(setup, Path.Combine(root, $"data{n}"), ["--storage-shards-per-tenant", shards.ToString(CultureInfo.InvariantCulture), .. arguments]);
             }
 
             foreach (var (process, address) in started.members)
@@ -128,7 +128,7 @@ internal sealed class Deployment : IDisposable
             ? [Assembly("Gateway", "metrics.dll"), "serve"]
             : [Assembly("Silo", "metrics-silo.dll"), "serve", "--cluster-listen", $"127.0.0.1:{silo}", "--cluster-replication-factor", setup.ReplicationFactor.ToString(CultureInfo.InvariantCulture)];
         var command = new ProcessStartInfo("dotnet",
-            [.. own, "--http-listen", $"127.0.0.1:{http}", "--data-dir", data, "--objstore.config", $"{{type: FILESYSTEM, config: {{directory: \"{bucket}\"}}}}", "--storage-shards-per-tenant", "4", .. arguments])
+            [.. own, "--http-listen", $"127.0.0.1:{http}", "--data-dir", data, "--objstore.config", $"{{type: FILESYSTEM, config: {{directory: \"{bucket}\"}}}}", .. arguments])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,

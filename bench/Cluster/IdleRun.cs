@@ -4,7 +4,7 @@ using Metrics.Wire;
 
 namespace Metrics.ClusterBench;
 
-/// <summary>Many tenants that write once and then nothing: what they cost while their shards are open, and after those were put into blocks and closed.</summary>
+/// <summary>Many tenants of one shard that write once and then nothing: what they cost while their shards are open, and after those were put into blocks and closed.</summary>
 internal static class IdleRun
 {
     private const int SeriesPerTenant = 20;
@@ -14,7 +14,7 @@ internal static class IdleRun
     public static async Task MeasureAsync(Setup setup, string root, int tenants, Figures figures)
     {
         // Long enough for all to be written to first.
-        using var servers = await Deployment.StartAsync(setup, root, setup.Silos == 0 ? [] : ["--cluster-idle-after", "1m"]);
+        using var servers = await Deployment.StartAsync(setup, root, shards: 1, setup.Silos == 0 ? [] : ["--cluster-idle-after", "1m"]);
         await servers.WriteAsync(Body(), "first");
         await servers.QuietAsync();
         await LookAsync(setup, servers, "one tenant", figures);

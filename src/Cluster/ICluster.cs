@@ -227,7 +227,20 @@ public sealed class AppendResult
 public readonly record struct Rejection(RejectReason Reason, int Count, string Example);
 
 /// <summary>Counts of one shard.</summary>
-public readonly record struct ShardStatistics(long HeadSeries, long HeadChunks, long SamplesAppended, long LogBytes, int Blocks, long HeadMinTimeMs, long HeadMaxTimeMs, int PendingBlocks = 0, int DamagedBlocks = 0, long HeadMemoryBytes = 0, long HeadDiskBytes = 0);
+/// <param name="HeadSeries">Series in the head.</param>
+/// <param name="HeadChunks">Chunks in the head.</param>
+/// <param name="SamplesAppended">Samples taken since it was opened.</param>
+/// <param name="LogBytes">Bytes of its log.</param>
+/// <param name="Blocks">Live blocks.</param>
+/// <param name="HeadMinTimeMs">The oldest sample of the head, Unix milliseconds.</param>
+/// <param name="HeadMaxTimeMs">The newest sample of the head, Unix milliseconds.</param>
+/// <param name="PendingBlocks">Blocks that wait for their upload.</param>
+/// <param name="DamagedBlocks">Blocks set aside because their bytes are wrong.</param>
+/// <param name="HeadMemoryBytes">Memory of the head.</param>
+/// <param name="HeadDiskBytes">Chunks of the head that were moved to disk, bytes.</param>
+/// <param name="BlockBytes">Bytes of the live blocks as they are stored; of one that is shared with other shards since a split, its part of the hashes.</param>
+/// <param name="NewestSampleMs">The newest sample of head and blocks, Unix milliseconds; 0 when there is none.</param>
+public readonly record struct ShardStatistics(long HeadSeries, long HeadChunks, long SamplesAppended, long LogBytes, int Blocks, long HeadMinTimeMs, long HeadMaxTimeMs, int PendingBlocks = 0, int DamagedBlocks = 0, long HeadMemoryBytes = 0, long HeadDiskBytes = 0, long BlockBytes = 0, long NewestSampleMs = 0);
 
 /// <summary>What a shard says about its past.</summary>
 /// <remarks>

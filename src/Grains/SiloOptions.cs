@@ -14,7 +14,7 @@ public sealed class SiloOptions
     /// <summary>When shards are split and merged.</summary>
     public ReshardingOptions Resharding { get; init; } = new();
 
-    /// <summary>A shard that nobody called for so long is flushed and closed. Default 1 h.</summary>
+    /// <summary>A shard that nobody wrote to or asked for data for so long is flushed and closed. Default 1 h.</summary>
     public TimeSpan IdleAfter { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>How often one silo looks whether the blocks of closed shards want something: retention, merges. Default 8 h, by which nothing outlives its retention for long and a thousand tenants cost a request every few seconds while it lasts; zero for never.</summary>

@@ -1,6 +1,7 @@
 using System.Net;
 using Metrics.EndToEnd.Programs;
 using Metrics.Model;
+using Metrics.Wire;
 using Xunit;
 
 namespace Metrics.EndToEnd;
@@ -35,6 +36,9 @@ public sealed class RemoteReadTests : IAsyncLifetime
             }
         }
 
+        using var histogram = await ours.WriteAsync(NativeHistogram());
+        Assert.Equal(HttpStatusCode.NoContent, histogram.StatusCode);
+
         var port = RunningProgram.FreePort();
         prometheus = new Uri($"http://127.0.0.1:{port}/");
         var configuration = directory.Sub("prometheus.yml");
@@ -49,11 +53,23 @@ public sealed class RemoteReadTests : IAsyncLifetime
                 honor_labels: true
                 honor_timestamps: false
                 metrics_path: /federate
-                params: {'{'}'match[]': ['m5', '{'{'}n="17"{'}'}']{'}'}
+                params: {'{'}'match[]': ['m5', '{'{'}n="17"{'}'}', 'native']{'}'}
                 static_configs: [{'{'}targets: ["{ours.Address.Authority}"]{'}'}]
             """);
-        program = RunningProgram.Start("prometheus", $"--config.file={configuration}", $"--storage.tsdb.path={directory.Sub("prometheus")}", $"--web.listen-address=127.0.0.1:{port}");
+        program = RunningProgram.Start("prometheus", $"--config.file={configuration}", $"--storage.tsdb.path={directory.Sub("prometheus")}", $"--web.listen-address=127.0.0.1:{port}", "--enable-feature=native-histograms");
         await program.WaitReadyAsync(ours.Http, new Uri(prometheus, "-/ready"), TimeSpan.FromSeconds(30));
+    }
+
+    private ReadOnlyMemory<byte> NativeHistogram()
+    {
+        using var writer = new WriteRequestWriter();
+        writer.BeginSeries();
+        writer.AddLabels(RemoteWriteBody.Labels(("__name__", "native")));
+        var histogram = new HistogramSample { TimestampMs = now, IsFloat = true, CountFloat = 6, Sum = 18, Schema = 1, ZeroThreshold = 0.001, ZeroCountFloat = 1, PositiveSpans = [new(1, 2)], PositiveCounts = [2, 3] };
+        writer.AddHistogram(histogram);
+        writer.EndSeries();
+        var body = new byte[SnappyEncoder.MaxEncodedLength(writer.Written.Length)];
+        return body.AsMemory(0, SnappyEncoder.Encode(writer.Written, body));
     }
 
     public Task DisposeAsync()
@@ -102,6 +118,9 @@ public sealed class RemoteReadTests : IAsyncLifetime
             await Task.Delay(100);
         }
 
+        // As protobuf, which a Prometheus with native histograms asks for first.
+        var observations = PrometheusApi.Points(await PrometheusApi.QueryAsync(ours.Http, prometheus, "sum(histogram_count(native{job=\"federate\"}))", DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0));
+        Assert.Equal(6, observations[""][0].Value);
         using var bad = await ours.Http.GetAsync(new Uri(ours.Address, "federate?match[]={"));
         Assert.Equal(HttpStatusCode.BadRequest, bad.StatusCode);
     }

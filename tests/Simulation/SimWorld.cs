@@ -41,6 +41,7 @@ internal sealed class SimWorld
             Grace = MayLoseLogs ? TimeSpan.FromSeconds(4) : TimeSpan.FromHours(1),
             BatchBytes = Climate == Climate.Losses ? 100 : Scheduler.Random.GetItems([100, 300, 1000], 1)[0],
             InFlightBytes = Scheduler.Random.GetItems([100, 600, 3000], 1)[0],
+            InFlightBatches = new Random(seed ^ 0x2b17).GetItems([1, 1, 2, 8], 1)[0], // By itself, too.
             UnacknowledgedBytes = 20_000,
             Mutant = mutant,
         };

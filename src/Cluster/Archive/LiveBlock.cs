@@ -23,6 +23,9 @@ internal sealed class LiveBlock(ManifestBlock described, Func<LiveBlock, BlockRe
     /// <summary>The block's name.</summary>
     public Ulid Ulid => Described.Meta.Ulid;
 
+    /// <summary>Bytes of its files; of a block that is shared with other shards, as many as this shard has of its hashes.</summary>
+    public long Bytes { get; } = described.Bytes >> Math.Max(0, within.Bits - described.HashRange.Bits);
+
     /// <summary>The time covered, both ends inclusive.</summary>
     public TimeRange Range => new(Described.Meta.MinTime, Described.Meta.MaxTime - 1);
 

@@ -21,6 +21,19 @@ internal sealed class ShardBlocks(Action<string> report) : IDisposable
     /// <summary>The blocks set aside.</summary>
     public IReadOnlyList<DamagedBlock> Damaged => damaged;
 
+    /// <summary>Bytes of the live blocks, of shared ones this shard's part, and their last instant, Unix milliseconds; zeros when there are none.</summary>
+    public (long Bytes, long NewestMs) Extent()
+    {
+        var (bytes, newest) = (0L, 0L);
+        foreach (var block in live)
+        {
+            bytes += block.Bytes;
+            newest = Math.Max(newest, block.Range.MaxMs);
+        }
+
+        return (bytes, newest);
+    }
+
     /// <summary>The blocks that overlap a range, held.</summary>
     public LiveBlocks Hold(TimeRange range)
     {

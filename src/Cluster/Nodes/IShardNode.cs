@@ -24,6 +24,9 @@ public interface IShardNode : IAsyncDisposable
     /// <summary>The shard when it is open here, or null.</summary>
     IShard? Find(ShardId shard);
 
+    /// <summary>For how long nobody has written to the shard that is open here, or asked it for data; zero when it is not open.</summary>
+    TimeSpan IdleFor(ShardId shard);
+
     /// <summary>Takes a shard over: fences the owner before, recovers its log, replays what blocks do not hold. Completes when it takes writes; one that is open already is given at once.</summary>
     /// <remarks>Takes from milliseconds to as long as <see cref="ReplicationOptions.OpenTimeout"/>, for a log of one replica <see cref="ReplicationOptions.Grace"/>, and the replay; <see cref="CloseShardAsync"/> ends it. Calls for one shard share one opening; cancelling one caller's wait does not end it.</remarks>
     /// <exception cref="ShardUnavailableException">Too few replicas or no object storage can be reached, a later owner was faster, or the node is closing; nothing is open here, and it may be tried again.</exception>

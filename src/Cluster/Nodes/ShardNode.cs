@@ -92,6 +92,9 @@ public sealed class ShardNode : IShardNode
     public IShard? Find(ShardId shard) => Held(shard) is { Opening.IsCompletedSuccessfully: true } owned ? owned.Shard : null;
 
     /// <inheritdoc/>
+    public TimeSpan IdleFor(ShardId shard) => Held(shard)?.Shard.IdleFor ?? TimeSpan.Zero;
+
+    /// <inheritdoc/>
     public async ValueTask<IShard> OpenShardAsync(ShardId shard, CancellationToken cancellation)
     {
         while (true)

@@ -7,7 +7,8 @@ namespace Metrics.Cluster;
 /// <param name="Owner">Its owner.</param>
 /// <param name="Weight">Its weight (<see cref="ShardWeight"/>).</param>
 /// <param name="Holders">The nodes that hold its log.</param>
-public sealed record PlacedShard(ShardId Shard, NodeId Owner, double Weight, IReadOnlyList<NodeId> Holders);
+/// <param name="IsSettled">False while too little was seen of it to say what it weighs: it counts, and stays.</param>
+public sealed record PlacedShard(ShardId Shard, NodeId Owner, double Weight, IReadOnlyList<NodeId> Holders, bool IsSettled = true);
 
 /// <summary>A shard that is to be handed over.</summary>
 /// <param name="Shard">Which.</param>
@@ -21,6 +22,9 @@ public static class LoadBalance
 {
     /// <summary>Silos whose weights differ by less than this share of the mean are left alone: a hand-over costs more.</summary>
     private const double Tolerance = 0.2;
+
+    /// <summary>A shard that makes up more than this share of the gap stays: it would leave nearly the same gap the other way round, and its senders would have waited for the replay of its log for nothing.</summary>
+    private const double MostOfGap = 0.9;
 
     /// <summary>A move to a silo that has no copy of the log must narrow the gap by so much more: the log must be sent.</summary>
     private const double CopyPenalty = 0.5;
@@ -53,10 +57,10 @@ public static class LoadBalance
             foreach (var to in hosts.Where(h => h.Node != from.Node && !h.Load.IsFull))
             {
                 var gap = weights[from.Node] - weights[to.Node];
-                foreach (var shard in gap > margin ? shards.Where(s => s.Owner == from.Node) : [])
+                foreach (var shard in gap > margin ? shards.Where(s => s.IsSettled && s.Owner == from.Node) : [])
                 {
                     // What the sum of squares loses, halved, is weight * (gap - weight).
-                    var gain = shard.Weight < gap ? shard.Weight * (gap - shard.Weight) : 0;
+                    var gain = shard.Weight <= MostOfGap * gap ? shard.Weight * (gap - shard.Weight) : 0;
                     gain *= shard.Holders.Contains(to.Node) ? 1 : CopyPenalty;
                     if (gain > bestGain)
                     {

@@ -67,9 +67,9 @@ public sealed record ShardReport(
     string Tenant, string Range, ShardState State, long Epoch, long NextRecord, long Committed, IReadOnlyList<FollowerReport> Followers, long ReplayedBytes, long ReplayBytes, long HeadSeries, int Blocks,
     long LogBytes, double SamplesPerSecond, double SteadySamplesPerSecond = 0, double ObservedSeconds = 0)
 {
-    /// <summary>What it costs its owner.</summary>
+    /// <summary>What it costs its owner: by the steady rate, since what a burst of some seconds weighs is gone before a hand-over is done.</summary>
     [JsonIgnore]
-    public double Weight => ShardWeight.Of(HeadSeries, SamplesPerSecond);
+    public double Weight => ShardWeight.Of(HeadSeries, SteadySamplesPerSecond);
 
     /// <summary>Which shard; false when the report names none that can be.</summary>
     public bool TryGetShard(out ShardId shard)

@@ -104,7 +104,7 @@ internal static class AnswerBytes
     public static void Write(ByteWriter to, in ShardStatistics counts)
     {
         foreach (var count in (ReadOnlySpan<long>)
-            [counts.HeadSeries, counts.HeadChunks, counts.SamplesAppended, counts.LogBytes, counts.Blocks, counts.HeadMinTimeMs, counts.HeadMaxTimeMs, counts.PendingBlocks, counts.DamagedBlocks, counts.HeadMemoryBytes, counts.HeadDiskBytes])
+            [counts.HeadSeries, counts.HeadChunks, counts.SamplesAppended, counts.LogBytes, counts.Blocks, counts.HeadMinTimeMs, counts.HeadMaxTimeMs, counts.PendingBlocks, counts.DamagedBlocks, counts.HeadMemoryBytes, counts.HeadDiskBytes, counts.BlockBytes, counts.NewestSampleMs])
         {
             to.SVarint(count);
         }
@@ -113,7 +113,7 @@ internal static class AnswerBytes
     /// <summary>Reads counts.</summary>
     /// <exception cref="InvalidDataException">The bytes are none.</exception>
     public static ShardStatistics Statistics(ref ByteReader from) => new(
-        from.SVarint(), from.SVarint(), from.SVarint(), from.SVarint(), from.Int32(), from.SVarint(), from.SVarint(), from.Int32(), from.Int32(), from.SVarint(), from.SVarint());
+        from.SVarint(), from.SVarint(), from.SVarint(), from.SVarint(), from.Int32(), from.SVarint(), from.SVarint(), from.Int32(), from.Int32(), from.SVarint(), from.SVarint(), from.SVarint(), from.SVarint());
 
     /// <summary>Writes what a shard says about its past.</summary>
     public static void Write(ByteWriter to, ShardHistory history)

@@ -57,6 +57,15 @@ internal static class BatchBytes
         WriteRecordReader.Read(from.Rest(), new Filling(into));
     }
 
+    /// <summary>Reads a batch into an empty one that keeps the bytes it was read from, for the log (<see cref="SampleBatch.Record"/>).</summary>
+    /// <exception cref="InvalidDataException">The bytes are none.</exception>
+    public static void Read(ReadOnlyMemory<byte> bytes, SampleBatch into)
+    {
+        var from = new ByteReader(bytes.Span);
+        Read(ref from, into);
+        into.Record = bytes[sizeof(ulong)..];
+    }
+
     private sealed class Filling(SampleBatch batch) : IWriteRecordVisitor
     {
         private long labelBytes;

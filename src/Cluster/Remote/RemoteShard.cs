@@ -56,7 +56,7 @@ public sealed class RemoteShard(ShardId id, IShardChannel channel, IObjectStore 
     /// <inheritdoc/>
     public ValueTask<AppendResult> AppendAsync(SampleBatch batch, CancellationToken cancellation)
     {
-        var call = ShardMessage.Begin(ShardCall.Append, 4096);
+        var call = ShardMessage.Begin(ShardCall.Append, 16);
         BatchBytes.Write(call, batch);
         return CallAsync(call, AnswerBytes.AppendResult, cancellation);
     }

@@ -145,7 +145,7 @@ internal static class ShardServer
         {
             var from = new ByteReader(call.Span);
             ShardMessage.Call(ref from);
-            BatchBytes.Read(ref from, into);
+            BatchBytes.Read(call[^from.Remaining..], into);
         }
     }
 

@@ -4,8 +4,8 @@ namespace Metrics.Cluster;
 
 /// <summary>The newest records of a leader in memory, framed once for all members. Not thread-safe.</summary>
 /// <remarks>
-/// Records are collected in one open batch until a member asks for it, so that batches grow while members are busy. Bounded by what is not acknowledged: what is, and on the leader's own
-/// disk, is dropped, and a follower that is further behind is served from there.
+/// Records stand behind one another, in batches of a bounded size, so that a member which was busy is given all that came meanwhile as one piece, whatever others were given. Bounded by what is not acknowledged: what is,
+/// and on the leader's own disk, is dropped, and a follower that is further behind is served from there.
 /// </remarks>
 internal sealed class AppendWindow(long first, int batchBytes)
 {
@@ -24,7 +24,7 @@ internal sealed class AppendWindow(long first, int batchBytes)
     public long Append(ReadOnlySpan<byte> payload)
     {
         var need = LogFrames.HeaderBytes + payload.Length;
-        if (batches.Last is not { Value: { IsSealed: false } open } || open.Bytes + need > batchBytes)
+        if (batches.Last is not { Value: var open } || open.Bytes + need > batchBytes)
         {
             open = new Batch(Next, Math.Max(need, 4096));
             batches.AddLast(open);
@@ -35,7 +35,7 @@ internal sealed class AppendWindow(long first, int batchBytes)
         return Next++;
     }
 
-    /// <summary>The frames of the records from one on, as far as they are in one batch; no more is added to that one. Default when they are not in memory.</summary>
+    /// <summary>The frames of the records from one on, as far as they are in one batch; what is appended later comes behind them, and they stay as they are. Default when they are not in memory.</summary>
     public (ReadOnlyMemory<byte> Frames, int Count) Take(long from)
     {
         for (var at = batches.Last; at is not null; at = at.Previous)
@@ -69,8 +69,6 @@ internal sealed class AppendWindow(long first, int batchBytes)
 
         public int Bytes { get; private set; }
 
-        public bool IsSealed { get; private set; }
-
         public void Append(long number, ReadOnlySpan<byte> payload)
         {
             var need = Bytes + LogFrames.HeaderBytes + payload.Length;
@@ -85,7 +83,6 @@ internal sealed class AppendWindow(long first, int batchBytes)
 
         public (ReadOnlyMemory<byte> Frames, int Count) Take(long from)
         {
-            IsSealed = true;
             var held = frames.AsMemory(0, Bytes);
             var skipped = from == First ? 0 : LogFrames.OffsetOf(held.Span, (int)(from - First));
             return (held[skipped..], (int)(End - from));

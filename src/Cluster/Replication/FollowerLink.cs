@@ -1,20 +1,23 @@
 namespace Metrics.Cluster;
 
-/// <summary>A leader's connection to one member: brings it into the epoch, sends it what it lacks, several batches at a time, and begins again where the member stands when anything goes wrong.</summary>
-/// <remarks>Its loop is the only one that sends records to the member's log; answers may come in any order.</remarks>
+/// <summary>A leader's connection to one member: brings it into the epoch, sends it what it lacks, a batch at a time, and begins again where the member stands when anything goes wrong.</summary>
+/// <remarks>
+/// Its loop is the only one that sends records to the member's log; answers may come in any order. It sends the first batch on the thread of who woke it, which is about to wait for just that; what came meanwhile, on another.
+/// </remarks>
 internal sealed class FollowerLink : IDisposable
 {
     private readonly LogLeader leader;
     private readonly ILogPeer peer;
     private readonly ReplicationOptions options;
     private readonly TimeProvider time;
-    private readonly Signal wake = new();
+    private readonly Signal wake = new(onRaiser: true);
     private readonly CancellationTokenSource stop = new();
     private readonly Lock gate = new();
 
     // Guarded by gate: answers come on any thread.
     private long session;
     private long bytesInFlight;
+    private int batchesInFlight;
     private long match;
     private long? owesSince;
 
@@ -167,7 +170,7 @@ internal sealed class FollowerLink : IDisposable
         lock (gate)
         {
             mine = ++session;
-            bytesInFlight = 0;
+            (bytesInFlight, batchesInFlight) = (0, 0);
         }
 
         var begun = await AskAsync(leader.Begin(Node.Value, Join, JoinAt));
@@ -192,10 +195,16 @@ internal sealed class FollowerLink : IDisposable
         nextToSend = Math.Min(begun.Next, leader.Next);
         OnHeld(nextToSend);
         var before = Match;
+        var sentHere = 0;
         while (IsCurrent(mine))
         {
             if (nextToSend < leader.Next && HasRoom())
             {
+                if (++sentHere == 2)
+                {
+                    await Task.Yield(); // Who woke us wants its answer.
+                }
+
                 var batch = await leader.BatchAsync(nextToSend);
                 if (!IsCurrent(mine))
                 {
@@ -206,6 +215,7 @@ internal sealed class FollowerLink : IDisposable
                 lock (gate)
                 {
                     bytesInFlight += batch.Frames.Length;
+                    batchesInFlight++;
                 }
 
                 _ = SendAsync(batch, mine);
@@ -213,6 +223,7 @@ internal sealed class FollowerLink : IDisposable
             else
             {
                 await wake.WaitAsync();
+                sentHere = 0;
             }
         }
 
@@ -260,7 +271,11 @@ internal sealed class FollowerLink : IDisposable
 
         lock (gate)
         {
-            bytesInFlight -= session == mine ? batch.Frames.Length : 0;
+            if (session == mine)
+            {
+                bytesInFlight -= batch.Frames.Length;
+                batchesInFlight--;
+            }
         }
 
         wake.Raise();
@@ -294,7 +309,7 @@ internal sealed class FollowerLink : IDisposable
     {
         lock (gate)
         {
-            return bytesInFlight < options.InFlightBytes;
+            return bytesInFlight < options.InFlightBytes && batchesInFlight < options.InFlightBatches;
         }
     }
 

@@ -149,7 +149,8 @@ internal sealed class LogLeader : IAsyncDisposable
                 }
             }
 
-            links = [.. links, .. made];
+            // The own replica last: what goes to others travels while it writes.
+            links = [.. links.Concat(made).OrderBy(l => l.Node == term.Self)];
         }
 
         foreach (var link in made)

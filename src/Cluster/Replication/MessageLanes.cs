@@ -2,8 +2,7 @@ namespace Metrics.Cluster;
 
 /// <summary>Gives a node's replicas their messages: those for one log in the order in which they came, those for different logs side by side. Thread-safe.</summary>
 /// <remarks>
-/// Whoever receives messages does it on one thread, in order, and must not write to disks there. The protocol allows any order, but a leader that has several batches on their way to a follower pays for each that
-/// overtakes another with a session begun anew.
+/// Whoever receives messages has other things to do on that thread than to write to disks. The protocol allows any order, but a batch that is overtaken by a later one costs a session begun anew.
 /// </remarks>
 /// <param name="answer">Answers one message; what it does before its first wait keeps the order.</param>
 /// <param name="lanes">How many logs are served side by side, at least 1.</param>

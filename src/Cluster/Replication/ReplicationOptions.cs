@@ -36,6 +36,9 @@ public sealed class ReplicationOptions
     /// <summary>The most bytes on their way to one follower. Default 8 MiB: a fast disk's 10 ms.</summary>
     public int InFlightBytes { get; init; } = 8 * 1024 * 1024;
 
+    /// <summary>The most batches on their way to one follower. Default 1: what is appended meanwhile shares the next one, so that messages, writes and syncs become fewer the more there is to do; and none overtakes another, which messages between silos do and which costs a session begun anew.</summary>
+    public int InFlightBatches { get; init; } = 1;
+
     /// <summary>The most bytes that wait for their acknowledgement before <see cref="ReplicatedLog.HasRoom"/> says no. Default 32 MiB.</summary>
     public long UnacknowledgedBytes { get; init; } = 32L * 1024 * 1024;
 
@@ -47,6 +50,7 @@ public sealed class ReplicationOptions
     {
         yield return Factor is < 1 or > 7 ? $"replication factor {Factor}: allowed are 1 to 7" : null;
         yield return LostAfter < RequestTimeout ? $"a follower is lost after {LostAfter}, but a request may take {RequestTimeout}" : null;
+        yield return InFlightBatches < 1 ? $"{InFlightBatches} batches on their way: at least one must be" : null;
         yield return BatchBytes is < 1024 or > 64 * 1024 * 1024 ? $"batches of {BatchBytes} bytes: allowed are 1 KiB to 64 MiB" : null;
     }
 }

@@ -1,7 +1,8 @@
 namespace Metrics.Cluster;
 
 /// <summary>Wakes the one loop that waits for it; raised while nobody waits, the next wait ends at once. Thread-safe.</summary>
-internal sealed class Signal
+/// <param name="onRaiser">True when the loop goes on in the call of <see cref="Raise"/>, which a change of threads would cost more than what the loop does; it must not do much there, and whoever raises must hold no lock.</param>
+internal sealed class Signal(bool onRaiser = false)
 {
     private readonly Lock gate = new();
     private TaskCompletionSource? waiting;
@@ -31,7 +32,7 @@ internal sealed class Signal
                 return Task.CompletedTask;
             }
 
-            waiting ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            waiting ??= new TaskCompletionSource(onRaiser ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
             return waiting.Task;
         }
     }

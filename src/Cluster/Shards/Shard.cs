@@ -46,6 +46,7 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
     private bool closed;
     private bool fenced;
     private DateTimeOffset reopenAt;
+    private long lastUsed;
     private Task closing = Task.CompletedTask;
 
     /// <summary>Makes a shard that is not yet open; <paramref name="maxFuture"/> zero lets samples be of any time.</summary>
@@ -57,6 +58,7 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
         this.time = time;
         this.opener = opener;
         this.report = report;
+        lastUsed = time.GetTimestamp();
         source = new ShardSource(Store);
         leaf = new LocalLeaf(source, engine, id.Tenant);
     }
@@ -75,6 +77,9 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
 
     /// <summary>Why the shard does not serve; the last reason when it does.</summary>
     public string Refusal => refusal;
+
+    /// <summary>For how long nobody has written to it or asked it for data, since it was made at most.</summary>
+    public TimeSpan IdleFor => time.GetElapsedTime(Volatile.Read(ref lastUsed));
 
     /// <summary>Completes when the shard is closed for good: disposed, or lost to another owner, and its files let go.</summary>
     public Task Gone => gone.Task;
@@ -106,6 +111,7 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
     public async ValueTask<AppendResult> AppendAsync(SampleBatch batch, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
+        NoteUse();
         using var span = ClusterTracing.Shard("shard.append", Id);
         AppendResult result;
         IShardStore to;
@@ -166,6 +172,7 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
     public async ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation)
     {
         using var span = ClusterTracing.Shard("shard.query", Id);
+        NoteUse();
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -189,6 +196,7 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
     /// <summary>The raw samples of those series that come after some labels.</summary>
     public async IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, Labels after, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        NoteUse();
         using var found = source.Select(matchers, range, new SelectionHints(), cancellation);
         var order = new (Labels Labels, int Index)[found.Count];
         for (var i = 0; i < order.Length; i++)
@@ -248,7 +256,13 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
         LookAsync(() => CardinalityCount.Of(Store(), source, query, cancellation), cancellation);
 
     /// <summary>Looks something up within the tenant's share of the processors.</summary>
-    private ValueTask<T> LookAsync<T>(Func<T> look, CancellationToken cancellation) => new(ProcessorShares.OfProcess.RunAsync(Id.Tenant, ProcessorUse.Query, look, cancellation));
+    private ValueTask<T> LookAsync<T>(Func<T> look, CancellationToken cancellation)
+    {
+        NoteUse();
+        return new(ProcessorShares.OfProcess.RunAsync(Id.Tenant, ProcessorUse.Query, look, cancellation));
+    }
+
+    private void NoteUse() => Volatile.Write(ref lastUsed, time.GetTimestamp());
 
     /// <summary>Cuts blocks and truncates the log as far as due; opens a failed shard again. Called at intervals.</summary>
     public async Task MaintainAsync(CancellationToken cancellation)

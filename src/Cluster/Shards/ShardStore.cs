@@ -65,7 +65,9 @@ internal sealed partial class ShardStore : IShardStore
         get
         {
             var now = Volatile.Read(ref head);
-            return new(now.SeriesCount, now.ChunkCount, Volatile.Read(ref samplesAppended), Volatile.Read(ref logBytes), archive.Blocks.Live.Count, now.MinTimeMs, now.MaxTimeMs, archive.PendingCount, archive.Blocks.Damaged.Count, now.MemoryBytes, spill.Bytes);
+            var (bytes, newestMs) = archive.Blocks.Extent();
+            newestMs = now.ChunkCount > 0 ? Math.Max(newestMs, now.MaxTimeMs) : newestMs;
+            return new(now.SeriesCount, now.ChunkCount, Volatile.Read(ref samplesAppended), Volatile.Read(ref logBytes), archive.Blocks.Live.Count, now.MinTimeMs, now.MaxTimeMs, archive.PendingCount, archive.Blocks.Damaged.Count, now.MemoryBytes, spill.Bytes, bytes, newestMs);
         }
     }
 
@@ -204,7 +206,7 @@ internal sealed partial class ShardStore : IShardStore
                 return result;
             }
 
-            var bytes = record.Encode();
+            var bytes = IsWhole(batch, record) ? batch.Record.Span : record.Encode();
             position = log.Append(bytes);
             coverage.Logged(position, record.NewestMs);
             settled.OnAppended(record.OldestMs);
@@ -221,6 +223,10 @@ internal sealed partial class ShardStore : IShardStore
 
         return result;
     }
+
+    /// <summary>True when the batch is itself the record that it makes: all of it was new, it names its series as the log does, and it came as a record.</summary>
+    private static bool IsWhole(SampleBatch batch, WriteRecord record) =>
+        !batch.Record.IsEmpty && record.SampleCount == batch.Count && batch.NewSeriesCount == 0 && batch.Exemplars.Count == 0;
 
     /// <inheritdoc/>
     public ValueTask CommitAsync(long position) => log.WaitDurableAsync(position);

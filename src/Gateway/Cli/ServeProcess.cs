@@ -80,6 +80,7 @@ internal static class ServeProcess
             DefaultSubqueryStepMs = (long)options.Query.DefaultSubqueryStep.TotalMilliseconds,
             MaxSamples = options.Query.MaxSamples,
             Timeout = options.Query.Timeout,
+            Memory = new QueryMemory(options.Query.MaxInflightBytes is { Bytes: > 0 } most ? most.Bytes : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 3, options.Query.MaxConcurrency),
             DelayedNameRemoval = features.Contains("promql-delayed-name-removal"),
             TypeAndUnitLabels = features.Contains("type-and-unit-labels"),
             UseStartTimestamps = features.Contains("use-start-timestamps"),

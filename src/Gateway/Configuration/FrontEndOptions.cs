@@ -30,4 +30,8 @@ public sealed class FrontEndOptions
     /// <summary>Queries that take at least this long are logged with what they cost; 10 s, as in Mimir. 0 logs none.</summary>
     [Setting("Queries that take at least this long are logged; 0 logs none.", Min = "0", Max = "1d")]
     public TimeSpan SlowQueryThreshold { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>A header that names who asks, for that log, where requests come through something that knows its users, as Grafana with <c>send_user_header</c>; empty for the name of the credentials that a request comes with.</summary>
+    [Setting("A header that names who asks, for the log of slow queries; empty for the name of the credentials.")]
+    public string UserHeader { get; set; } = "X-Grafana-User";
 }

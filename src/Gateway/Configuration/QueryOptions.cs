@@ -19,6 +19,10 @@ public sealed class QueryOptions
     [Setting("Samples a query may hold in memory at once.", Min = "1", Max = "100000000000")]
     public long MaxSamples { get; set; } = 50_000_000;
 
+    /// <summary>What all queries that run may hold together, as it is estimated, 16 bytes a sample; beyond it they are turned away with 503. 0 is a third of the memory that the process may use.</summary>
+    [Setting("What all queries may hold together, as it is estimated; beyond it 503. 0 for a third of the memory that the process may use.", Min = "0", Max = "100TiB")]
+    public ByteSize MaxInflightBytes { get; set; }
+
     /// <summary>How far an instant selector looks back (<c>query.lookback-delta</c>).</summary>
     [Setting("How far an instant selector looks back for a sample.", Min = "1ms", Max = "1y")]
     public TimeSpan LookbackDelta { get; set; } = TimeSpan.FromMinutes(5);

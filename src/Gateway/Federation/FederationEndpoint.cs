@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using Metrics.Cluster;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.RemoteRead;
@@ -9,11 +7,13 @@ using Metrics.Model;
 
 namespace Metrics.Gateway.Federation;
 
-/// <summary><c>/federate</c>: the last sample of each selected series, as text that another Prometheus scrapes.</summary>
-/// <remarks>prometheus/prometheus web/federate.go: series of all selectors once, by name and labels; ended ones and native histograms left out; <c>instance=""</c> where there is none, so that the
-/// scraper does not put its own.</remarks>
-internal sealed class FederationEndpoint(ApiEndpoint endpoint, ICluster cluster, TimeSpan lookback, TimeProvider time)
+/// <summary><c>/federate</c>: the last sample of each selected series, as text or protobuf that another Prometheus scrapes.</summary>
+/// <remarks>prometheus/prometheus web/federate.go: series of all selectors once, by name and labels; ended and nameless ones left out; the external labels that a series lacks, and <c>instance=""</c>
+/// where there is none, so that the scraper does not put its own.</remarks>
+internal sealed class FederationEndpoint(ApiEndpoint endpoint, ICluster cluster, Labels externalLabels, TimeSpan lookback, TimeProvider time)
 {
+    private const string Instance = "instance";
+
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Get, "/federate", "federate", endpoint.Of(AnswerAsync)) { Access = RouteAccess.Read }];
 
@@ -22,57 +22,69 @@ internal sealed class FederationEndpoint(ApiEndpoint endpoint, ICluster cluster,
         var selectors = LabelEndpoints.Selectors(request);
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         var range = new TimeRange(now - (long)lookback.TotalMilliseconds + 1, now);
-        var found = new SortedDictionary<(string Name, Labels Labels), (long TimeMs, double Value)>();
+        var found = new SortedDictionary<(string Name, int Type, Labels Labels), FederatedSample>();
         if (await cluster.FindTenantAsync(request.Tenant, request.Aborted) is { } tenant)
         {
             foreach (var selector in selectors)
             {
                 await foreach (var series in TenantSeries.ReadAsync(tenant, selector, range, request.Aborted))
                 {
-                    if (Last(series.Samples) is { } last)
+                    if (Last(series) is { } last)
                     {
-                        found[(series.Labels[Labels.MetricName], series.Labels)] = last;
+                        found[(last.Name, last.Type, series.Labels)] = last;
                     }
                 }
             }
         }
 
-        return ApiAnswer.Text("text/plain; version=0.0.4; charset=utf-8", Write(found));
+        request.Context.Response.Headers.Append("Vary", "Accept");
+        return WantsProtobuf(request.Context.Request)
+            ? ApiAnswer.Binary(FederationProtobuf.ContentType, FederationProtobuf.Write([.. found.Values]))
+            : ApiAnswer.Text(FederationText.ContentType, FederationText.Write(found.Values));
     }
 
-    private static (long TimeMs, double Value)? Last(SampleBuffer samples)
+    /// <summary>True when delimited protobuf is accepted, and more gladly than any text.</summary>
+    private static bool WantsProtobuf(HttpRequest request)
     {
-        var at = samples.Count - 1;
-        return at < 0 || (samples.HasHistograms && samples.Histograms[at] is not null) || StaleMarker.Is(samples.Values[at]) ? null : (samples.Times[at], samples.Values[at]);
-    }
-
-    private static string Write(SortedDictionary<(string Name, Labels Labels), (long TimeMs, double Value)> found)
-    {
-        var text = new StringBuilder();
-        var family = "";
-        foreach (var ((name, labels), (timeMs, value)) in found)
+        var (protobuf, text) = (0.0, 0.0);
+        foreach (var range in request.GetTypedHeaders().Accept)
         {
-            if (name != family)
+            var quality = range.Quality ?? 1;
+            if (!range.MediaType.Equals("application/vnd.google.protobuf", StringComparison.OrdinalIgnoreCase))
             {
-                text.Append("# TYPE ").Append(name).Append(" untyped\n");
-                family = name;
+                text = Math.Max(text, quality);
             }
-
-            text.Append(name).Append('{');
-            var hasInstance = false;
-            foreach (var (label, labelValue) in labels.Where(l => l.Key != Labels.MetricName))
+            else if (range.Parameters.Any(static p => p.Name.Equals("encoding", StringComparison.OrdinalIgnoreCase) && p.Value.Equals("delimited", StringComparison.OrdinalIgnoreCase)))
             {
-                hasInstance |= label == "instance";
-                text.Append(label).Append("=\"").Append(labelValue.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal)).Append("\",");
+                protobuf = Math.Max(protobuf, quality);
             }
-
-            text.Append(hasInstance ? "" : "instance=\"\",").Length--;
-            text.Append("} ").Append(ValueText(value)).Append(' ').Append(timeMs.ToString(CultureInfo.InvariantCulture)).Append('\n');
         }
 
-        return text.ToString();
+        return protobuf > 0 && protobuf >= text;
     }
 
-    private static string ValueText(double value) =>
-        double.IsNaN(value) ? "NaN" : double.IsPositiveInfinity(value) ? "+Inf" : double.IsNegativeInfinity(value) ? "-Inf" : value.ToString("R", CultureInfo.InvariantCulture);
+    private FederatedSample? Last(RawSeries series)
+    {
+        var samples = series.Samples;
+        var at = samples.Count - 1;
+        if (at < 0 || series.Labels[Labels.MetricName] is not { Length: > 0 } name)
+        {
+            return null;
+        }
+
+        var histogram = samples.HasHistograms ? samples.Histograms[at] : null;
+        return StaleMarker.Is(histogram?.Sum ?? samples.Values[at]) ? null : new FederatedSample(name, Labelled(series.Labels), samples.Times[at], samples.Values[at], histogram);
+    }
+
+    private List<KeyValuePair<string, string>> Labelled(Labels own)
+    {
+        var labels = own.Where(static l => l.Key != Labels.MetricName).ToList();
+        labels.AddRange(externalLabels.Where(l => own[l.Key].Length == 0));
+        if (own[Instance].Length == 0 && externalLabels[Instance].Length == 0)
+        {
+            labels.Add(new(Instance, ""));
+        }
+
+        return labels;
+    }
 }

@@ -27,7 +27,7 @@ internal readonly record struct Question(TenantId Tenant, QueryRequest Query, Re
 /// slow.
 /// </summary>
 internal sealed partial class QueryFrontEnd(
-    ICluster cluster, QueryExecution execute, GatewayOptions options, EngineOptions engine, ConcurrencyGate gate, ActiveQueries active, FrontEndInstruments instruments, ResultCache? cache, TimeProvider time, ILogger<QueryFrontEnd> logger)
+    ICluster cluster, QueryExecution execute, GatewayOptions options, EngineOptions engine, ConcurrencyGate gate, ActiveQueries active, QueryHistory history, FrontEndInstruments instruments, ResultCache? cache, TimeProvider time, ILogger<QueryFrontEnd> logger)
 {
     // A float sample as the bounds of a query count it.
     private const int SampleBytes = 16;
@@ -39,17 +39,21 @@ internal sealed partial class QueryFrontEnd(
     /// <summary>The queries that clients wait for.</summary>
     public ActiveQueries Active => active;
 
+    /// <summary>How many shards a tenant's queries are asked of.</summary>
+    public ValueTask<int> CountShardsAsync(TenantId tenant, CancellationToken cancellation) => cluster.AskAsync(tenant, static shards => ValueTask.FromResult(shards.Count), cancellation);
+
     /// <summary>Answers a query within its time.</summary>
     /// <param name="tenant">Whose data.</param>
     /// <param name="query">What is asked.</param>
     /// <param name="choice">How replicas and missing shards are treated.</param>
     /// <param name="timeout">How long it may take, waiting included.</param>
     /// <param name="mayStore">False to have it computed for this caller alone, from the data and nothing else.</param>
+    /// <param name="user">Who asks, for the log.</param>
     /// <param name="aborted">Cancelled when the caller goes.</param>
     /// <exception cref="ApiException">It was stopped, took too long, or too many wait.</exception>
     /// <exception cref="QueryException">The engine refused.</exception>
     public async ValueTask<SharedQueries<Question, FrontEndAnswer>.Lease> AnswerAsync(
-        TenantId tenant, QueryRequest query, ReplicaChoice choice, TimeSpan timeout, bool mayStore, CancellationToken aborted)
+        TenantId tenant, QueryRequest query, ReplicaChoice choice, TimeSpan timeout, bool mayStore, string user, CancellationToken aborted)
     {
         using var entered = active.Enter(tenant, query, aborted);
         using var deadline = new CancellationTokenSource(timeout, time);
@@ -81,7 +85,9 @@ internal sealed partial class QueryFrontEnd(
         }
         finally
         {
-            LogIfSlow(tenant, query, time.GetElapsedTime(started), samples);
+            var took = time.GetElapsedTime(started);
+            history.Add(tenant, query.Query, query.Grid.EndMs - query.Grid.StartMs, took);
+            LogIfSlow(tenant, user, query, took, samples);
         }
     }
 
@@ -117,7 +123,7 @@ internal sealed partial class QueryFrontEnd(
     {
         if (choice.LabelText.Length > 0)
         {
-            return await execute(query, [new LocalLeaf(new ReplicaSource(shards, choice.Labels, MaxSamples(query.Bounds)), engine, query.Tenant)], cancellation);
+            return await execute(query, [new LocalLeaf(new ReplicaSource(shards, choice.Labels, MaxSamples(query.Bounds), engine.Memory), engine, query.Tenant)], cancellation);
         }
 
         var missing = new PartialWarnings();
@@ -131,11 +137,11 @@ internal sealed partial class QueryFrontEnd(
         return bounds.MaxBytes > 0 ? Math.Min(most, bounds.MaxBytes / SampleBytes) : most;
     }
 
-    private void LogIfSlow(TenantId tenant, QueryRequest query, TimeSpan took, long samples)
+    private void LogIfSlow(TenantId tenant, string user, QueryRequest query, TimeSpan took, long samples)
     {
         if (options.FrontEnd.SlowQueryThreshold > TimeSpan.Zero && took >= options.FrontEnd.SlowQueryThreshold)
         {
-            LogSlow(tenant.Value, query.Query, query.Grid.StartMs, query.Grid.EndMs, query.Grid.StepMs, took.TotalSeconds, samples, Activity.Current?.TraceId.ToString() ?? "");
+            LogSlow(tenant.Value, user, query.Query, query.Grid.StartMs, query.Grid.EndMs, query.Grid.StepMs, took.TotalSeconds, samples, Activity.Current?.TraceId.ToString() ?? "");
         }
     }
 }

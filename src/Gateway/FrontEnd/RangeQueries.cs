@@ -35,7 +35,7 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
         var expression = PromQLParser.Parse(query.Query, engine.Parsing);
         var reach = QueryReach.Of(expression, query.LookbackMs ?? engine.LookbackMs);
         var widthMs = TimeGridPart.SplitWidthMs((long)options.SplitInterval.TotalMilliseconds, Math.Max(1, query.Grid.StepMs));
-        if (query.PerStepStatistics || !reach.IsSplittable || query.Grid.Count == 1 || leaves.Count == 0 || expression.Type is not (ValueType.Scalar or ValueType.Vector))
+        if (query.PerStepStatistics || query.Analyze || !reach.IsSplittable || query.Grid.Count == 1 || leaves.Count == 0 || expression.Type is not (ValueType.Scalar or ValueType.Vector))
         {
             return await execute(query, leaves, cancellation);
         }
@@ -166,7 +166,7 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
 
     private QueryResult Merged(List<Piece> plan, QueryRequest query, QueryReach reach, TenantHistory? history)
     {
-        var merge = new ResultMerge(query.Bounds.MaxSamples > 0 ? Math.Min(query.Bounds.MaxSamples, engine.MaxSamples) : engine.MaxSamples);
+        var merge = new ResultMerge(query.Bounds.MaxSamples > 0 ? Math.Min(query.Bounds.MaxSamples, engine.MaxSamples) : engine.MaxSamples, engine.Memory.Open(query.Bounds));
         try
         {
             foreach (var piece in plan)

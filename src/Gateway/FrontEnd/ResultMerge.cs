@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Metrics.Model;
 using Metrics.PromQL;
 using ValueType = Metrics.PromQL.Parsing.ValueType;
@@ -6,7 +7,8 @@ namespace Metrics.Gateway.FrontEnd;
 
 /// <summary>Puts the answer of a range query together from parts, which are added in the order of time.</summary>
 /// <param name="maxSamples">The most points that the answer may hold.</param>
-internal sealed class ResultMerge(long maxSamples) : IDisposable
+/// <param name="memory">Where its memory is counted; the answer's from then on.</param>
+internal sealed class ResultMerge(long maxSamples, MemoryLease memory) : IDisposable
 {
     private readonly Dictionary<Labels, SampleBuffer> series = [];
     private readonly QueryStatistics statistics = new();
@@ -15,6 +17,7 @@ internal sealed class ResultMerge(long maxSamples) : IDisposable
     /// <exception cref="QueryException">The answer has too many points.</exception>
     public void Add(QueryResult part)
     {
+        memory.Take(part.EstimatedBytes);
         foreach (var (labels, points) in part.Series)
         {
             if (!series.TryGetValue(labels, out var into))
@@ -33,6 +36,8 @@ internal sealed class ResultMerge(long maxSamples) : IDisposable
         statistics.FetchedSeries += part.Statistics.FetchedSeries;
         statistics.FetchedBytes += part.Statistics.FetchedBytes;
         statistics.PeakSamples = Math.Max(statistics.PeakSamples, part.Statistics.PeakSamples);
+        statistics.Preparation += part.Statistics.Preparation;
+        statistics.Sorting += part.Statistics.Sorting;
         Check();
     }
 
@@ -40,6 +45,7 @@ internal sealed class ResultMerge(long maxSamples) : IDisposable
     /// <exception cref="QueryException">The answer has too many points.</exception>
     public void Add(CachedExtent cached, TimeGridPart steps)
     {
+        memory.Take(cached.Bytes);
         cached.AppendTo(series, steps.StartMs, steps.EndMs);
         statistics.TotalQueryableSamples += cached.SamplesOf(steps.StartMs, steps.EndMs);
         Check();
@@ -61,9 +67,11 @@ internal sealed class ResultMerge(long maxSamples) : IDisposable
             }
         }
 
+        var from = Stopwatch.GetTimestamp();
         all.Sort(static (a, b) => a.Labels.CompareTo(b.Labels));
+        statistics.Sorting += Stopwatch.GetElapsedTime(from);
         series.Clear();
-        return Limited(new QueryResult { Type = ValueType.Matrix, Series = all, TimeMs = query.Grid.StartMs, Statistics = statistics }, query.Limit);
+        return Limited(new QueryResult { Type = ValueType.Matrix, Series = all, TimeMs = query.Grid.StartMs, Statistics = statistics, Memory = memory }, query.Limit);
     }
 
     /// <summary>An answer cut off at so many series, with the engine's warning; the answer itself when it has no more, or for limit 0.</summary>
@@ -87,6 +95,8 @@ internal sealed class ResultMerge(long maxSamples) : IDisposable
             Warnings = [.. answer.Warnings, "results truncated due to limit"],
             Infos = answer.Infos,
             Statistics = answer.Statistics,
+            Analysis = answer.Analysis,
+            Memory = answer.Memory,
         };
     }
 
@@ -99,6 +109,7 @@ internal sealed class ResultMerge(long maxSamples) : IDisposable
         }
 
         series.Clear();
+        memory.Dispose();
     }
 
     private void Check()

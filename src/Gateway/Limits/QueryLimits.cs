@@ -34,9 +34,15 @@ internal sealed class QueryLimits(IngestLimits usage, ParseOptions parsing, Gate
             AdmitUnblocked(tenant, own, formatted, query.Grid.StartMs, query.Grid.EndMs, query.IsRange ? query.Grid.StepMs : 0);
         }
 
-        return own is { MaxFetchedSeriesPerQuery: 0, MaxFetchedChunkBytesPerQuery.Bytes: 0, MaxSamplesPerQuery: 0 }
+        return own is { MaxFetchedSeriesPerQuery: 0, MaxFetchedChunkBytesPerQuery.Bytes: 0, MaxSamplesPerQuery: 0, MaxEstimatedMemoryConsumptionPerQuery.Bytes: 0 }
             ? query
-            : query with { Bounds = new QueryBounds(own.MaxFetchedSeriesPerQuery, own.MaxFetchedChunkBytesPerQuery.Bytes, own.MaxSamplesPerQuery, $"tenant {tenant}") };
+            : query with
+            {
+                Bounds = new QueryBounds(own.MaxFetchedSeriesPerQuery, own.MaxFetchedChunkBytesPerQuery.Bytes, own.MaxSamplesPerQuery, $"tenant {tenant}")
+                {
+                    MaxMemory = own.MaxEstimatedMemoryConsumptionPerQuery.Bytes,
+                },
+            };
     }
 
     /// <summary>Checks a remote read.</summary>

@@ -59,6 +59,10 @@ public sealed class TenantLimits
     [Setting("Bytes of a label value of a tenant; 0 for remote_write.max_label_value alone.", Min = "0", Max = "1048576")]
     public int MaxLabelValueLength { get; set; }
 
+    /// <summary>Values of one label, metric names aside, over the series of the last hours. New series with further ones get <c>__cardinality_overflow__</c> in their place.</summary>
+    [Setting("Values that one label of a tenant may have; further ones are replaced by __cardinality_overflow__. 0 for no limit.", Min = "0", Max = "10000000")]
+    public int MaxValuesPerLabel { get; set; }
+
     /// <summary>Whether pairs of senders are recognised. Off by default: a label that happens to be called <c>cluster</c> must not cost samples.</summary>
     [Setting("Listen to one replica of each pair of senders only.")]
     public bool AcceptHaSamples { get; set; }
@@ -86,6 +90,10 @@ public sealed class TenantLimits
     /// <summary>Samples that one query may hold at once; smaller than <c>query.max_samples</c> to mean anything.</summary>
     [Setting("Samples a query of a tenant may hold in memory at once; 0 for query.max_samples alone.", Min = "0", Max = "100000000000")]
     public long MaxSamplesPerQuery { get; set; }
+
+    /// <summary>Bytes that one query may hold at once, as they are estimated: 16 for a sample that it works on or answers with, something for each series.</summary>
+    [Setting("Memory that one query may hold, as it is estimated; 0 for query.max_inflight_bytes alone.", Min = "0", Max = "100000GiB")]
+    public ByteSize MaxEstimatedMemoryConsumptionPerQuery { get; set; }
 
     /// <summary>From start to end of a range query, and of what other endpoints are asked for.</summary>
     [Setting("The longest range of a range query; 0 for no limit.", Min = "0", Max = "100y")]

@@ -24,6 +24,12 @@ internal sealed class ApiAnswer(Func<PipeWriter, CancellationToken, ValueTask> w
     /// <summary>An answer that is text of another type than JSON.</summary>
     public static ApiAnswer Text(string contentType, string content) => new(static (_, _) => ValueTask.CompletedTask) { ContentType = contentType, Content = content };
 
+    /// <summary>The bytes of an answer that is neither JSON nor text.</summary>
+    public ReadOnlyMemory<byte>? ContentBytes { get; private init; }
+
+    /// <summary>An answer that is neither JSON nor text.</summary>
+    public static ApiAnswer Binary(string contentType, ReadOnlyMemory<byte> content) => new(static (_, _) => ValueTask.CompletedTask) { ContentType = contentType, ContentBytes = content };
+
     /// <summary>True for JSON that stands by itself, as other APIs than Prometheus's have it.</summary>
     public bool IsBare { get; private init; }
 

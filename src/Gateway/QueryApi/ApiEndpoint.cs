@@ -68,6 +68,12 @@ internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
         if (answer.ContentType is { } type)
         {
             context.Response.ContentType = type;
+            if (answer.ContentBytes is { } bytes)
+            {
+                await context.Response.Body.WriteAsync(bytes, context.RequestAborted);
+                return;
+            }
+
             await context.Response.WriteAsync(answer.Content, context.RequestAborted);
             return;
         }

@@ -82,7 +82,7 @@ internal sealed class ApiException(ApiErrorType type, string message, Exception?
             QueryErrorKind.Execution => ApiErrorType.Execution,
             QueryErrorKind.Timeout => ApiErrorType.Timeout,
             QueryErrorKind.Canceled => ApiErrorType.Canceled,
-            QueryErrorKind.Unavailable => ApiErrorType.Unavailable,
+            QueryErrorKind.Unavailable or QueryErrorKind.Overloaded => ApiErrorType.Unavailable,
             _ => ApiErrorType.Internal,
         },
         e.Message,

@@ -42,8 +42,8 @@ internal sealed class FeaturesEndpoint(ApiEndpoint endpoint, GatewayOptions opti
     {
         yield return ("api",
         [
-            ("admin", options.Http.AdminApi), ("exclude_alerts", true), ("label_values_match", true), ("lifecycle", true), ("openapi_3.1", false), ("openapi_3.2", false), ("otlp_write_receiver", true), ("query_stats", true),
-            ("query_warnings", true), ("remote_write_receiver", true), ("search", false), ("time_range_labels", true), ("time_range_series", true),
+            ("admin", options.Http.AdminApi), ("exclude_alerts", true), ("label_values_match", true), ("lifecycle", true), ("openapi_3.1", true), ("openapi_3.2", false), ("otlp_write_receiver", true), ("query_stats", true),
+            ("query_warnings", true), ("remote_write_receiver", true), ("search", true), ("time_range_labels", true), ("time_range_series", true),
         ]);
         yield return ("prometheus", [("agent_mode", false), ("auto_reload_config", false), ("server_mode", true)]);
         yield return ("promql",

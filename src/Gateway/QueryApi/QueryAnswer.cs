@@ -51,15 +51,23 @@ internal static class QueryAnswer
             WriteStats(to, result.Statistics, query.Grid, known);
         }
 
+        if (result.Analysis is { } analysis)
+        {
+            JsonFields.Raw(to, ",\"analysis\":"u8);
+            AnalysisJson.Write(to, analysis);
+        }
+
         JsonFields.Raw(to, "}"u8);
     }
 
     private static void WriteStats(IBufferWriter<byte> to, QueryStatistics statistics, TimeGrid grid, QueryTimings timings)
     {
-        var evaluated = Seconds(timings.Evaluated);
+        // Parts of a range query that were evaluated side by side can have taken more than the time that passed.
+        var prepared = statistics.Preparation < timings.Evaluated ? statistics.Preparation : timings.Evaluated;
+        var sorted = statistics.Sorting < timings.Evaluated - prepared ? statistics.Sorting : timings.Evaluated - prepared;
         Encoding.UTF8.GetBytes(
             $$$"""
-            ,"stats":{"timings":{"evalTotalTime":{{{evaluated}}},"resultSortTime":0,"queryPreparationTime":0,"innerEvalTime":{{{evaluated}}},"execQueueTime":{{{Seconds(timings.Queued)}}},"execTotalTime":{{{Seconds(timings.Queued + timings.Evaluated)}}}},"samples":{
+            ,"stats":{"timings":{"evalTotalTime":{{{Seconds(timings.Evaluated)}}},"resultSortTime":{{{Seconds(sorted)}}},"queryPreparationTime":{{{Seconds(prepared)}}},"innerEvalTime":{{{Seconds(timings.Evaluated - prepared - sorted)}}},"execQueueTime":{{{Seconds(timings.Queued)}}},"execTotalTime":{{{Seconds(timings.Queued + timings.Evaluated)}}}},"samples":{
             """,
             to);
         WriteSteps(to, "totalQueryableSamplesPerStep", statistics.TotalQueryableSamplesPerStep, grid);

@@ -11,9 +11,9 @@ namespace Metrics.Gateway.QueryApi;
 /// <summary>Evaluates a query over leaves: the engine's <c>ExecuteAsync</c>.</summary>
 internal delegate ValueTask<QueryResult> QueryExecution(QueryRequest request, IReadOnlyList<IQueryLeaf> leaves, CancellationToken cancellation);
 
-/// <summary><c>query</c> and <c>query_range</c>. Parameters, their order of checking and the messages are Prometheus's (web/api/v1/api.go).</summary>
+/// <summary><c>query</c> and <c>query_range</c>, and Thanos's <c>query_explain</c> and <c>query_range_explain</c>. Parameters, their order of checking and the messages are Prometheus's (web/api/v1/api.go).</summary>
 internal sealed class QueryEndpoints(
-    ApiEndpoint endpoint, QueryFrontEnd frontEnd, QueryOptions options, QueryLimits limits, GatewayInstruments instruments, TimeProvider time)
+    ApiEndpoint endpoint, QueryFrontEnd frontEnd, QueryOptions options, string userHeader, EngineOptions engine, QueryLimits limits, GatewayInstruments instruments, TimeProvider time)
 {
     /// <summary>Steps of a range query: enough for a week by minutes or a year by hours.</summary>
     private const int MaxSteps = 11_000;
@@ -21,23 +21,23 @@ internal sealed class QueryEndpoints(
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
-        new(HttpRoute.GetPost, "/api/v1/query", "query", endpoint.Of(QueryAsync)) { Access = RouteAccess.Read },
-        new(HttpRoute.GetPost, "/api/v1/query_range", "query_range", endpoint.Of(QueryRangeAsync)) { Access = RouteAccess.Read },
+        new(HttpRoute.GetPost, "/api/v1/query", "query", endpoint.Of(request => EvaluateAsync(request, Instant(request.Parameters), "instant"))) { Access = RouteAccess.Read },
+        new(HttpRoute.GetPost, "/api/v1/query_range", "query_range", endpoint.Of(request => EvaluateAsync(request, Range(request.Parameters), "range"))) { Access = RouteAccess.Read },
+        new(HttpRoute.GetPost, "/api/v1/query_explain", "query_explain", endpoint.Of(request => ExplainAsync(request, Instant(request.Parameters).Query))) { Access = RouteAccess.Read },
+        new(HttpRoute.GetPost, "/api/v1/query_range_explain", "query_range_explain", endpoint.Of(request => ExplainAsync(request, Range(request.Parameters).Query))) { Access = RouteAccess.Read },
     ];
 
-    private ValueTask<ApiAnswer> QueryAsync(ApiRequest request)
+    private (QueryRequest Query, TimeSpan Timeout) Instant(RequestParameters parameters)
     {
-        var parameters = request.Parameters;
         var limit = parameters.Limit();
         var timeMs = parameters.TimeMs("time", time.GetUtcNow().ToUnixTimeMilliseconds());
         var timeout = Timeout(parameters);
         var query = new QueryRequest(parameters["query"], TimeGrid.Instant(timeMs), IsRange: false) { LookbackMs = parameters.LookbackMs(), Limit = limit, MaxResolutionMs = MaxResolution(parameters, 0) };
-        return EvaluateAsync(request, query, timeout, "instant");
+        return (query, timeout);
     }
 
-    private ValueTask<ApiAnswer> QueryRangeAsync(ApiRequest request)
+    private (QueryRequest Query, TimeSpan Timeout) Range(RequestParameters parameters)
     {
-        var parameters = request.Parameters;
         var limit = parameters.Limit();
         var startMs = parameters.RequiredTimeMs("start");
         var endMs = parameters.RequiredTimeMs("end");
@@ -60,7 +60,7 @@ internal sealed class QueryEndpoints(
 
         var timeout = Timeout(parameters);
         var query = new QueryRequest(parameters["query"], new TimeGrid(startMs, endMs, stepNs / 1_000_000), IsRange: true) { LookbackMs = parameters.LookbackMs(), Limit = limit, MaxResolutionMs = MaxResolution(parameters, stepNs / 1_000_000) };
-        return EvaluateAsync(request, query, timeout, "range");
+        return (query, timeout);
     }
 
     /// <summary>Thanos's <c>max_source_resolution</c>: a duration, or <c>auto</c> for a fifth of the step.</summary>
@@ -82,14 +82,30 @@ internal sealed class QueryEndpoints(
         return asked < options.Timeout ? asked : options.Timeout;
     }
 
-    private async ValueTask<ApiAnswer> EvaluateAsync(ApiRequest request, QueryRequest query, TimeSpan timeout, string kind)
+    private async ValueTask<ApiAnswer> EvaluateAsync(ApiRequest request, (QueryRequest Query, TimeSpan Timeout) asked, string kind)
     {
-        query = limits.Admit(request.Tenant, query) with { Tenant = request.Tenant, PerStepStatistics = request.Parameters["stats"] == "all" };
-        var lease = await frontEnd.AnswerAsync(request.Tenant, query, ReplicaChoice.Of(request.Parameters, options.ReplicaLabels), timeout, MayStore(request.Context.Request), request.Aborted);
+        var (query, timeout) = asked;
+        query = limits.Admit(request.Tenant, query) with { Tenant = request.Tenant, PerStepStatistics = request.Parameters["stats"] == "all", Analyze = request.Parameters["analyze"] is "true" or "1" };
+        var lease = await frontEnd.AnswerAsync(request.Tenant, query, ReplicaChoice.Of(request.Parameters, options.ReplicaLabels), timeout, MayStore(request.Context.Request), User(request.Context), request.Aborted);
         var (result, timings) = lease.Result;
         instruments.OnQueried(kind, timings.Evaluated, result.Statistics.TotalQueryableSamples);
         limits.CountSamples(request.Tenant, result.Statistics.TotalQueryableSamples);
         return QueryAnswer.Of(result, lease, query, request.Parameters["stats"], timings);
+    }
+
+    private async ValueTask<ApiAnswer> ExplainAsync(ApiRequest request, QueryRequest query)
+    {
+        query = limits.Admit(request.Tenant, query);
+        var outline = new QueryEngine(engine).Explain(query, await frontEnd.CountShardsAsync(request.Tenant, request.Aborted));
+        return ApiAnswer.Small(to => AnalysisJson.Write(to, outline));
+    }
+
+    /// <summary>Who asks, for the log: not who may, which is settled. What a client says of itself is cut off at what a name may be.</summary>
+    private string User(HttpContext context)
+    {
+        const int NameMax = 128;
+        var named = userHeader.Length > 0 ? context.Request.Headers[userHeader].ToString() : "";
+        return named.Length == 0 ? Caller.Of(context).Identity.Name : named.Length <= NameMax ? named : named[..NameMax];
     }
 
     private static bool MayStore(HttpRequest request)

@@ -1,15 +1,17 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
+using Metrics.Gateway.Telemetry;
 
 namespace Metrics.Gateway.QueryApi;
 
 /// <summary><c>status/*</c>: what Grafana and other clients ask to learn whom they talk to. Shapes are Prometheus's.</summary>
-internal sealed class StatusEndpoints(ApiEndpoint endpoint, ICluster cluster, GatewayOptions options, TimeProvider time, DateTimeOffset startTime)
+internal sealed class StatusEndpoints(ApiEndpoint endpoint, ICluster cluster, GatewayOptions options, MetricRegistry registry, TimeProvider time, DateTimeOffset startTime)
 {
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
@@ -19,7 +21,28 @@ internal sealed class StatusEndpoints(ApiEndpoint endpoint, ICluster cluster, Ga
         Status("flags", RouteAccess.Admin, _ => to => JsonFields.Object(to, SettingCatalog.All.Select(s => (s.Flag[2..], s.ShowSafe(options))).OrderBy(f => f.Item1, StringComparer.Ordinal))),
         Status("config", RouteAccess.Admin, _ => to => JsonFields.Object(to, [("yaml", ConfigurationText.Of(options))])),
         Status("walreplay", RouteAccess.Read, _ => WriteReplay),
+        Status("self_metrics", RouteAccess.Admin, SelfMetrics),
     ];
+
+    /// <summary>The metrics of this process; with <c>metric_name_pattern</c> those whose whole names it matches.</summary>
+    private Action<IBufferWriter<byte>> SelfMetrics(ApiRequest request)
+    {
+        var pattern = request.Parameters["metric_name_pattern"];
+        if (pattern.Length == 0)
+        {
+            return to => SelfMetricsJson.Write(to, registry, static _ => true);
+        }
+
+        try
+        {
+            var names = new Regex($"^(?:{pattern})$", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
+            return to => SelfMetricsJson.Write(to, registry, names.IsMatch);
+        }
+        catch (Exception e) when (e is ArgumentException or NotSupportedException)
+        {
+            throw new ApiException(ApiErrorType.BadData, $"invalid metric_name_pattern: {e.Message}", e);
+        }
+    }
 
     private HttpRoute Status(string name, RouteAccess access, Func<ApiRequest, Action<IBufferWriter<byte>>> answer) =>
         new(HttpRoute.Get, "/api/v1/status/" + name, "status_" + name, endpoint.Of(request => ValueTask.FromResult(ApiAnswer.Small(answer(request))), needsData: false)) { Access = access };

@@ -4,17 +4,49 @@ using Metrics.Cluster;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Model;
+using Metrics.ObjectStore;
+using Metrics.Storage;
 
 namespace Metrics.Gateway.QueryApi;
 
-/// <summary><c>status/tsdb</c>: what the heads of a tenant's shards hold, and which labels make it so much. Shape and bounds are Prometheus's; the numbers are the tenant's over all shards.</summary>
+/// <summary><c>status/tsdb</c>: what the heads of a tenant's shards hold, and which labels make it so much; <c>status/tsdb/blocks</c>: its blocks. Shape and bounds are Prometheus's; the numbers are the tenant's over all shards.</summary>
 internal sealed class TsdbStatusEndpoint(ApiEndpoint endpoint, ICluster cluster)
 {
     private const int LimitMax = 10_000;
     private const int LimitDefault = 10;
 
     /// <summary>The routes.</summary>
-    public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Get, "/api/v1/status/tsdb", "status_tsdb", endpoint.Of(AnswerAsync)) { Access = RouteAccess.Read }];
+    public IEnumerable<HttpRoute> Routes =>
+    [
+        new(HttpRoute.Get, "/api/v1/status/tsdb", "status_tsdb", endpoint.Of(AnswerAsync)) { Access = RouteAccess.Read },
+        new(HttpRoute.Get, "/api/v1/status/tsdb/blocks", "status_tsdb_blocks", endpoint.Of(BlocksAsync)) { Access = RouteAccess.Read },
+    ];
+
+    private async ValueTask<ApiAnswer> BlocksAsync(ApiRequest request)
+    {
+        var shards = await cluster.FindTenantAsync(request.Tenant, request.Aborted) is { } tenant ? tenant.Shards : [];
+        IReadOnlyList<BlockMeta> blocks;
+        try
+        {
+            blocks = cluster.Objects is { } store ? await PublishedBlocks.ListAsync(store, shards.Select(static s => s.Id), request.Aborted) : [];
+        }
+        catch (Exception e) when (e is ObjectStoreException or InvalidDataException)
+        {
+            throw new ApiException(ApiErrorType.Unavailable, $"blocks can't be listed: {e.Message}", e);
+        }
+
+        return ApiAnswer.Small(to =>
+        {
+            JsonFields.Raw(to, "{\"blocks\":["u8);
+            for (var i = 0; i < blocks.Count; i++)
+            {
+                JsonFields.Raw(to, i == 0 ? ""u8 : ","u8);
+                JsonFields.Raw(to, (blocks[i] with { Metrics = null }).ToJson());
+            }
+
+            JsonFields.Raw(to, "]}"u8);
+        });
+    }
 
     private async ValueTask<ApiAnswer> AnswerAsync(ApiRequest request)
     {

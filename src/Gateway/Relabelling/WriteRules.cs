@@ -12,13 +12,16 @@ internal sealed class WriteRules
 {
     private readonly LimitsTable limits;
     private readonly RelabellingOptions options;
+    private readonly TimeProvider time;
+    private readonly ConcurrentDictionary<TenantId, LabelValueCap> caps = new();
     private readonly ConcurrentDictionary<TenantId, TenantRules> tenants = new();
     private RelabelList general = RelabelList.Empty;
 
     /// <summary>Reads the relabelling file, if there is one.</summary>
     /// <exception cref="ConfigurationException">The file is not in order.</exception>
-    public WriteRules(LimitsTable limits, RelabellingOptions options, ReplicaElections elections)
+    public WriteRules(LimitsTable limits, RelabellingOptions options, ReplicaElections elections, TimeProvider time)
     {
+        this.time = time;
         this.limits = limits;
         this.options = options;
         Elections = elections;
@@ -30,6 +33,13 @@ internal sealed class WriteRules
 
     /// <summary>What changes the labels of a tenant's series; null when nothing does.</summary>
     public ISeriesRewrite? RewriteOf(TenantId tenant) => RulesOf(tenant).Rewrite;
+
+    /// <summary>What bounds the values of a tenant's labels; null when nothing does.</summary>
+    public LabelValueCap? CapOf(TenantId tenant) => limits.Of(tenant).MaxValuesPerLabel is var most && most == 0 ? null
+        : caps.AddOrUpdate(tenant, static (_, make) => new LabelValueCap(make.most, make.time), static (_, known, make) => known.Most == make.most ? known : new LabelValueCap(make.most, make.time), (most, time));
+
+    /// <summary>Label values that were replaced so far, by tenant.</summary>
+    public IEnumerable<(TenantId Tenant, long Replaced)> Replaced => caps.Select(static c => (c.Key, c.Value.Replaced));
 
     /// <summary>What may leave out a request of a tenant as a whole; null when nothing may.</summary>
     public ISeriesGate? GateOf(TenantId tenant)
@@ -58,7 +68,7 @@ internal sealed class WriteRules
         }
 
         var replicas = bounds.AcceptHaSamples ? new ReplicaLabels(bounds.HaClusterLabel, bounds.HaReplicaLabel) : null;
-        return tenants[tenant] = new TenantRules(bounds, now, replicas, SeriesRewrite.Of(replicas, bounds.MetricRelabelConfigs ?? now));
+        return tenants[tenant] = new TenantRules(bounds, now, replicas, SeriesRewrite.Of(replicas, bounds.MetricRelabelConfigs ?? now, CapOf(tenant)));
     }
 
     /// <summary>What follows from a tenant's limits and the general rules, worked out once.</summary>

@@ -33,7 +33,13 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
     /// <summary>Begins the batches of a request for a tenant; the caller disposes them.</summary>
     public async ValueTask<(ITenant Tenant, BatchPartitioner<RemoteWriteLabels> Batches)> BeginAsync(TenantId id, ReadOnlyMemory<byte> message, CancellationToken cancellation)
     {
-        var writer = WriterOf(await cluster.OpenTenantAsync(id, cancellation));
+        var tenant = await cluster.OpenTenantAsync(id, cancellation);
+        if (rules.CapOf(id) is { } cap)
+        {
+            await cap.ReadyAsync(tenant, cancellation);
+        }
+
+        var writer = WriterOf(tenant);
         return (writer.Tenant, writer.Begin<RemoteWriteLabels>(message, rules.GateOf(id)));
     }
 

@@ -10,6 +10,7 @@ using Metrics.Gateway.HaDedup;
 using Metrics.Gateway.Health;
 using Metrics.Gateway.Influx;
 using Metrics.Gateway.Limits;
+using Metrics.Gateway.OpenApi;
 using Metrics.Gateway.Operations;
 using Metrics.Gateway.Otlp;
 using Metrics.Gateway.QueryApi;
@@ -17,6 +18,7 @@ using Metrics.Gateway.Relabelling;
 using Metrics.Gateway.RemoteRead;
 using Metrics.Gateway.RemoteWrite;
 using Metrics.Gateway.Rules;
+using Metrics.Gateway.Search;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Telemetry;
 using Metrics.Gateway.Tenancy;
@@ -67,14 +69,15 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         var startTime = time.GetUtcNow();
         ProcessInstruments.Register(Registry, startTime);
         ClusterInstruments.Register(Registry, cluster, ranking);
+        QueryInstruments.Register(Registry, engine.Memory);
 
         var tenants = new TenantResolver(options.Tenancy, cluster);
         var endpoint = new ApiEndpoint(cluster, tenants);
         var active = new ActiveQueries(time);
         rules = new RulesHost(options, cluster, engine, new RuleQueries(queryLimits, gate, active, options.Query.Timeout, time), time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
-        var writeRules = new WriteRules(limits, options.Relabelling, new ReplicaElections(time, options.HaDedup.FailoverTimeout));
-        var appender = new WriteAppender(cluster, options.RemoteWrite, ingest, writeRules, new WriteRuleInstruments(Registry, ranking, () => writeRules.Elections.Failovers));
+        var writeRules = new WriteRules(limits, options.Relabelling, new ReplicaElections(time, options.HaDedup.FailoverTimeout), time);
+        var appender = new WriteAppender(cluster, options.RemoteWrite, ingest, writeRules, new WriteRuleInstruments(Registry, ranking, () => writeRules.Elections.Failovers, () => writeRules.Replaced));
         var intake = new WriteIntake(cluster, tenants, appender, options.RemoteWrite, budget, ingest, Instruments, options.Tenancy.LabelName);
         authenticator = new Authenticator(options.Security, time, new SecurityInstruments(Registry), app.Services.GetRequiredService<ILogger<Authenticator>>());
         WarnOfStrangers(options);
@@ -106,7 +109,8 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         watchEvery = options.Http.WatchEvery;
         maxQueries = options.Query.MaxConcurrency;
         var cache = options.FrontEnd.ResultsCache ? new ResultCache(options.FrontEnd.CacheMaxSize.Bytes, options.FrontEnd.CacheMaxItems, options.FrontEnd.CacheValidity, time) : null;
-        var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, active, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
+        var history = new QueryHistory(time);
+        var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, active, history, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
         var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
         if (options.Cluster.Role != SiloRole.Shards && cluster.Objects is not null)
         {
@@ -120,7 +124,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new HealthEndpoints(cluster, Registry, Shutdown).Routes,
             .. new ShutdownEndpoints(Shutdown, options.Http.EnableLifecycle).Routes,
             .. new OperatorPages(options, cluster, limits, reload, Shutdown).Routes,
-            .. new StatusEndpoints(endpoint, cluster, options, time, startTime).Routes,
+            .. new StatusEndpoints(endpoint, cluster, options, Registry, time, startTime).Routes,
             .. new ClusterEndpoints(endpoint, cluster, options.Http.AdminApi).Routes,
         ];
         Routes = options.Cluster.Role == SiloRole.Shards ? about :
@@ -130,9 +134,13 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new RemoteWriteEndpoint(intake, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
             .. new OtlpEndpoint(intake, new OtlpTranslators(translation), app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
             .. new InfluxEndpoint(intake, options.Influx, time, app.Services.GetRequiredService<ILogger<InfluxEndpoint>>()).Routes,
-            .. new QueryEndpoints(endpoint, frontEnd, options.Query, queryLimits, Instruments, time).Routes,
+            .. new QueryEndpoints(endpoint, frontEnd, options.Query, options.FrontEnd.UserHeader, engine, queryLimits, Instruments, time).Routes,
             .. new ActiveQueryEndpoints(endpoint, frontEnd.Active, time).Routes,
+            .. new TopQueriesEndpoint(endpoint, history, time).Routes,
+            .. new OpenApiEndpoint(() => Routes!, options.Http.RoutePrefix).Routes,
+            .. new LiveNotifications(app.Lifetime.ApplicationStopping).Routes,
             .. new LabelEndpoints(endpoint, readable, options.Query).Routes,
+            .. new SearchEndpoints(endpoint, readable, time).Routes,
             .. new CardinalityEndpoints(endpoint, readable).Routes,
             .. new TsdbStatusEndpoint(endpoint, readable).Routes,
             .. new ScrapeEndpoints(endpoint).Routes,
@@ -140,10 +148,10 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new MetadataEndpoint(endpoint, readable).Routes,
             .. new ExemplarsEndpoint(endpoint, readable, engine.Parsing).Routes,
             .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, gate, queryLimits).Routes,
-            .. new FederationEndpoint(endpoint, readable, options.Query.LookbackDelta, time).Routes,
+            .. new FederationEndpoint(endpoint, readable, RuleSettings.LabelsOf(options.Rules), options.Query.LookbackDelta, time).Routes,
             .. new AdminEndpoints(endpoint, cluster, options.Http.AdminApi, app.Services.GetRequiredService<ILogger<AdminEndpoints>>()).Routes,
             .. new TenantDeletion(endpoint, cluster, tenants, rules, app.Services.GetRequiredService<ILogger<TenantDeletion>>()).Routes,
-            .. new UsageEndpoints(endpoint, cluster, ingest).Routes,
+            .. new UsageEndpoints(endpoint, cluster, ingest, time).Routes,
             .. new LifecycleEndpoints(reload, options.Http.EnableLifecycle).Routes,
             .. new RuleEndpoints(endpoint, rules).Routes,
             .. new RuleConfigEndpoints(tenants, rules, options.Rules, engine.Parsing).Routes,

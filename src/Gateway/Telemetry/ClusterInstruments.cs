@@ -22,11 +22,17 @@ internal static class ClusterInstruments
         PerTenant(registry, cluster, ranking, "metrics_samples_appended_total", "counter", "Samples appended since the start, by tenant.", s => s.SamplesAppended);
         PerTenant(registry, cluster, ranking, "metrics_log_bytes", "gauge", "Bytes of the logs, by tenant.", s => s.LogBytes);
         PerTenant(registry, cluster, ranking, "metrics_blocks", "gauge", "Blocks, by tenant.", s => s.Blocks);
+        PerTenant(registry, cluster, ranking, "metrics_block_bytes", "gauge", "Bytes of the blocks as they are stored, by tenant.", s => s.BlockBytes);
+        PerTenant(registry, cluster, ranking, "metrics_newest_sample_timestamp_seconds", "gauge", "The newest sample, Unix seconds, by tenant.", s => s.NewestSampleMs, Math.Max, 1000);
         PerTenant(registry, cluster, ranking, "metrics_pending_blocks", "gauge", "Blocks that wait for their upload, by tenant.", s => s.PendingBlocks);
         PerTenant(registry, cluster, ranking, "metrics_damaged_blocks", "gauge", "Blocks set aside because their bytes are wrong, by tenant.", s => s.DamagedBlocks);
     }
 
     private static void PerTenant(MetricRegistry registry, ICluster cluster, TenantRanking ranking, string name, string type, string help, Func<ShardStatistics, long> read) =>
+        PerTenant(registry, cluster, ranking, name, type, help, read, static (a, b) => a + b, 1);
+
+    private static void PerTenant(
+        MetricRegistry registry, ICluster cluster, TenantRanking ranking, string name, string type, string help, Func<ShardStatistics, long> read, Func<long, long, long> join, double unit) =>
         registry.Add(new Observed(name, type, help, sink =>
         {
             var shown = ranking.Shown();
@@ -36,22 +42,22 @@ internal static class ClusterInstruments
                 var sum = 0L;
                 foreach (var shard in tenant.Shards)
                 {
-                    sum += read(shard.Statistics);
+                    sum = join(sum, read(shard.Statistics));
                 }
 
                 if (shown is null || shown.Contains(tenant.Id.Value))
                 {
-                    sink.Put("", [("tenant", tenant.Id.Value)], sum);
+                    sink.Put("", [("tenant", tenant.Id.Value)], sum / unit);
                 }
                 else
                 {
-                    rest += sum;
+                    rest = join(rest, sum);
                 }
             }
 
             if (shown is not null)
             {
-                sink.Put("", [("tenant", TenantRanking.Other)], rest);
+                sink.Put("", [("tenant", TenantRanking.Other)], rest / unit);
             }
         }));
 }

@@ -8,8 +8,8 @@ namespace Metrics.Grains;
 
 /// <summary>Owns a shard: opens it on its silo's node, carries calls to it, closes it. Everything else is the node's.</summary>
 /// <remarks>
-/// Calls run on the thread pool and overlap: a long query holds up no append. It lives as long as its shard is open: a shard that is lost to another owner takes its grain with it, and one without calls is flushed and
-/// closed. Two of them for one shard, which Orleans allows for a moment, fence each other by the manifest's epoch.
+/// Calls run on the thread pool and overlap: a long query holds up no append. It lives as long as its shard is open: a shard that is lost to another owner takes its grain with it, and one that nobody uses, by
+/// its grain or directly on its silo, is flushed and closed. Two of them for one shard, which Orleans allows for a moment, fence each other by the manifest's epoch.
 /// </remarks>
 [ShardPlacement]
 [Reentrant]
@@ -21,7 +21,6 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
     private ShardId shard;
     private Task<IShard> opening = Task.FromException<IShard>(new InvalidOperationException("not activated"));
     private bool isClosing;
-    private long lastCall;
 
     private IShardNode Node => silo.Node ?? throw new InvalidOperationException("a silo that holds no shards was asked to open one");
 
@@ -29,7 +28,6 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         shard = ShardKey.Parse(this.GetPrimaryKeyString());
-        lastCall = time.GetTimestamp();
         opening = Task.Run(OpenAsync, CancellationToken.None);
         _ = FollowAsync();
         this.RegisterGrainTimer(CloseWhenIdleAsync, new GrainTimerCreationOptions(silo.Options.IdleCheck, silo.Options.IdleCheck) { Interleave = true });
@@ -42,7 +40,6 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
     /// <inheritdoc/>
     public async ValueTask<ShardReply> CallAsync(Payload call, CancellationToken cancellation)
     {
-        lastCall = time.GetTimestamp();
         if (await OpenedAsync(cancellation) is { } notOpen)
         {
             return notOpen;
@@ -212,7 +209,7 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
 
     private async Task CloseWhenIdleAsync(CancellationToken cancellation)
     {
-        if (isClosing || !opening.IsCompletedSuccessfully || time.GetElapsedTime(lastCall) < silo.Options.IdleAfter)
+        if (isClosing || !opening.IsCompletedSuccessfully || Node.IdleFor(shard) < silo.Options.IdleAfter)
         {
             return;
         }
@@ -229,7 +226,7 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
             return;
         }
 
-        if (time.GetElapsedTime(lastCall) >= silo.Options.IdleAfter)
+        if (Node.IdleFor(shard) >= silo.Options.IdleAfter)
         {
             LogIdle(shard);
             DeactivateOnIdle();

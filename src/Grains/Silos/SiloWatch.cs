@@ -221,7 +221,8 @@ internal sealed partial class SiloWatch(
             {
                 if (shard.State == ShardState.Open && shard.TryGetShard(out var id))
                 {
-                    shards.Add(new PlacedShard(id, host.Node, shard.Weight, [.. shard.Followers.Where(static f => f is { Lost: null, IsWhole: true }).Select(static f => new NodeId(f.Node))]));
+                    var holders = shard.Followers.Where(static f => f is { Lost: null, IsWhole: true }).Select(static f => new NodeId(f.Node));
+                    shards.Add(new PlacedShard(id, host.Node, shard.Weight, [.. holders], IsSettled: shard.ObservedSeconds >= 2 * silo.Options.BalanceEvery.TotalSeconds));
                 }
             }
         }

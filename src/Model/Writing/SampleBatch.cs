@@ -24,6 +24,9 @@ public sealed class SampleBatch
     /// <summary>The shard incarnation whose references this batch uses; 0 when it uses none.</summary>
     public ulong Incarnation { get; set; }
 
+    /// <summary>The batch's samples as a log record holds them, when whoever filled the batch read them from one; empty otherwise. A batch that is added to afterwards no longer agrees with it.</summary>
+    public ReadOnlyMemory<byte> Record { get; set; }
+
     /// <summary>The number of samples.</summary>
     public int Count { get; private set; }
 
@@ -57,6 +60,7 @@ public sealed class SampleBatch
         Count = 0;
         NewSeriesCount = 0;
         Incarnation = 0;
+        Record = default;
         exemplars.Clear();
         if (HasHistograms)
         {

@@ -3,7 +3,7 @@ using Metrics.Model;
 namespace Metrics.PromQL;
 
 /// <summary>A fragment as bytes, for leaves in other processes.</summary>
-/// <remarks>The plan stays behind: the leaf makes it again from the query's text (<see cref="Fragment"/>). Fields in the order of the record, grid and numbers as zigzag varints; then resolution, first instant, bounds, and the added label, after 1 when there is one.</remarks>
+/// <remarks>The plan stays behind: the leaf makes it again from the query's text (<see cref="Fragment"/>). Fields in the order of the record, grid and numbers as zigzag varints; then resolution, first instant, whether steps are counted and operators measured, bounds, and the added label, after 1 when there is one.</remarks>
 public static class FragmentBytes
 {
     /// <summary>The longest query text that is read, in bytes.</summary>
@@ -30,9 +30,11 @@ public static class FragmentBytes
         to.SVarint(fragment.MaxResolutionMs);
         to.SVarint(fragment.MinTimeMs);
         to.Bool(fragment.PerStepStatistics);
+        to.Bool(fragment.Analyze);
         to.SVarint(fragment.Bounds.MaxSeries);
         to.SVarint(fragment.Bounds.MaxBytes);
         to.SVarint(fragment.Bounds.MaxSamples);
+        to.SVarint(fragment.Bounds.MaxMemory);
         to.Text(fragment.Bounds.Whose);
         to.Bool(fragment.Added is not null);
         if (fragment.Added is { } added)
@@ -58,9 +60,16 @@ public static class FragmentBytes
             MaxResolutionMs = from.SVarint(),
             MinTimeMs = from.SVarint(),
             PerStepStatistics = from.Bool(),
-            Bounds = new QueryBounds(from.SVarint(), from.SVarint(), from.SVarint(), from.Text()),
+            Analyze = from.Bool(),
+            Bounds = Bounds(ref from),
             Added = from.Bool() ? Added(ref from) : null,
         };
+    }
+
+    private static QueryBounds Bounds(ref ByteReader from)
+    {
+        var (series, bytes, samples, memory) = (from.SVarint(), from.SVarint(), from.SVarint(), from.SVarint());
+        return new QueryBounds(series, bytes, samples, from.Text()) { MaxMemory = memory };
     }
 
     private static AddedLabel Added(ref ByteReader from)

@@ -20,6 +20,9 @@ public sealed record EngineOptions
     /// <summary>The longest a query may take (<c>query.timeout</c>).</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(2);
 
+    /// <summary>Counts the memory of all queries of the process, and bounds it.</summary>
+    public QueryMemory Memory { get; init; } = new(0, 1);
+
     /// <summary><c>promql-delayed-name-removal</c>.</summary>
     public bool DelayedNameRemoval { get; init; }
 

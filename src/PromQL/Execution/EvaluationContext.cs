@@ -1,10 +1,11 @@
 using Metrics.Model;
+using Metrics.PromQL.Analysis;
 using Metrics.PromQL.Parsing;
 
 namespace Metrics.PromQL.Execution;
 
 /// <summary>What all operators of one evaluation share.</summary>
-internal sealed class EvaluationContext(EngineOptions options, QueryBudget budget, SampleCounter counter, AnnotationSet annotations, CancellationToken cancellation)
+internal sealed class EvaluationContext(EngineOptions options, QueryBudget budget, SampleCounter counter, AnnotationSet annotations, CancellationToken cancellation, PlanMeters? meters = null)
 {
     public EngineOptions Options { get; } = options;
 
@@ -15,8 +16,11 @@ internal sealed class EvaluationContext(EngineOptions options, QueryBudget budge
 
     public AnnotationSet Annotations { get; } = annotations;
 
+    /// <summary>Measures operators; null when nobody asks.</summary>
+    public PlanMeters? Meters { get; } = meters;
+
     /// <summary>The same evaluation, counting elsewhere.</summary>
-    public EvaluationContext With(SampleCounter other) => new(Options, Budget, other, Annotations, cancellation);
+    public EvaluationContext With(SampleCounter other) => new(Options, Budget, other, Annotations, cancellation, Meters);
 
     /// <summary>Passed between series or batches: ends a query that was cancelled, and lets other tenants' work before it.</summary>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>

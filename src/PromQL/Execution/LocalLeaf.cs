@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Metrics.Model;
+using Metrics.PromQL.Analysis;
 using Metrics.PromQL.Execution;
 using Metrics.PromQL.Parsing;
 using Metrics.PromQL.Planning;
@@ -51,6 +53,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
             return new FragmentResult();
         }
 
+        var began = Stopwatch.GetTimestamp();
         var selection = new SeriesSelection(matchers, reach, hints);
         using var set = await (await ProcessorShares.OfProcess.RunHereAsync(tenant, ProcessorUse.Query, () => source.SelectAsync(selection, cancellation), cancellation).ConfigureAwait(false)).ConfigureAwait(false);
         var annotations = new AnnotationSet();
@@ -60,13 +63,17 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
         }
 
         fragment.Bounds.CheckSeries(set.Count);
-        var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples), fragment.Bounds);
+        using var memory = new LeafMemory(fragment, options.Memory);
+        memory.Lease.Take((long)set.Count * MemoryLease.SeriesBytes);
+        var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples), fragment.Bounds, memory.Lease);
         var counter = new SampleCounter(plan.Grid, fragment.PerStepStatistics);
-        var context = new EvaluationContext(effective, budget, counter, annotations, cancellation);
+        var meters = fragment.Analyze ? new PlanMeters(plan) : null;
+        var context = new EvaluationContext(effective, budget, counter, annotations, cancellation, meters);
+        var prepared = TimeSpan.Zero;
         var result = set.Count == 0 ? new FragmentResult()
             : IsSmall(set.Count, plan.Grid.Count) ? await ProcessorShares.OfProcess.RunHereAsync(tenant, ProcessorUse.Query, EvaluateAll, cancellation).ConfigureAwait(false)
             : await ProcessorShares.OfProcess.RunAsync(tenant, ProcessorUse.Query, EvaluateAll, cancellation, expected: TimePerSeries * set.Count).ConfigureAwait(false);
-        var statistics = new QueryStatistics { PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes };
+        var statistics = new QueryStatistics { PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes, Preparation = prepared };
         counter.CopyTo(statistics);
         return new FragmentResult
         {
@@ -76,9 +83,25 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
             Matrix = result.Matrix,
             Annotations = annotations.ToList(),
             Statistics = statistics,
+            Meters = meters?.ToNumbers(plan),
+            Memory = memory.HandOver(),
+            IsCounted = true,
         };
 
-        FragmentResult EvaluateAll() => Evaluate(plan, Needed(plan, SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added), context), context);
+        FragmentResult EvaluateAll()
+        {
+            var selected = Needed(plan, SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added), context);
+            prepared = Stopwatch.GetElapsedTime(began);
+            meters?.AddAlong(plan, select, prepared);
+            var evaluated = Evaluate(plan, selected, context);
+            if (plan is AggregateNode or MatrixNode)
+            {
+                // The others are counted as the operators that they are.
+                meters?.Of(plan).AddSeries(evaluated.Series.Count);
+            }
+
+            return evaluated;
+        }
     }
 
     /// <summary>The series with the labels that an aggregation groups by, where nothing else of them is looked at: remarks quote names and types.</summary>
@@ -124,6 +147,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
 
         if (plan is AggregateNode picking && ShardCut.SelectsSeries(picking.Operator))
         {
+            using var measured = context.Meters?.Measure(plan);
             var operators = new LeafOperators(selected, context);
             var parameter = operators.Scalar(picking.Parameter!);
             return Rows(SelectionAggregate.Apply(picking, operators.Build(picking.Inner), parameter, isPartial: true, context), context);
@@ -136,7 +160,13 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
     private static FragmentResult States(AggregateNode node, SelectedSeries[] runs, EvaluationContext context)
     {
         var parts = new PartialAggregation[runs.Length];
-        ProcessorShares.ForEach(runs.Length, i => parts[i] = AggregateRun.Update(node, new LeafOperators(runs[i], context).Build(node.Inner), context));
+        ProcessorShares.ForEach(runs.Length, i =>
+        {
+            using (context.Meters?.Measure(node))
+            {
+                parts[i] = AggregateRun.Update(node, new LeafOperators(runs[i], context).Build(node.Inner), context);
+            }
+        });
         var whole = AggregateRun.Merge(node, parts, context);
         return new FragmentResult { Series = whole.Groups, States = whole.States };
     }
@@ -164,6 +194,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
 
     private static FragmentResult Samples(MatrixNode node, SelectedSeries selected, EvaluationContext context)
     {
+        using var measured = context.Meters?.Measure(node);
         var reach = node.Reach;
         var buffers = new SampleBuffer[selected.Count];
         var tally = context.Counter.NewTally(node.Grid.Count);
@@ -182,8 +213,32 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
             tally.Add(0, buffers[i].Count, buffers[i].Count);
         }
 
-        context.Counter.Add(tally, node.Grid);
+        context.Counter.For(context.Meters?.Of(node)).Add(tally, node.Grid);
 
         return new FragmentResult { Series = selected.Headers, Matrix = buffers };
+    }
+
+    /// <summary>Where a fragment's memory is counted: with its query, or, for a query of another process, by itself until the answer is gone.</summary>
+    private sealed class LeafMemory : IDisposable
+    {
+        private MemoryLease? own;
+
+        public LeafMemory(Fragment fragment, QueryMemory memory)
+        {
+            own = fragment.Memory is null ? memory.Open(fragment.Bounds) : null;
+            Lease = fragment.Memory ?? own!;
+        }
+
+        public MemoryLease Lease { get; }
+
+        /// <summary>Leaves the fragment's own lease, if it has one, to the answer.</summary>
+        public MemoryLease? HandOver()
+        {
+            var left = own;
+            own = null;
+            return left;
+        }
+
+        public void Dispose() => own?.Dispose();
     }
 }

@@ -1,3 +1,4 @@
+using Metrics.PromQL.Analysis;
 using Metrics.PromQL.Functions;
 using Metrics.PromQL.Parsing;
 using Metrics.PromQL.Planning;
@@ -12,7 +13,9 @@ internal abstract class OperatorFactory(EvaluationContext context)
     protected EvaluationContext Context { get; private set; } = context;
 
     /// <summary>Makes the operator of a vector node.</summary>
-    public VectorOperator Build(PlanNode node) => node switch
+    public VectorOperator Build(PlanNode node) => Context.Meters is { } meters ? BuildMetered(node, meters.Of(node)) : Make(node);
+
+    private VectorOperator Make(PlanNode node) => node switch
     {
         EmptyNode => RowsOperator.Empty(node.Grid.Count),
         FragmentNode fragment => OpenFragment(fragment),
@@ -27,7 +30,13 @@ internal abstract class OperatorFactory(EvaluationContext context)
     };
 
     /// <summary>The values of a scalar node.</summary>
-    public double[] Scalar(PlanNode node) => ScalarEvaluator.Evaluate(node, this);
+    public double[] Scalar(PlanNode node)
+    {
+        using (Context.Meters?.Measure(node))
+        {
+            return ScalarEvaluator.Evaluate(node, this);
+        }
+    }
 
     /// <summary>Opens a selector.</summary>
     public abstract VectorOperator OpenSelector(SelectNode node, SampleColumn column);
@@ -76,13 +85,25 @@ internal abstract class OperatorFactory(EvaluationContext context)
         return new RangeCallOperator(node, source, function, parameters, Context);
     }
 
-    private VectorOperator BuildCounting(PlanNode node, SampleCounter counter)
+    private MeteredOperator BuildMetered(PlanNode node, OperatorMeter meter)
+    {
+        using (new PlanMeters.Scope(meter))
+        {
+            var made = BuildCounting(node, Context.Counter.For(meter), Make);
+            meter.AddSeries(made.Series.Count);
+            return new MeteredOperator(made, meter);
+        }
+    }
+
+    private VectorOperator BuildCounting(PlanNode node, SampleCounter counter) => BuildCounting(node, counter, Build);
+
+    private VectorOperator BuildCounting(PlanNode node, SampleCounter counter, Func<PlanNode, VectorOperator> build)
     {
         var outer = Context;
         Context = outer.With(counter);
         try
         {
-            return Build(node);
+            return build(node);
         }
         finally
         {

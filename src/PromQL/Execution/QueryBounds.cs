@@ -10,6 +10,9 @@ public sealed record QueryBounds(long MaxSeries = 0, long MaxBytes = 0, long Max
     /// <summary>No bounds.</summary>
     public static QueryBounds None { get; } = new();
 
+    /// <summary>Bytes that it may hold at once, as they are estimated (<see cref="QueryMemory"/>); 0 is no bound.</summary>
+    public long MaxMemory { get; init; }
+
     /// <summary>The samples that may be held at once, under an engine's bound.</summary>
     internal long SamplesUnder(long engineMax) => MaxSamples > 0 ? Math.Min(MaxSamples, engineMax) : engineMax;
 
@@ -21,6 +24,18 @@ public sealed record QueryBounds(long MaxSeries = 0, long MaxBytes = 0, long Max
         {
             throw new QueryException(
                 QueryErrorKind.Execution, $"the query reads more series than the limit max_fetched_series_per_query of {MaxSeries} of {Whose} (err-mimir-max-series-per-query): narrow its selectors or its time");
+        }
+    }
+
+    /// <summary>Checks the bytes held.</summary>
+    /// <exception cref="QueryException">There are too many.</exception>
+    internal void CheckMemory(long held)
+    {
+        if (MaxMemory > 0 && held > MaxMemory)
+        {
+            throw new QueryException(
+                QueryErrorKind.Execution,
+                $"the query holds more memory than the limit max_estimated_memory_consumption_per_query of {MaxMemory} bytes of {Whose} (err-mimir-max-estimated-memory-consumption-per-query): narrow its selectors or its time, or take a larger step");
         }
     }
 

@@ -1,7 +1,7 @@
 namespace Metrics.PromQL.Execution;
 
 /// <summary>Counts the samples that a query holds and stops it where it holds too many. Thread-safe.</summary>
-internal sealed class QueryBudget(long maxSamples, QueryBounds bounds)
+internal sealed class QueryBudget(long maxSamples, QueryBounds bounds, MemoryLease memory)
 {
     private long held;
     private long fetchedBytes;
@@ -21,6 +21,7 @@ internal sealed class QueryBudget(long maxSamples, QueryBounds bounds)
     /// <exception cref="QueryException">There is none left.</exception>
     public void Take(long samples)
     {
+        memory.Take(samples * MemoryLease.SampleBytes);
         var now = Interlocked.Add(ref held, samples);
         for (var old = Interlocked.Read(ref peak); now > old; old = Interlocked.Read(ref peak))
         {
@@ -34,5 +35,9 @@ internal sealed class QueryBudget(long maxSamples, QueryBounds bounds)
     }
 
     /// <summary>Gives room back.</summary>
-    public void Release(long samples) => Interlocked.Add(ref held, -samples);
+    public void Release(long samples)
+    {
+        memory.Release(samples * MemoryLease.SampleBytes);
+        Interlocked.Add(ref held, -samples);
+    }
 }

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Metrics.Model;
+using Metrics.PromQL.Analysis;
 using Metrics.PromQL.Execution;
 using Metrics.PromQL.Parsing;
 using Metrics.PromQL.Planning;
@@ -25,24 +27,28 @@ public sealed class QueryEngine(EngineOptions options)
     /// <summary>Answers a query that is parsed already.</summary>
     internal async ValueTask<QueryResult> ExecuteAsync(QueryRequest request, Expr expression, IReadOnlyList<IQueryLeaf> leaves, CancellationToken cancellation)
     {
-        if (request.IsRange && expression.Type is not (ValueType.Scalar or ValueType.Vector))
-        {
-            throw new QueryException(
-                QueryErrorKind.BadData, $"invalid expression type \"{TypeName(expression.Type)}\" for range query, must be Scalar or instant Vector");
-        }
-
+        CheckType(request, expression);
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         bound.CancelAfter(Options.Timeout);
+        var began = Stopwatch.GetTimestamp();
+        var memory = Options.Memory.Open(request.Bounds);
+        var isDone = false;
         try
         {
             var plan = QueryPlan.Make(expression, request.Grid, request.LookbackMs ?? Options.LookbackMs, Options);
-            var answers = await RunAsync(plan, request, leaves, bound.Token).ConfigureAwait(false);
+            var meters = request.Analyze ? new PlanMeters(plan.Root) : null;
+            var planned = Stopwatch.GetElapsedTime(began);
+            var answers = await RunAsync(plan, request, leaves, meters, memory, bound.Token).ConfigureAwait(false);
             try
             {
-                var run = new QueryRun(request, Options, plan, answers, bound.Token);
-                return answers.Sum(static f => f.Sum(static a => a.Series.Count)) <= SmallAnswer
+                var run = new QueryRun(request, Options, plan, answers, meters, memory, bound.Token);
+                var result = answers.Sum(static f => f.Sum(static a => a.Series.Count)) <= SmallAnswer
                     ? await ProcessorShares.OfProcess.RunHereAsync(request.Tenant, ProcessorUse.Query, run.Finish, bound.Token).ConfigureAwait(false)
                     : await ProcessorShares.OfProcess.RunAsync(request.Tenant, ProcessorUse.Query, run.Finish, bound.Token).ConfigureAwait(false);
+                result.Statistics.Preparation += planned;
+                memory.Settle(result.EstimatedBytes);
+                isDone = true;
+                return result;
             }
             finally
             {
@@ -60,9 +66,37 @@ public sealed class QueryEngine(EngineOptions options)
         {
             throw new QueryException(QueryErrorKind.Timeout, "query timed out in expression evaluation", e);
         }
+        finally
+        {
+            if (!isDone)
+            {
+                memory.Dispose();
+            }
+        }
     }
 
-    private async Task<FragmentResult[][]> RunAsync(QueryPlan plan, QueryRequest request, IReadOnlyList<IQueryLeaf> leaves, CancellationToken cancellation)
+    /// <summary>The operators that a query would be answered by.</summary>
+    /// <param name="request">The query.</param>
+    /// <param name="shards">How many shards would answer its fragments.</param>
+    /// <exception cref="PromQLParseException">The query does not parse or type-check.</exception>
+    public PlanOutline Explain(QueryRequest request, int shards)
+    {
+        var expression = PromQLParser.Parse(request.Query, Options.Parsing);
+        CheckType(request, expression);
+        return PlanReport.Outline(QueryPlan.Make(expression, request.Grid, request.LookbackMs ?? Options.LookbackMs, Options).Root, shards);
+    }
+
+    private static void CheckType(QueryRequest request, Expr expression)
+    {
+        if (request.IsRange && expression.Type is not (ValueType.Scalar or ValueType.Vector))
+        {
+            throw new QueryException(
+                QueryErrorKind.BadData, $"invalid expression type \"{TypeName(expression.Type)}\" for range query, must be Scalar or instant Vector");
+        }
+    }
+
+    private async Task<FragmentResult[][]> RunAsync(
+        QueryPlan plan, QueryRequest request, IReadOnlyList<IQueryLeaf> leaves, PlanMeters? meters, MemoryLease memory, CancellationToken cancellation)
     {
         var running = new Task<FragmentResult>[plan.Fragments.Count][];
         for (var i = 0; i < running.Length; i++)
@@ -84,7 +118,9 @@ public sealed class QueryEngine(EngineOptions options)
 
                 // What a subquery reads is told apart by steps, for not all of them may be used.
                 PerStepStatistics = request.PerStepStatistics || plan.Fragments[i].Grid != request.Grid,
+                Analyze = request.Analyze,
                 Plan = plan.Fragments[i].Body,
+                Memory = memory,
             };
             running[i] = new Task<FragmentResult>[leaves.Count];
             for (var leaf = 0; leaf < leaves.Count; leaf++)
@@ -95,6 +131,11 @@ public sealed class QueryEngine(EngineOptions options)
 
         try
         {
+            if (meters is not null)
+            {
+                await Task.WhenAll(running.Select((tasks, i) => MeasuredAsync(tasks, meters.Of(plan.Fragments[i])))).ConfigureAwait(false);
+            }
+
             var answers = new FragmentResult[running.Length][];
             for (var i = 0; i < running.Length; i++)
             {
@@ -113,6 +154,14 @@ public sealed class QueryEngine(EngineOptions options)
             }
 
             throw;
+        }
+    }
+
+    private static async Task MeasuredAsync(Task<FragmentResult>[] tasks, OperatorMeter meter)
+    {
+        using (new PlanMeters.Scope(meter))
+        {
+            await Task.WhenAll(tasks).ConfigureAwait(false);
         }
     }
 

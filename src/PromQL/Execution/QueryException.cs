@@ -20,6 +20,9 @@ public enum QueryErrorKind
 
     /// <summary><c>internal</c>, 500.</summary>
     Internal,
+
+    /// <summary><c>unavailable</c>, 503: there is no memory for it now (<see cref="QueryMemory"/>).</summary>
+    Overloaded,
 }
 
 /// <summary>A query that could not be answered; the message is what Prometheus would say.</summary>

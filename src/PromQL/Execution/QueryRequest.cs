@@ -23,6 +23,9 @@ public sealed record QueryRequest(string Query, TimeGrid Grid, bool IsRange)
     /// <summary>Whether samples are counted for each step too.</summary>
     public bool PerStepStatistics { get; init; }
 
+    /// <summary>Whether what each operator took is told too (<see cref="QueryResult.Analysis"/>).</summary>
+    public bool Analyze { get; init; }
+
     /// <summary>The most series in the result, 0 for all; more are cut off with a warning.</summary>
     public int Limit { get; init; }
 }

@@ -28,6 +28,27 @@ public sealed class QueryResult : IDisposable
     /// <summary>What the query cost.</summary>
     public QueryStatistics Statistics { get; init; } = new();
 
+    /// <summary>What each operator took; null unless <see cref="QueryRequest.Analyze"/>.</summary>
+    public OperatorReport? Analysis { get; init; }
+
+    /// <summary>About how many bytes it holds.</summary>
+    public long EstimatedBytes
+    {
+        get
+        {
+            var bytes = 0L;
+            foreach (var series in Series)
+            {
+                bytes += MemoryLease.SeriesBytes + ((long)series.Points.Count * MemoryLease.SampleBytes);
+            }
+
+            return bytes;
+        }
+    }
+
+    /// <summary>What the answer is counted as among the memory of queries; given back with it. Null when it is not counted.</summary>
+    public MemoryLease? Memory { get; init; }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -35,6 +56,8 @@ public sealed class QueryResult : IDisposable
         {
             series.Points.Dispose();
         }
+
+        Memory?.Dispose();
     }
 }
 
@@ -64,4 +87,10 @@ public sealed class QueryStatistics
 
     /// <summary>Bytes of chunks read; samples in no chunk as they are in memory, 16 for a float.</summary>
     public long FetchedBytes { get; set; }
+
+    /// <summary>Time until the series to evaluate were known: planning, selecting, and what shards took for it side by side.</summary>
+    public TimeSpan Preparation { get; set; }
+
+    /// <summary>Time to bring the result into order.</summary>
+    public TimeSpan Sorting { get; set; }
 }

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Text;
 using Metrics.Model;
+using Metrics.PromQL.Analysis;
 using Metrics.PromQL.Planning;
 using ValueType = Metrics.PromQL.Parsing.ValueType;
 
@@ -17,19 +19,31 @@ internal sealed class QueryRun
     private readonly EvaluationContext context;
     private readonly GatewayOperators operators;
     private readonly QueryStatistics statistics = new();
+    private readonly FragmentResult[][] answers;
+    private readonly PlanMeters? meters;
+    private readonly MemoryLease memory;
 
-    public QueryRun(QueryRequest request, EngineOptions options, QueryPlan plan, FragmentResult[][] answers, CancellationToken cancellation)
+    public QueryRun(QueryRequest request, EngineOptions options, QueryPlan plan, FragmentResult[][] answers, PlanMeters? meters, MemoryLease memory, CancellationToken cancellation)
     {
         this.request = request;
         this.options = options;
         this.plan = plan;
-        budget = new QueryBudget(request.Bounds.SamplesUnder(options.MaxSamples), request.Bounds);
+        this.answers = answers;
+        this.meters = meters;
+        this.memory = memory;
+        budget = new QueryBudget(request.Bounds.SamplesUnder(options.MaxSamples), request.Bounds, memory);
         counter = new SampleCounter(request.Grid, request.PerStepStatistics);
-        context = new EvaluationContext(options, budget, counter, annotations, cancellation);
+        context = new EvaluationContext(options, budget, counter, annotations, cancellation, meters);
         operators = new GatewayOperators(answers, context);
-        Count(plan.Root, answers, counter);
+        Count(plan.Root, counter);
         foreach (var answer in answers.SelectMany(static a => a))
         {
+            if (!answer.IsCounted)
+            {
+                memory.Take(answer.EstimatedBytes);
+            }
+
+            statistics.Preparation = answer.Statistics.Preparation > statistics.Preparation ? answer.Statistics.Preparation : statistics.Preparation;
             statistics.PeakSamples += answer.Statistics.PeakSamples;
             statistics.FetchedSeries += answer.Statistics.FetchedSeries;
             statistics.FetchedBytes += answer.Statistics.FetchedBytes;
@@ -63,39 +77,40 @@ internal sealed class QueryRun
     }
 
     /// <summary>Counts what the leaves did for each fragment, in its place of the plan.</summary>
-    private static void Count(PlanNode node, FragmentResult[][] answers, SampleCounter into)
+    private void Count(PlanNode node, SampleCounter into)
     {
         switch (node)
         {
             case FragmentNode fragment:
+                var counting = into.For(meters?.Of(fragment));
                 foreach (var answer in answers[fragment.Index])
                 {
-                    into.Add(SampleTally.Of(answer.Statistics), fragment.Grid);
+                    counting.Add(SampleTally.Of(answer.Statistics), fragment.Grid);
                 }
 
                 break;
             case RangeCallNode { Source: FragmentNode { Body: MatrixNode } } call:
                 // Its windows are looked at here.
-                CountAll(call.Parameters, answers, into);
+                CountAll(call.Parameters, into);
                 break;
             case RangeCallNode { Source: SubqueryNode subquery } call:
-                Count(subquery.Inner, answers, into.Below(subquery, call.Grid));
-                CountAll(call.Parameters, answers, into);
+                Count(subquery.Inner, into.Below(subquery, call.Grid));
+                CountAll(call.Parameters, into);
                 break;
             case BroadcastNode broadcast:
-                Count(broadcast.Inner, answers, into.Once(broadcast.Grid));
+                Count(broadcast.Inner, into.Once(broadcast.Grid));
                 break;
             default:
-                CountAll(node.Children, answers, into);
+                CountAll(node.Children, into);
                 break;
         }
     }
 
-    private static void CountAll(IReadOnlyList<PlanNode> nodes, FragmentResult[][] answers, SampleCounter into)
+    private void CountAll(IReadOnlyList<PlanNode> nodes, SampleCounter into)
     {
         foreach (var node in nodes)
         {
-            Count(node, answers, into);
+            Count(node, into);
         }
     }
 
@@ -114,6 +129,8 @@ internal sealed class QueryRun
             Warnings = [.. remarks.Where(static a => a.IsWarning).Select(a => AnnotationText.Of(a, query)), .. truncated ? [Truncation] : Array.Empty<string>()],
             Infos = [.. remarks.Where(static a => !a.IsWarning).Select(a => AnnotationText.Of(a, query))],
             Statistics = statistics,
+            Analysis = meters is null ? null : PlanReport.Of(plan.Root, meters, answers, statistics.PeakSamples),
+            Memory = memory,
         };
     }
 
@@ -152,12 +169,7 @@ internal sealed class QueryRun
     private List<ResultSeries> Vector(PlanNode root)
     {
         var series = Points(operators.Build(root), root.Grid);
-        if (request.IsRange)
-        {
-            series.Sort(static (a, b) => a.Labels.CompareTo(b.Labels));
-        }
-
-        return series;
+        return request.IsRange ? Sorted(series) : series;
     }
 
     private List<ResultSeries> Matrix(PlanNode root)
@@ -181,7 +193,14 @@ internal sealed class QueryRun
             }
         }
 
+        return Sorted(series);
+    }
+
+    private List<ResultSeries> Sorted(List<ResultSeries> series)
+    {
+        var from = Stopwatch.GetTimestamp();
         series.Sort(static (a, b) => a.Labels.CompareTo(b.Labels));
+        statistics.Sorting = Stopwatch.GetElapsedTime(from);
         return series;
     }
 

@@ -1,3 +1,4 @@
+using Metrics.PromQL.Analysis;
 using Metrics.PromQL.Planning;
 
 namespace Metrics.PromQL.Execution;
@@ -71,12 +72,13 @@ internal sealed class SampleTally(int steps, bool bySteps)
 /// </remarks>
 internal sealed class SampleCounter
 {
-    private readonly Lock sync = new();
+    private readonly Lock sync;
     private readonly SampleTally total;
     private readonly TimeGrid grid;
     private readonly SampleCounter? parent;
     private readonly SubqueryNode? subquery;
     private readonly TimeGrid outer;
+    private readonly OperatorMeter? meter;
 
     /// <summary>Counts for a whole evaluation.</summary>
     /// <param name="grid">Its steps.</param>
@@ -84,6 +86,7 @@ internal sealed class SampleCounter
     public SampleCounter(TimeGrid grid, bool bySteps)
     {
         this.grid = grid;
+        sync = new Lock();
         IsBySteps = bySteps;
         total = new SampleTally(grid.Count, bySteps);
     }
@@ -93,10 +96,16 @@ internal sealed class SampleCounter
         this.parent = parent;
         this.subquery = subquery;
         this.outer = outer;
-        total = parent.total;
+        (sync, total) = (parent.sync, parent.total);
 
         // Which steps of a subquery count depends on where they lie.
         IsBySteps = parent.IsBySteps || (subquery is not null && outer.Count > 1);
+    }
+
+    private SampleCounter(SampleCounter of, OperatorMeter meter)
+    {
+        (parent, subquery, outer, total, grid, IsBySteps) = (of.parent, of.subquery, of.outer, of.total, of.grid, of.IsBySteps);
+        (sync, this.meter) = (of.sync, meter);
     }
 
     /// <summary>Whether tallies are to have steps.</summary>
@@ -111,11 +120,18 @@ internal sealed class SampleCounter
     /// <summary>The counter for what is evaluated once for these steps.</summary>
     public SampleCounter Once(TimeGrid steps) => new(this, null, steps);
 
+    /// <summary>The same counter, telling a meter what it counts; without a meter, this one. What is closest to the samples is told.</summary>
+    public SampleCounter For(OperatorMeter? reader) => reader is null ? this : new SampleCounter(this, reader);
+
     /// <summary>Takes what was counted over a grid; the tally stays the caller's.</summary>
-    public void Add(SampleTally tally, TimeGrid over)
+    public void Add(SampleTally tally, TimeGrid over) => Count(tally, over, null);
+
+    private void Count(SampleTally tally, TimeGrid over, OperatorMeter? reader)
     {
+        reader ??= meter;
         if (parent is null)
         {
+            reader?.AddSamples(tally.Looked);
             lock (sync)
             {
                 AddHere(tally);
@@ -123,11 +139,11 @@ internal sealed class SampleCounter
         }
         else if (subquery is null)
         {
-            parent.Add(Repeated(tally), outer);
+            parent.Count(Repeated(tally), outer, reader);
         }
         else
         {
-            parent.Add(Used(tally, over, subquery), outer);
+            parent.Count(Used(tally, over, subquery), outer, reader);
         }
     }
 

@@ -47,8 +47,14 @@ public sealed record Fragment(
     /// <summary>A label that the leaf's series bear besides their own; or null.</summary>
     public AddedLabel? Added { get; init; }
 
+    /// <summary>Whether the leaf tells what each operator took.</summary>
+    public bool Analyze { get; init; }
+
     /// <summary>The plan of the fragment where it was made in this process.</summary>
     internal PlanNode? Plan { get; init; }
+
+    /// <summary>Where the memory of the query is counted when it was asked in this process.</summary>
+    internal MemoryLease? Memory { get; init; }
 }
 
 /// <summary>What a shard answers to a fragment: the series of its part, or the partial states of an aggregation, as columns.</summary>
@@ -72,6 +78,35 @@ public sealed class FragmentResult : IDisposable
     /// <summary>What the leaf spent.</summary>
     internal QueryStatistics Statistics { get; init; } = new();
 
+    /// <summary>What the operators took (<see cref="Analysis.PlanMeters.ToNumbers"/>); null unless asked for.</summary>
+    internal long[]? Meters { get; init; }
+
+    /// <summary>The memory that is given back with it; null where the query's own is counted by whoever asks.</summary>
+    internal MemoryLease? Memory { get; init; }
+
+    /// <summary>True when the memory that it holds is counted already.</summary>
+    internal bool IsCounted { get; init; }
+
+    /// <summary>About how many bytes it holds.</summary>
+    internal long EstimatedBytes
+    {
+        get
+        {
+            var bytes = (long)Series.Count * MemoryLease.SeriesBytes;
+            foreach (var batch in Batches)
+            {
+                bytes += (long)batch.Series * batch.Steps * sizeof(double);
+            }
+
+            foreach (var samples in Matrix ?? [])
+            {
+                bytes += (long)samples.Count * MemoryLease.SampleBytes;
+            }
+
+            return bytes + (States is null ? 0 : States.Cells * MemoryLease.SampleBytes);
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -85,6 +120,8 @@ public sealed class FragmentResult : IDisposable
         {
             samples.Dispose();
         }
+
+        Memory?.Dispose();
     }
 }
 

@@ -12,7 +12,8 @@ internal static class LoggedValues
     private const byte Small = 0x80;
     private const byte Raw = 0x78;
     private const int MostDecimals = 4;
-    private const double MostMantissa = 1L << 53;
+    private const long MostWhole = 1L << 53;
+    private const double ExactProduct = 1L << 51; // Below it a product is off by less than half.
 
     private static ReadOnlySpan<double> Powers => [1, 10, 100, 1000, 10000];
 
@@ -60,34 +61,71 @@ internal static class LoggedValues
 
     private static int Write(Span<byte> to, double value)
     {
-        for (var decimals = 0; decimals <= MostDecimals; decimals++)
+        // Fast path: most of what is counted is whole. Not -0, whose bits differ, nor NaN, which becomes 0.
+        var whole = (long)value;
+        if (whole is > -MostWhole and < MostWhole && BitConverter.DoubleToInt64Bits(whole) == BitConverter.DoubleToInt64Bits(value))
+        {
+            return Write(to, 0, whole);
+        }
+
+        // With the most decimals first: a real double, which has none of them, is known by one division, and a number of fewer decimals by its zeros.
+        var scaled = Math.Round(value * Powers[MostDecimals]);
+        if (Math.Abs(scaled) < ExactProduct)
+        {
+            whole = (long)scaled;
+            return Same(whole, MostDecimals, value) ? WriteShortest(to, whole) : WriteRaw(to, value);
+        }
+
+        // As far from 0 as this, the product above may be the next whole number to the right one, or too large for what fewer decimals need.
+        for (var decimals = 1; decimals <= MostDecimals; decimals++)
         {
             var mantissa = Math.Round(value * Powers[decimals]);
-            if (!(Math.Abs(mantissa) < MostMantissa))
+            if (!(Math.Abs(mantissa) < MostWhole))
             {
                 break; // Also NaN and the infinities.
             }
 
-            // It counts only when reading gives the same bits: not for -0, nor for what merely looks like a short decimal.
-            var whole = (long)mantissa;
-            if (BitConverter.DoubleToInt64Bits(whole / Powers[decimals]) != BitConverter.DoubleToInt64Bits(value))
+            if (Same((long)mantissa, decimals, value))
             {
-                continue;
+                return Write(to, decimals, (long)mantissa);
             }
-
-            if (decimals == 0 && whole is >= 0 and < Small)
-            {
-                to[0] = (byte)(Small | whole);
-                return 1;
-            }
-
-            var zigzag = (ulong)((whole << 1) ^ (whole >> 63));
-            var length = (71 - BitOperations.LeadingZeroCount(zigzag | 1)) / 8;
-            to[0] = (byte)((decimals << 4) | length);
-            BinaryPrimitives.WriteUInt64LittleEndian(to[1..], zigzag);
-            return 1 + length;
         }
 
+        return WriteRaw(to, value);
+    }
+
+    // It counts only when reading gives the same bits: not for -0, nor for what merely looks like a short decimal.
+    private static bool Same(long mantissa, int decimals, double value) => BitConverter.DoubleToInt64Bits(mantissa / Powers[decimals]) == BitConverter.DoubleToInt64Bits(value);
+
+    private static int WriteShortest(Span<byte> to, long mantissa)
+    {
+        var decimals = MostDecimals;
+        while (mantissa % 10 == 0)
+        {
+            mantissa /= 10;
+            decimals--;
+        }
+
+        return Write(to, decimals, mantissa);
+    }
+
+    private static int Write(Span<byte> to, int decimals, long mantissa)
+    {
+        if (decimals == 0 && mantissa is >= 0 and < Small)
+        {
+            to[0] = (byte)(Small | mantissa);
+            return 1;
+        }
+
+        var zigzag = (ulong)((mantissa << 1) ^ (mantissa >> 63));
+        var length = (71 - BitOperations.LeadingZeroCount(zigzag | 1)) / 8;
+        to[0] = (byte)((decimals << 4) | length);
+        BinaryPrimitives.WriteUInt64LittleEndian(to[1..], zigzag);
+        return 1 + length;
+    }
+
+    private static int WriteRaw(Span<byte> to, double value)
+    {
         to[0] = Raw;
         BinaryPrimitives.WriteDoubleLittleEndian(to[1..], value);
         return MaxBytes;

@@ -37,6 +37,7 @@ public sealed partial class ShardLog : IAsyncDisposable
     private long fileBytes;
     private long pendingFirst;
     private int dirty;
+    private int syncing;
 
     private ShardLog(string directory, LogOptions options, TimeProvider time, long nextRecord, Recovered last)
     {
@@ -326,7 +327,7 @@ public sealed partial class ShardLog : IAsyncDisposable
         {
             RandomAccess.FlushToDisk(file!);
         }
-        else if (Interlocked.Exchange(ref dirty, 1) == 0)
+        else if (Interlocked.Exchange(ref dirty, 1) == 0 && Volatile.Read(ref syncing) == 0)
         {
             // Armed by the first write after a sync, so that an idle log costs nothing.
             syncTimer?.Change(options.FsyncInterval, Timeout.InfiniteTimeSpan);
@@ -352,11 +353,19 @@ public sealed partial class ShardLog : IAsyncDisposable
 
     private void SyncIfDirty()
     {
-        if (Volatile.Read(ref dirty) == 0)
-        {
-            return;
-        }
+        Interlocked.Exchange(ref syncing, 1);
+        SyncFileIfDirty();
 
+        // Who wrote meanwhile left it to us to set the timer: a slow disk has no second sync of a log while the first one lasts.
+        Interlocked.Exchange(ref syncing, 0);
+        if (Volatile.Read(ref dirty) != 0)
+        {
+            syncTimer?.Change(options.FsyncInterval, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private void SyncFileIfDirty()
+    {
         lock (gate)
         {
             if (disposed)
@@ -365,16 +374,14 @@ public sealed partial class ShardLog : IAsyncDisposable
             }
         }
 
-        var handle = file;
-        if (handle is null || handle.IsClosed)
+        // Before the file is looked at: what is written to the one that follows it sets the mark again.
+        if (Interlocked.Exchange(ref dirty, 0) == 0 || Volatile.Read(ref file) is not { IsClosed: false } handle)
         {
             return;
         }
 
         try
         {
-            // Records may be written meanwhile: they set the mark, and the timer, again.
-            Volatile.Write(ref dirty, 0);
             RandomAccess.FlushToDisk(handle);
         }
         catch (ObjectDisposedException)
@@ -393,7 +400,13 @@ public sealed partial class ShardLog : IAsyncDisposable
 
     private void Sync(bool ignoreFailure)
     {
-        if (file is null || options.Fsync == FsyncPolicy.Never || Interlocked.Exchange(ref dirty, 0) == 0)
+        if (file is null || options.Fsync == FsyncPolicy.Never)
+        {
+            return;
+        }
+
+        // Without the mark, a sync may still be under way.
+        if (Interlocked.Exchange(ref dirty, 0) == 0 && Volatile.Read(ref syncing) == 0)
         {
             return;
         }

@@ -106,6 +106,14 @@ public sealed class ProtobufWriter : IDisposable
         length += 8;
     }
 
+    /// <summary>Writes bytes without tag or length.</summary>
+    public void Raw(ReadOnlySpan<byte> value)
+    {
+        Room(value.Length);
+        value.CopyTo(buffer.AsSpan(length));
+        length += value.Length;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

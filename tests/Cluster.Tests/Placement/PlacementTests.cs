@@ -125,6 +125,34 @@ public sealed class PlacementTests
     }
 
     [Fact]
+    public void AShardAlmostAsHeavyAsTheGapStays()
+    {
+        var hosts = Hosts(3);
+        PlacedShard[] shards = [new(Shard(0), hosts[0].Node, 10_000, []), new(Shard(1), hosts[0].Node, 10_300, []), new(Shard(2), hosts[1].Node, 10_100, []), new(Shard(3), hosts[2].Node, 10_000, [])];
+
+        Assert.Null(LoadBalance.Next(hosts, shards));
+    }
+
+    [Fact]
+    public void AShardThatWasHardlyObservedCountsAndStays()
+    {
+        var hosts = Hosts(2);
+        PlacedShard[] shards = [new(Shard(0), hosts[0].Node, 10_000, [], IsSettled: false), new(Shard(1), hosts[0].Node, 2_000, [])];
+
+        Assert.Equal(Shard(1), LoadBalance.Next(hosts, shards)?.Shard);
+        Assert.Null(LoadBalance.Next(hosts, [shards[0], shards[1] with { IsSettled = false }]));
+    }
+
+    [Fact]
+    public void ABurstMakesAShardNoHeavier()
+    {
+        var calm = new ShardReport("t", "0b", ShardState.Open, 1, 0, 0, [], 0, 0, HeadSeries: 1000, 0, 0, SamplesPerSecond: 10, SteadySamplesPerSecond: 10);
+
+        Assert.Equal(calm.Weight, (calm with { SamplesPerSecond = 1_000_000 }).Weight);
+        Assert.True((calm with { SteadySamplesPerSecond = 1_000_000 }).Weight > 1_000_000);
+    }
+
+    [Fact]
     public void ASiloWithoutMemoryGivesAwayAndGetsNothing()
     {
         var full = new ShardHost(new NodeId("a"), "", new SiloLoad(0, 0.2, 0.9));

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using Metrics.Model;
 using Metrics.ObjectStore;
@@ -120,13 +121,30 @@ public sealed class ReplicatedLogTests : IAsyncLifetime
         });
     }
 
-    private async Task<ReplicatedLog> OpenAsync(string node, int factor)
+    /// <summary>Orleans hands messages to threads as they come in, the latest first: a transport that delivers in reverse what is under way at the same time.</summary>
+    [Fact]
+    public async Task RecordsThatComeWhileABatchIsUnderWayShareTheNextAndNoneOvertakesAnother()
+    {
+        Reversing? messages = null;
+        await using var log = await OpenAsync("n1", 2, inner => messages = new Reversing(inner));
+        await log.WaitDurableAsync(log.Append("first"u8));
+        messages!.Hold();
+        var commits = Enumerable.Range(0, 100).Select(i => log.WaitDurableAsync(log.Append(Encoding.UTF8.GetBytes($"{i}"))).AsTask()).ToList();
+        Assert.DoesNotContain(commits, static c => c.IsCompleted);
+        var sent = messages.Sent;
+        await messages.ReleaseAsync();
+        await Task.WhenAll(commits);
+        Assert.InRange(messages.Sent - sent, 0, 2);
+        Assert.Equal(0, messages.Begun);
+    }
+
+    private async Task<ReplicatedLog> OpenAsync(string node, int factor, Func<ILogTransport, ILogTransport>? by = null)
     {
         var self = nodes[new NodeId(node)];
         var silent = factor == 5 ? new NodeId("n3") : default;
         var options = new ReplicationOptions { Factor = factor, OpenTimeout = TimeSpan.Zero, RetryAfter = TimeSpan.FromMilliseconds(1) };
         var services = new ReplicationServices(
-            self, new Direct(nodes, silent), (_, _) => [.. nodes.Keys.Where(n => n != self.Node && n != silent)], options, TimeProvider.System, _ => { });
+            self, by?.Invoke(new Direct(nodes, silent)) ?? new Direct(nodes, silent), (_, _) => [.. nodes.Keys.Where(n => n != self.Node && n != silent)], options, TimeProvider.System, _ => { });
         return await ReplicatedLog.OpenAsync(Shard, ManifestFile.Open(store, Shard), services, CancellationToken.None);
     }
 
@@ -136,6 +154,51 @@ public sealed class ReplicatedLogTests : IAsyncLifetime
         {
             await Task.Yield();
             return node == silent ? throw new IOException($"{node} is silent") : await nodes[node].AnswerAsync(message, cancellation);
+        }
+    }
+
+    /// <summary>Keeps messages back from a moment on until they may go, and then sends the latest first; counts them.</summary>
+    private sealed class Reversing(ILogTransport inner) : ILogTransport
+    {
+        private readonly ConcurrentStack<(NodeId Node, ReadOnlyMemory<byte> Message, TaskCompletionSource<ReadOnlyMemory<byte>> Answer)> waiting = new();
+        private volatile bool holds;
+        private volatile bool counts;
+        private int sent;
+        private int begun;
+
+        /// <summary>Messages since the moment.</summary>
+        public int Sent => sent;
+
+        /// <summary>Those of them that begin a session.</summary>
+        public int Begun => begun;
+
+        public void Hold() => (counts, holds) = (true, true);
+
+        public async Task ReleaseAsync()
+        {
+            holds = false;
+            while (waiting.TryPop(out var next))
+            {
+                next.Answer.SetResult(await inner.SendAsync(next.Node, next.Message, CancellationToken.None));
+            }
+        }
+
+        public async ValueTask<ReadOnlyMemory<byte>> SendAsync(NodeId node, ReadOnlyMemory<byte> message, CancellationToken cancellation)
+        {
+            if (counts)
+            {
+                Interlocked.Increment(ref sent);
+                Interlocked.Add(ref begun, ReplicaMessage.DecodeRequest(message).Request is BeginRequest ? 1 : 0);
+            }
+
+            if (!holds)
+            {
+                return await inner.SendAsync(node, message, cancellation);
+            }
+
+            var answer = new TaskCompletionSource<ReadOnlyMemory<byte>>(TaskCreationOptions.RunContinuationsAsynchronously);
+            waiting.Push((node, message, answer));
+            return await answer.Task;
         }
     }
 

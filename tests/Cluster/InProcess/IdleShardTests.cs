@@ -40,6 +40,30 @@ public sealed class IdleShardTests
         Assert.Equal(Series, (await silos.ReadAsync(silos.Silos[1], tenant)).Count);
     }
 
+    /// <summary>A gateway calls the shards of its own silo past their grains.</summary>
+    [Fact]
+    public async Task AShardThatOnlyItsOwnSiloWritesToStaysOpen()
+    {
+        var options = new SiloOptions
+        {
+            BalanceEvery = TimeSpan.Zero,
+            IdleAfter = TimeSpan.FromSeconds(1),
+            IdleCheck = TimeSpan.FromMilliseconds(100),
+            IdleCareEvery = TimeSpan.Zero,
+            Resharding = new ReshardingOptions { Every = TimeSpan.Zero },
+        };
+        await using var silos = await SiloCluster.StartAsync(1, 1, options: options);
+        var start = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        for (var i = 0; i < 40; i++)
+        {
+            await silos.WriteAsync(silos.Silos[0], tenant, Series, start + i, i);
+            await Task.Delay(100);
+        }
+
+        Assert.All(silos.Node(silos.Silos[0]).Shards, static s => Assert.Equal((ShardState.Open, 1L), (s.State, s.Epoch)));
+        await UntilAsync("no shard is open", () => silos.Node(silos.Silos[0]).Shards.Count == 0);
+    }
+
     [Fact]
     public async Task RetentionReachesShardsThatNobodyCalls()
     {

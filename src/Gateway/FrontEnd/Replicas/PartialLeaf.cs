@@ -56,6 +56,8 @@ internal sealed class PartialWarnings
                 Warnings = [.. answer.Warnings, .. texts],
                 Infos = answer.Infos,
                 Statistics = answer.Statistics,
+                Analysis = answer.Analysis,
+                Memory = answer.Memory,
             };
         }
     }

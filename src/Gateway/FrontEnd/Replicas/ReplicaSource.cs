@@ -5,14 +5,15 @@ using Metrics.PromQL;
 namespace Metrics.Gateway.FrontEnd;
 
 /// <summary>A tenant's series without the labels that tell replicas apart, those of all replicas of one being one series (<see cref="ReplicaChain"/>).</summary>
-/// <remarks>Replicas lie in different shards, so what is selected comes here as samples; <paramref name="maxSamples"/> bounds it.</remarks>
-internal sealed class ReplicaSource(IReadOnlyList<IShard> shards, IReadOnlyList<string> replicaLabels, long maxSamples) : ISeriesSource
+/// <remarks>Replicas lie in different shards, so what is selected comes here as samples; <paramref name="maxSamples"/> bounds it, and it is counted as memory of queries.</remarks>
+internal sealed class ReplicaSource(IReadOnlyList<IShard> shards, IReadOnlyList<string> replicaLabels, long maxSamples, QueryMemory memory) : ISeriesSource
 {
     /// <inheritdoc/>
     public async ValueTask<ISeriesSet> SelectAsync(SeriesSelection selection, CancellationToken cancellation)
     {
         var found = new Dictionary<Labels, List<SampleBuffer>>();
         var held = 0L;
+        var lease = memory.Open(QueryBounds.None);
         try
         {
             // One shard after another: what they have to give is collected in one place.
@@ -26,20 +27,23 @@ internal sealed class ReplicaSource(IReadOnlyList<IShard> shards, IReadOnlyList<
                         throw new QueryException(QueryErrorKind.Execution, "query processing would load too many samples into memory in query execution");
                     }
 
+                    lease.Take(MemoryLease.SeriesBytes + ((long)samples.Count * MemoryLease.SampleBytes));
                     Collect(labels, samples, found);
                 }
             }
 
-            return new ChainedSet(found);
+            return new ChainedSet(found, lease);
         }
         catch (ShardUnavailableException e)
         {
             Dispose(found);
+            lease.Dispose();
             throw new QueryException(QueryErrorKind.Unavailable, e.Message, e);
         }
         catch
         {
             Dispose(found);
+            lease.Dispose();
             throw;
         }
     }
@@ -86,7 +90,7 @@ internal sealed class ReplicaSource(IReadOnlyList<IShard> shards, IReadOnlyList<
         }
     }
 
-    private sealed class ChainedSet(Dictionary<Labels, List<SampleBuffer>> found) : ISeriesSet
+    private sealed class ChainedSet(Dictionary<Labels, List<SampleBuffer>> found, MemoryLease lease) : ISeriesSet
     {
         private readonly Labels[] labels = [.. found.Keys];
 
@@ -96,6 +100,10 @@ internal sealed class ReplicaSource(IReadOnlyList<IShard> shards, IReadOnlyList<
 
         public void Read(int index, SampleBuffer into) => ReplicaChain.Merge(found[labels[index]], into);
 
-        public void Dispose() => ReplicaSource.Dispose(found);
+        public void Dispose()
+        {
+            ReplicaSource.Dispose(found);
+            lease.Dispose();
+        }
     }
 }
