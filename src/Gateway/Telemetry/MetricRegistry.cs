@@ -47,15 +47,15 @@ internal sealed class MetricRegistry
         if (format == ExpositionFormat.Protobuf)
         {
             using var messages = new ProtobufExposition(to);
-            Write(all, messages);
+            Put(all, messages);
         }
         else
         {
-            Write(all, new TextExposition(to, format == ExpositionFormat.OpenMetrics));
+            Put(all, new TextExposition(to, format == ExpositionFormat.OpenMetrics));
         }
     }
 
-    private static void Write(MetricFamily[] all, SampleSink sink)
+    private static void Put(MetricFamily[] all, SampleSink sink)
     {
         foreach (var family in all)
         {
