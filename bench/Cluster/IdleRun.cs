@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Metrics.Model;
 using Metrics.SideBySide;
 using Metrics.Wire;
@@ -47,8 +48,8 @@ internal static class IdleRun
 
     private static async Task<int> OpenShardsAsync(Deployment servers)
     {
-        var status = await servers.GetAsync("api/v1/status/cluster");
-        return status.Split("\"range\":").Length - 1;
+        using var status = JsonDocument.Parse(await servers.GetAsync("api/v1/status/cluster"));
+        return status.RootElement.GetProperty("data").GetProperty("silos").EnumerateArray().Sum(static s => s.TryGetProperty("shards", out var shards) ? shards.GetInt32() : 0);
     }
 
     private static byte[] Body()

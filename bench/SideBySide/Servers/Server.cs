@@ -69,9 +69,9 @@ internal sealed class Server : IDisposable
                 "-search.maxUniqueTimeseries=10000000", "-search.maxSamplesPerQuery=2000000000", "-search.maxQueryDuration=10m", "-search.maxQueueDuration=5m"]),
             _ => throw new ArgumentException($"unknown server '{name}'; known are {string.Join(", ", Known)}", nameof(name)),
         };
-        var command = new ProcessStartInfo(start.File, start.Arguments) { UseShellExecute = false, RedirectStandardOutput = true };
-        command.Environment.TryAdd("DOTNET_GCgen0size", "0x400000"); // As in the image.
-        var server = new Server(name, new Uri($"http://{listen}/"), directory, command);
+        var program = new ProcessStartInfo(start.File, start.Arguments) { UseShellExecute = false, RedirectStandardOutput = true };
+        program.Environment.TryAdd("DOTNET_GCgen0size", "0x400000"); // As in the image.
+        var server = new Server(name, new Uri($"http://{listen}/"), directory, program);
         try
         {
             await server.WaitReadyAsync();

@@ -12,6 +12,15 @@ internal sealed class BlockAnswer(ISeriesSet series, LiveBlock block, Action<Liv
     public Labels LabelsOf(int index) => series.LabelsOf(index);
 
     /// <inheritdoc/>
+    public ulong HashOf(int index) => series.HashOf(index);
+
+    /// <inheritdoc/>
+    public ReadOnlySpan<byte> LabelBytesOf(int index, ref byte[] scratch) => series.LabelBytesOf(index, ref scratch);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Labels> Group(LabelSubset subset, Span<int> groupOf) => series.Group(subset, groupOf);
+
+    /// <inheritdoc/>
     public void Read(int index, SampleBuffer into)
     {
         try

@@ -39,6 +39,12 @@ internal sealed class UndeletedSeriesSet : ISeriesSet
     public Labels LabelsOf(int index) => all.LabelsOf(kept[index].Index);
 
     /// <inheritdoc/>
+    public ulong HashOf(int index) => all.HashOf(kept[index].Index);
+
+    /// <inheritdoc/>
+    public ReadOnlySpan<byte> LabelBytesOf(int index, ref byte[] scratch) => all.LabelBytesOf(kept[index].Index, ref scratch);
+
+    /// <inheritdoc/>
     public void Read(int index, SampleBuffer into)
     {
         var (from, deleted) = kept[index];

@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using System.Numerics;
 using Metrics.Model;
 
 namespace Metrics.Cluster;
@@ -8,10 +8,16 @@ namespace Metrics.Cluster;
 internal sealed class MergedSeriesSet : ISeriesSet
 {
     private readonly ISeriesSet[] sets;
-    private readonly List<Part> parts = [];
-    private readonly List<int> firstParts = [];
+    private readonly PooledList<Part> parts;
+    private readonly PooledList<int> firstParts;
 
-    private MergedSeriesSet(ISeriesSet[] sets) => this.sets = sets;
+    private MergedSeriesSet(ISeriesSet[] sets)
+    {
+        this.sets = sets;
+        var most = sets.Sum(static s => s.Count);
+        parts = new PooledList<Part>(most);
+        firstParts = new PooledList<int>(most);
+    }
 
     /// <inheritdoc/>
     public int Count => firstParts.Count;
@@ -19,34 +25,34 @@ internal sealed class MergedSeriesSet : ISeriesSet
     /// <summary>Merges sets, which the result owns from now on, also when this fails. They should be ordered by time: then reading is concatenation.</summary>
     public static ISeriesSet Of(IReadOnlyList<ISeriesSet> sets, CancellationToken cancellation)
     {
+        // Fast path: most queries touch the head alone, or one block.
+        ISeriesSet? only = null;
+        var filled = 0;
+        foreach (var set in sets)
+        {
+            if (set.Count > 0)
+            {
+                only = set;
+                filled++;
+            }
+        }
+
+        if (filled == 1)
+        {
+            foreach (var set in sets)
+            {
+                if (!ReferenceEquals(set, only))
+                {
+                    set.Dispose();
+                }
+            }
+
+            return only!;
+        }
+
         var merged = new MergedSeriesSet([.. sets]);
         try
         {
-            // Fast path: most queries touch the head alone, or one block.
-            ISeriesSet? only = null;
-            var filled = 0;
-            foreach (var set in sets)
-            {
-                if (set.Count > 0)
-                {
-                    only = set;
-                    filled++;
-                }
-            }
-
-            if (filled == 1)
-            {
-                foreach (var set in sets)
-                {
-                    if (!ReferenceEquals(set, only))
-                    {
-                        set.Dispose();
-                    }
-                }
-
-                return only!;
-            }
-
             merged.Index(cancellation);
             return merged;
         }
@@ -62,6 +68,40 @@ internal sealed class MergedSeriesSet : ISeriesSet
     {
         var part = parts[firstParts[index]];
         return sets[part.Set].LabelsOf(part.Series);
+    }
+
+    /// <inheritdoc/>
+    public ulong HashOf(int index) => parts[firstParts[index]].Hash;
+
+    /// <inheritdoc/>
+    public ReadOnlySpan<byte> LabelBytesOf(int index, ref byte[] scratch) => LabelBytesOf(parts[firstParts[index]], ref scratch);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Labels> Group(LabelSubset subset, Span<int> groupOf)
+    {
+        // Each set by its own means, then their groups as one.
+        var groups = new LabelSetIndex();
+        using var own = new PooledList<int>();
+        var firstOf = new int[sets.Length];
+        var numbers = new int[sets.Length][];
+        for (var set = 0; set < sets.Length; set++)
+        {
+            firstOf[set] = own.Count;
+            var found = sets[set].Group(subset, own.Extend(sets[set].Count));
+            numbers[set] = new int[found.Count];
+            for (var i = 0; i < found.Count; i++)
+            {
+                numbers[set][i] = groups.Add(found[i].Encoded);
+            }
+        }
+
+        for (var i = 0; i < Count; i++)
+        {
+            var part = parts[firstParts[i]];
+            groupOf[i] = numbers[part.Set][own[firstOf[part.Set] + part.Series]];
+        }
+
+        return groups.Sets;
     }
 
     /// <inheritdoc/>
@@ -90,35 +130,52 @@ internal sealed class MergedSeriesSet : ISeriesSet
     /// <inheritdoc/>
     public void Dispose()
     {
+        parts.Dispose();
+        firstParts.Dispose();
         foreach (var set in sets)
         {
             set.Dispose();
         }
     }
 
+    /// <summary>Finds the parts of each series, by hash and then by labels, without making these.</summary>
     private void Index(CancellationToken cancellation)
     {
-        var lastParts = new Dictionary<Labels, int>();
+        using var slots = new PooledList<Slot>();
+        var table = slots.Extend((int)BitOperations.RoundUpToPowerOf2((uint)(2 * sets.Sum(static s => s.Count)) + 1));
+        table.Clear();
+        byte[] left = [];
+        byte[] right = [];
         for (var set = 0; set < sets.Length; set++)
         {
             cancellation.ThrowIfCancellationRequested();
             for (var series = 0; series < sets[set].Count; series++)
             {
-                ref var last = ref CollectionsMarshal.GetValueRefOrAddDefault(lastParts, sets[set].LabelsOf(series), out var known);
-                if (known)
+                var part = new Part { Set = set, Series = series, Next = -1, Hash = sets[set].HashOf(series) };
+                var at = (int)part.Hash & (table.Length - 1);
+                while (table[at].First != 0 && !(parts[table[at].First - 1].Hash == part.Hash
+                    && LabelBytesOf(parts[table[at].First - 1], ref left).SequenceEqual(LabelBytesOf(part, ref right))))
                 {
-                    CollectionsMarshal.AsSpan(parts)[last].Next = parts.Count;
+                    at = (at + 1) & (table.Length - 1);
+                }
+
+                parts.Add(part);
+                if (table[at].First == 0)
+                {
+                    firstParts.Add(parts.Count - 1);
+                    table[at].First = parts.Count;
                 }
                 else
                 {
-                    firstParts.Add(parts.Count);
+                    parts[table[at].Last - 1].Next = parts.Count - 1;
                 }
 
-                last = parts.Count;
-                parts.Add(new Part { Set = set, Series = series, Next = -1 });
+                table[at].Last = parts.Count;
             }
         }
     }
+
+    private ReadOnlySpan<byte> LabelBytesOf(Part part, ref byte[] scratch) => sets[part.Set].LabelBytesOf(part.Series, ref scratch);
 
     // Samples from start to middle and from middle on, each ascending, become one ascending run.
     private static void Interleave(SampleBuffer into, int start, int middle)
@@ -163,5 +220,13 @@ internal sealed class MergedSeriesSet : ISeriesSet
         public int Set;
         public int Series;
         public int Next;
+        public ulong Hash;
+    }
+
+    /// <summary>A series' first and newest part, numbered from 1.</summary>
+    private struct Slot
+    {
+        public int First;
+        public int Last;
     }
 }

@@ -15,6 +15,15 @@ internal sealed class WarnedSeriesSet(ISeriesSet series, IReadOnlyList<string> w
     public Labels LabelsOf(int index) => series.LabelsOf(index);
 
     /// <inheritdoc/>
+    public ulong HashOf(int index) => series.HashOf(index);
+
+    /// <inheritdoc/>
+    public ReadOnlySpan<byte> LabelBytesOf(int index, ref byte[] scratch) => series.LabelBytesOf(index, ref scratch);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Labels> Group(LabelSubset subset, Span<int> groupOf) => series.Group(subset, groupOf);
+
+    /// <inheritdoc/>
     public void Read(int index, SampleBuffer into) => series.Read(index, into);
 
     /// <inheritdoc/>

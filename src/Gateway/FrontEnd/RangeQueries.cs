@@ -33,6 +33,7 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
     {
         // The engine says what is wrong with a query that can't be asked in parts.
         var expression = PromQLParser.Parse(query.Query, engine.Parsing);
+        query = query with { Expression = expression };
         var reach = QueryReach.Of(expression, query.LookbackMs ?? engine.LookbackMs);
         var widthMs = TimeGridPart.SplitWidthMs((long)options.SplitInterval.TotalMilliseconds, Math.Max(1, query.Grid.StepMs));
         if (query.PerStepStatistics || query.Analyze || !reach.IsSplittable || query.Grid.Count == 1 || leaves.Count == 0 || expression.Type is not (ValueType.Scalar or ValueType.Vector))

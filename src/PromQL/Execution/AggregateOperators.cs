@@ -7,25 +7,49 @@ namespace Metrics.PromQL.Execution;
 /// <summary>Groups of an aggregation: which group a series belongs to.</summary>
 internal sealed class Grouping
 {
-    private readonly GroupIndex index = new();
+    private const int None = -1;
+
+    private readonly LabelSetIndex index = new();
+    private readonly SharedHeaders? shared;
     private readonly int[] groupOf;
     private readonly bool[] dropName;
 
     /// <summary>Groups series by the labels that the aggregation names.</summary>
     public Grouping(AggregateNode node, IReadOnlyList<SeriesHeader> series)
     {
-        var names = LabelSets.Sorted(node.Without ? [.. node.Grouping, Labels.MetricName] : node.Grouping);
+        var subset = new LabelSubset(node.Without ? [.. node.Grouping, Labels.MetricName] : node.Grouping, node.Without);
         var labels = new LabelSets();
-        groupOf = new int[series.Count];
-        for (var i = 0; i < groupOf.Length; i++)
+        shared = series as SharedHeaders;
+        if (shared is not null)
         {
-            groupOf[i] = index.Add(labels.Reduce(series[i].Labels, names, node.Without));
+            // Of those that differ, each that is some series' once.
+            series = shared.Distinct;
+            groupOf = new int[series.Count];
+            Array.Fill(groupOf, None);
+            foreach (var number in shared.Numbers)
+            {
+                if (groupOf[number] == None)
+                {
+                    groupOf[number] = index.Add(labels.Reduce(series[number].Labels, subset));
+                }
+            }
+        }
+        else
+        {
+            groupOf = new int[series.Count];
+            for (var i = 0; i < groupOf.Length; i++)
+            {
+                groupOf[i] = index.Add(labels.Reduce(series[i].Labels, subset));
+            }
         }
 
-        dropName = new bool[index.Groups.Count];
+        dropName = new bool[index.Sets.Count];
         for (var i = 0; i < groupOf.Length; i++)
         {
-            dropName[groupOf[i]] |= series[i].DropName;
+            if (groupOf[i] != None)
+            {
+                dropName[groupOf[i]] |= series[i].DropName;
+            }
         }
     }
 
@@ -33,7 +57,7 @@ internal sealed class Grouping
     public int Count => dropName.Length;
 
     /// <summary>The group of a series.</summary>
-    public int Of(int series) => groupOf[series];
+    public int Of(int series) => groupOf[shared is null ? series : shared.Numbers[series]];
 
     /// <summary>The groups as series.</summary>
     public SeriesHeader[] ToHeaders()
@@ -41,7 +65,7 @@ internal sealed class Grouping
         var headers = new SeriesHeader[dropName.Length];
         for (var i = 0; i < headers.Length; i++)
         {
-            headers[i] = new SeriesHeader(index.Groups[i], dropName[i]);
+            headers[i] = new SeriesHeader(index.Sets[i], dropName[i]);
         }
 
         return headers;
@@ -75,7 +99,7 @@ internal static class AggregateRun
                         var row = batch.Row(i);
                         if (!row.IsEmpty)
                         {
-                            aggregate.Update(states, grouping.Of(next), row, series[next].Labels);
+                            aggregate.Update(states, grouping.Of(next), row, SharedHeaders.QuotedOf(series, next));
                         }
                     }
                 }
@@ -95,14 +119,14 @@ internal static class AggregateRun
         }
 
         var aggregate = Aggregate.For(node, context)!;
-        var index = new GroupIndex();
+        var index = new LabelSetIndex();
         var groupsOf = new int[parts.Count][];
         for (var part = 0; part < parts.Count; part++)
         {
             groupsOf[part] = [.. parts[part].Groups.Select(g => index.Add(g.Labels.Encoded))];
         }
 
-        var headers = index.Groups.ConvertAll(static l => new SeriesHeader(l, false)).ToArray();
+        var headers = index.Sets.Select(static l => new SeriesHeader(l, false)).ToArray();
         var states = new StateColumns(headers.Length, node.Grid.Count, aggregate.NumberColumns);
         for (var part = 0; part < parts.Count; part++)
         {

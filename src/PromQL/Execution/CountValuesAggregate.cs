@@ -18,7 +18,7 @@ internal static class CountValuesAggregate
         }
 
         using var whole = Materialised.From(source, context);
-        var names = LabelSets.Sorted(node.Without ? [.. node.Grouping, Labels.MetricName] : [.. node.Grouping, label]);
+        var subset = new LabelSubset(node.Without ? [.. node.Grouping, Labels.MetricName] : [.. node.Grouping, label], node.Without);
         var sets = new LabelSets();
         var builder = new LabelsBuilder();
         var known = new Dictionary<(int Series, string Value), Labels>();
@@ -37,7 +37,7 @@ internal static class CountValuesAggregate
                 var text = row.Histogram(step) is { } histogram ? HistogramArithmetic.TextOf(histogram) : GoNumber.Plain(row.Values[step]);
                 if (!known.TryGetValue((i, text), out var labels))
                 {
-                    labels = Labels.FromEncoded(sets.Reduce(builder.Reset(whole.Series[i].Labels).Set(label, text).ToLabels(), names, node.Without));
+                    labels = Labels.FromEncoded(sets.Reduce(builder.Reset(whole.Series[i].Labels).Set(label, text).ToLabels(), subset));
                     known.Add((i, text), labels);
                 }
 

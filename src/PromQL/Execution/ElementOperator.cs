@@ -6,7 +6,7 @@ namespace Metrics.PromQL.Execution;
 /// <summary>Applies an element-wise function to each row, in place, and drops names.</summary>
 internal sealed class ElementOperator(CallNode node, VectorOperator inner, IReadOnlyList<double[]> parameters, EvaluationContext context) : VectorOperator
 {
-    private readonly SeriesHeader[] series = HeaderMap.DropNames(inner.Series, context);
+    private readonly IReadOnlyList<SeriesHeader> series = HeaderMap.DropNames(inner.Series, context);
 
     /// <inheritdoc/>
     public override int Steps => inner.Steps;

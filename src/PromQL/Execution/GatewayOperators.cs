@@ -57,6 +57,12 @@ internal sealed class GatewayOperators(IReadOnlyList<FragmentResult[]> answers, 
                 : AggregateRun.Finish(aggregate, AggregateRun.Merge(aggregate, parts, Context), Context);
         }
 
+        if (node.Body is SelectNode { Hints.Projection: not null })
+        {
+            // With a part of their labels only, rows are not told apart; whoever asked for that does not need it.
+            return new AnswerRowsOperator(node.Grid.Count, answers[node.Index]);
+        }
+
         var rows = Sorted(node);
         return node.Body is AggregateNode ? rows : Unique(rows);
     }
@@ -79,8 +85,26 @@ internal sealed class GatewayOperators(IReadOnlyList<FragmentResult[]> answers, 
             }
         }
 
-        rows.Sort(static (a, b) => a.Header.Labels.CompareTo(b.Header.Labels));
+        if (!IsSorted(rows))
+        {
+            rows.Sort(static (a, b) => a.Header.Labels.CompareTo(b.Header.Labels));
+        }
+
         return new SortedRowsOperator(node.Grid.Count, rows);
+    }
+
+    // One leaf's series are, unless they lost names.
+    private static bool IsSorted(List<(SeriesHeader Header, StepRow Row)> rows)
+    {
+        for (var i = 1; i < rows.Count; i++)
+        {
+            if (rows[i - 1].Header.Labels.CompareTo(rows[i].Header.Labels) > 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 }
 

@@ -126,7 +126,7 @@ internal static class InstantCalls
 /// <summary>Passes values on and drops names.</summary>
 internal sealed class RenamedOperator(VectorOperator inner, EvaluationContext context) : VectorOperator
 {
-    private readonly SeriesHeader[] series = HeaderMap.DropNames(inner.Series, context);
+    private readonly IReadOnlyList<SeriesHeader> series = HeaderMap.DropNames(inner.Series, context);
 
     /// <inheritdoc/>
     public override int Steps => inner.Steps;

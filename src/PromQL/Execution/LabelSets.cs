@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Text;
 using Metrics.Model;
 
 namespace Metrics.PromQL.Execution;
@@ -42,39 +41,8 @@ internal sealed class LabelSets
         return length == labels.Encoded.Length ? labels : Labels.FromEncoded(buffer.AsSpan(0, length));
     }
 
-    /// <summary>The canonical bytes of the labels whose names are listed, or are not when <paramref name="without"/>. Valid until the next call.</summary>
-    /// <param name="labels">The labels.</param>
-    /// <param name="sortedNames">Names, ascending by bytes.</param>
-    /// <param name="without">Whether the names are left out rather than kept.</param>
-    public ReadOnlySpan<byte> Reduce(Labels labels, byte[][] sortedNames, bool without)
-    {
-        var length = 0;
-        var next = 0;
-        Fit(labels);
-        foreach (var label in labels)
-        {
-            while (next < sortedNames.Length && label.Name.SequenceCompareTo(sortedNames[next]) > 0)
-            {
-                next++;
-            }
-
-            var listed = next < sortedNames.Length && label.Name.SequenceEqual(sortedNames[next]);
-            if (listed != without)
-            {
-                length += Put(label, length);
-            }
-        }
-
-        return buffer.AsSpan(0, length);
-    }
-
-    /// <summary>Names as sorted UTF-8, each once, for <see cref="Reduce"/>.</summary>
-    public static byte[][] Sorted(IEnumerable<string> names)
-    {
-        var sorted = names.Distinct(StringComparer.Ordinal).Select(Encoding.UTF8.GetBytes).ToArray();
-        Array.Sort(sorted, static (a, b) => a.AsSpan().SequenceCompareTo(b));
-        return sorted;
-    }
+    /// <summary>The canonical bytes of the labels that are in a subset. Valid until the next call.</summary>
+    public ReadOnlySpan<byte> Reduce(Labels labels, LabelSubset subset) => subset.Of(labels.Encoded, ref buffer);
 
     /// <summary>True for the labels that say what a metric is rather than where it comes from.</summary>
     public static bool IsMetadata(ReadOnlySpan<byte> name) =>

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Metrics.Model;
 using Metrics.PromQL.Analysis;
 using Metrics.PromQL.Execution;
-using Metrics.PromQL.Parsing;
 using Metrics.PromQL.Planning;
 
 namespace Metrics.PromQL;
@@ -90,7 +89,9 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
 
         FragmentResult EvaluateAll()
         {
-            var selected = Needed(plan, SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added), context);
+            using var selected = fragment.Added is null && NeededLabels.Of(plan, effective) is { } needed
+                ? SelectedSeries.Grouped(set, needed, budget, select.Hints.StatisticsOnly)
+                : SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added);
             prepared = Stopwatch.GetElapsedTime(began);
             meters?.AddAlong(plan, select, prepared);
             var evaluated = Evaluate(plan, selected, context);
@@ -103,14 +104,6 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
             return evaluated;
         }
     }
-
-    /// <summary>The series with the labels that an aggregation groups by, where nothing else of them is looked at: remarks quote names and types.</summary>
-    private static SelectedSeries Needed(PlanNode plan, SelectedSeries selected, EvaluationContext context) =>
-        selected.Count > SeriesPerRunMin
-        && !context.Options.DelayedNameRemoval
-        && plan is AggregateNode { Operator: >= AggregateOperator.Sum and <= AggregateOperator.Stdvar, Without: false, Inner: SelectNode or RangeCallNode { Source: MatrixNode } } aggregate
-            ? selected.Reduced([.. aggregate.Grouping, Labels.MetricName, "__type__", "__unit__"])
-            : selected;
 
     /// <summary>True for what another thread would take longer to begin than this one to finish.</summary>
     private static bool IsSmall(int series, int steps) => series <= 128 && (long)series * steps <= 8192;
@@ -175,15 +168,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
     {
         var parts = new Materialised[runs.Length];
         ProcessorShares.ForEach(runs.Length, i => parts[i] = Materialised.From(new LeafOperators(runs[i], context).Build(plan), context));
-        var series = new List<SeriesHeader>();
-        var batches = new List<StepBatch>();
-        foreach (var part in parts)
-        {
-            series.AddRange(part.Series);
-            batches.AddRange(part.Detach());
-        }
-
-        return new FragmentResult { Series = series, Batches = batches };
+        return new FragmentResult { Series = SharedHeaders.Concat([.. parts.Select(static p => p.Series)]), Batches = [.. parts.SelectMany(static p => p.Detach())] };
     }
 
     private static FragmentResult Rows(VectorOperator source, EvaluationContext context)

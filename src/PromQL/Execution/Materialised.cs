@@ -3,8 +3,7 @@ namespace Metrics.PromQL.Execution;
 /// <summary>A whole vector in memory: for operators that need all series at once.</summary>
 internal sealed class Materialised : IDisposable
 {
-    private readonly List<StepBatch> batches = [];
-    private readonly List<StepRow> rows = [];
+    private readonly RowList rows = new();
     private readonly QueryBudget budget;
     private long samples;
 
@@ -25,7 +24,7 @@ internal sealed class Materialised : IDisposable
     public IReadOnlyList<StepRow> Rows => rows;
 
     /// <summary>The batches the rows lie in.</summary>
-    public IReadOnlyList<StepBatch> Batches => batches;
+    public IReadOnlyList<StepBatch> Batches => rows.Batches;
 
     /// <summary>Pulls everything out of an operator, which it disposes.</summary>
     public static Materialised From(VectorOperator source, EvaluationContext context)
@@ -38,14 +37,10 @@ internal sealed class Materialised : IDisposable
                 while (source.Next() is { } batch)
                 {
                     context.Checkpoint();
-                    whole.batches.Add(batch);
                     var held = batch.CountPresent();
+                    whole.rows.Add(batch);
                     whole.samples += held;
                     context.Budget.Take(held);
-                    for (var row = 0; row < batch.Series; row++)
-                    {
-                        whole.rows.Add(batch.Row(row));
-                    }
                 }
 
                 return whole;
@@ -61,8 +56,8 @@ internal sealed class Materialised : IDisposable
     /// <summary>Hands the batches over to the caller, who disposes them, and forgets them.</summary>
     public IReadOnlyList<StepBatch> Detach()
     {
-        var taken = batches.ToArray();
-        batches.Clear();
+        var taken = rows.Batches.ToArray();
+        rows.Clear();
         return taken;
     }
 
@@ -71,11 +66,11 @@ internal sealed class Materialised : IDisposable
     {
         budget.Release(samples);
         samples = 0;
-        foreach (var batch in batches)
+        foreach (var batch in rows.Batches)
         {
             batch.Dispose();
         }
 
-        batches.Clear();
+        rows.Clear();
     }
 }

@@ -7,7 +7,7 @@ namespace Metrics.PromQL.Execution;
 internal sealed class NegateOperator : VectorOperator
 {
     private readonly VectorOperator inner;
-    private readonly SeriesHeader[] series;
+    private readonly IReadOnlyList<SeriesHeader> series;
 
     public NegateOperator(VectorOperator inner, EvaluationContext context)
     {

@@ -22,7 +22,7 @@ public sealed class QueryEngine(EngineOptions options)
     /// <exception cref="PromQLParseException">The query does not parse or type-check.</exception>
     /// <exception cref="QueryException">The query failed, was cancelled, or met a bound.</exception>
     public ValueTask<QueryResult> ExecuteAsync(QueryRequest request, IReadOnlyList<IQueryLeaf> leaves, CancellationToken cancellation) =>
-        ExecuteAsync(request, PromQLParser.Parse(request.Query, Options.Parsing), leaves, cancellation);
+        ExecuteAsync(request, request.Expression ?? PromQLParser.Parse(request.Query, Options.Parsing), leaves, cancellation);
 
     /// <summary>Answers a query that is parsed already.</summary>
     internal async ValueTask<QueryResult> ExecuteAsync(QueryRequest request, Expr expression, IReadOnlyList<IQueryLeaf> leaves, CancellationToken cancellation)

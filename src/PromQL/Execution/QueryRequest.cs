@@ -1,4 +1,5 @@
 using Metrics.Model;
+using Metrics.PromQL.Parsing;
 
 namespace Metrics.PromQL;
 
@@ -8,6 +9,9 @@ namespace Metrics.PromQL;
 /// <param name="IsRange">True for a range query (the result is a matrix), false for an instant one.</param>
 public sealed record QueryRequest(string Query, TimeGrid Grid, bool IsRange)
 {
+    /// <summary>The query's syntax tree where whoever asks has parsed it, with the engine's options; null to have it parsed.</summary>
+    public Expr? Expression { get; init; }
+
     /// <summary>How far an instant selector looks back, or null for the engine's default.</summary>
     public long? LookbackMs { get; init; }
 

@@ -14,7 +14,7 @@ internal sealed class RangeCallOperator : VectorOperator
     private readonly EvaluationContext context;
     private readonly RangeWindows windows;
     private readonly SampleBuffer samples = new();
-    private readonly SeriesHeader[] series;
+    private readonly IReadOnlyList<SeriesHeader> series;
     private readonly SampleTally tally;
     private int next;
 
@@ -28,13 +28,7 @@ internal sealed class RangeCallOperator : VectorOperator
         this.context = context;
         windows = source.Windows;
         tally = context.Counter.NewTally(node.Grid.Count);
-        series = new SeriesHeader[source.Series.Count];
-        var labels = new LabelSets();
-        for (var i = 0; i < series.Length; i++)
-        {
-            var header = source.Series[i];
-            series[i] = function.KeepsMetricName && !header.DropName ? header : context.DropName(header, labels);
-        }
+        series = HeaderMap.DropNames(source.Series, context, keptWhereKept: function.KeepsMetricName);
     }
 
     /// <inheritdoc/>
@@ -46,12 +40,12 @@ internal sealed class RangeCallOperator : VectorOperator
     /// <inheritdoc/>
     public override StepBatch? Next()
     {
-        if (next == series.Length)
+        if (next == series.Count)
         {
             return null;
         }
 
-        var batch = new StepBatch(Math.Min(BatchSize, series.Length - next), Steps);
+        var batch = new StepBatch(Math.Min(BatchSize, series.Count - next), Steps);
         for (var row = 0; row < batch.Series; row++, next++)
         {
             context.Checkpoint();
@@ -62,7 +56,7 @@ internal sealed class RangeCallOperator : VectorOperator
                 continue;
             }
 
-            var labels = source.Series[next].Labels;
+            var labels = SharedHeaders.QuotedOf(source.Series, next);
             function.Evaluate(samples, windows, new RangeContext(parameters, context.Annotations, node.Call, labels, context.Options), batch.Row(row));
             Count();
             if (node.Call.Function.Name is "rate" or "increase")

@@ -47,7 +47,7 @@ internal sealed class SelectOperator : VectorOperator
             selected.Read(next, samples);
             if (node.Mode == RangeMode.Smoothed)
             {
-                SmoothedSelection.Fill(samples, node, selected.Headers[next].Labels, context, batch.Row(row));
+                SmoothedSelection.Fill(samples, node, SharedHeaders.QuotedOf(selected.Headers, next), context, batch.Row(row));
             }
             else
             {

@@ -2,30 +2,30 @@ using Metrics.Model;
 
 namespace Metrics.PromQL.Execution;
 
-/// <summary>A run of the series that a selection found, in an order of our own.</summary>
-internal sealed class SelectedSeries
+/// <summary>The series that a selection found, or a run of them, in an order of our own. One evaluation's, which disposes it; runs cut from it are not used afterwards.</summary>
+internal sealed class SelectedSeries : IDisposable
 {
     /// <summary>A time and a value.</summary>
     private const int FloatBytes = 16;
 
     private readonly ISeriesSet set;
-    private readonly int[] order;
-    private readonly int first;
+    private readonly ReadOnlyMemory<int> order;
     private readonly bool statisticsOnly;
     private readonly QueryBudget budget;
+    private readonly IDisposable? owned;
 
-    private SelectedSeries(ISeriesSet set, int[] order, int first, SeriesHeader[] headers, bool statisticsOnly, QueryBudget budget)
+    private SelectedSeries(ISeriesSet set, ReadOnlyMemory<int> order, IReadOnlyList<SeriesHeader> headers, bool statisticsOnly, QueryBudget budget, IDisposable? owned)
     {
         this.set = set;
         this.order = order;
-        this.first = first;
         this.statisticsOnly = statisticsOnly;
         this.budget = budget;
+        this.owned = owned;
         Headers = headers;
     }
 
     /// <summary>The number of series.</summary>
-    public int Count => Headers.Count;
+    public int Count => order.Length;
 
     /// <summary>Their labels.</summary>
     public IReadOnlyList<SeriesHeader> Headers { get; }
@@ -35,7 +35,7 @@ internal sealed class SelectedSeries
     {
         var before = into.Count;
         var encoded = into.EncodedBytes;
-        set.Read(order[first + index], into);
+        set.Read(order.Span[index], into);
         encoded = into.EncodedBytes - encoded;
         budget.Fetch(encoded > 0 ? encoded : BytesOf(into, before));
         if (statisticsOnly && into.HasHistograms)
@@ -63,23 +63,33 @@ internal sealed class SelectedSeries
             headers[i] = new SeriesHeader(labels[i], false);
         }
 
-        return new SelectedSeries(set, indexes, 0, headers, statisticsOnly, budget);
+        return new SelectedSeries(set, indexes, headers, statisticsOnly, budget, null);
     }
 
-    /// <summary>The same series in the same order, but of their labels only those named, each set once for all that have it: what was made to sort them need not be held while they are evaluated.</summary>
-    public SelectedSeries Reduced(IEnumerable<string> names)
+    /// <summary>All series, of whose labels only some are looked at: none gets a label set of its own. In the order of <see cref="SeriesOrder"/>, which is no source's, unless any will do.</summary>
+    public static SelectedSeries Grouped(ISeriesSet set, NeededLabels needed, QueryBudget budget, bool statisticsOnly)
     {
-        var kept = LabelSets.Sorted(names);
-        var labels = new LabelSets();
-        var shared = new GroupIndex();
-        var headers = new SeriesHeader[Count];
-        for (var i = 0; i < headers.Length; i++)
+        var ordered = new SeriesOrder(set, needed);
+        return new SelectedSeries(set, ordered.Indexes, ordered.Headers, statisticsOnly, budget, ordered);
+    }
+
+    /// <summary>Cuts the series into runs of nearly equal length.</summary>
+    public SelectedSeries[] Split(int parts)
+    {
+        var runs = new SelectedSeries[parts];
+        for (var i = 0; i < parts; i++)
         {
-            headers[i] = new SeriesHeader(shared.Groups[shared.Add(labels.Reduce(Headers[i].Labels, kept, without: false))], false);
+            var from = (int)((long)Count * i / parts);
+            var count = (int)((long)Count * (i + 1) / parts) - from;
+            IReadOnlyList<SeriesHeader> headers = Headers is SharedHeaders shared ? shared.Slice(from, count) : new ArraySegment<SeriesHeader>((SeriesHeader[])Headers, from, count);
+            runs[i] = new SelectedSeries(set, order.Slice(from, count), headers, statisticsOnly, budget, null);
         }
 
-        return new SelectedSeries(set, order, first, headers, statisticsOnly, budget);
+        return runs;
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => owned?.Dispose();
 
     private static long BytesOf(SampleBuffer samples, int from)
     {
@@ -93,19 +103,5 @@ internal sealed class SelectedSeries
         }
 
         return FloatBytes * floats;
-    }
-
-    /// <summary>Cuts the series into runs of nearly equal length.</summary>
-    public SelectedSeries[] Split(int parts)
-    {
-        var runs = new SelectedSeries[parts];
-        for (var i = 0; i < parts; i++)
-        {
-            var from = (int)((long)Count * i / parts);
-            var to = (int)((long)Count * (i + 1) / parts);
-            runs[i] = new SelectedSeries(set, order, first + from, [.. Headers.Skip(from).Take(to - from)], statisticsOnly, budget);
-        }
-
-        return runs;
     }
 }

@@ -11,12 +11,12 @@ internal static class SetOperator
     {
         using var leftRows = Materialised.From(left, context);
         using var rightRows = Materialised.From(right, context);
-        var results = new ResultRows(leftRows.Steps);
-        var groups = MatchGroups.Of(node.Matching!, leftRows.Series, rightRows.Series, new LabelSets());
+        using var groups = new MatchGroups(node.Matching!, leftRows.Series, rightRows.Series);
         var words = new ulong[(leftRows.Steps + 63) / 64];
-        foreach (var group in groups)
+        for (var i = 0; i < groups.Count; i++)
         {
             context.Checkpoint();
+            var group = groups[i];
             var isOr = node.Operator == BinaryOperator.Or;
             Union(isOr ? leftRows : rightRows, isOr ? group.Left : group.Right, words);
             if (isOr)
@@ -29,16 +29,19 @@ internal static class SetOperator
             }
         }
 
-        Collect(leftRows, results);
-        if (node.Operator == BinaryOperator.Or)
+        if (node.Operator != BinaryOperator.Or)
         {
-            Collect(rightRows, results);
+            // The left side as it is, with less in it.
+            return new RowsOperator(leftRows.Steps, leftRows.Series, leftRows.Detach());
         }
 
+        var results = new ResultRows(leftRows.Steps);
+        Collect(leftRows, results);
+        Collect(rightRows, results);
         return results.ToOperator();
     }
 
-    private static void Union(Materialised side, List<int> members, ulong[] words)
+    private static void Union(Materialised side, ReadOnlySpan<int> members, ulong[] words)
     {
         Array.Clear(words);
         foreach (var at in members)
@@ -51,7 +54,7 @@ internal static class SetOperator
         }
     }
 
-    private static void Restrict(Materialised side, List<int> members, ulong[] words, bool keepWhereSet)
+    private static void Restrict(Materialised side, ReadOnlySpan<int> members, ulong[] words, bool keepWhereSet)
     {
         foreach (var at in members)
         {

@@ -18,7 +18,8 @@ internal sealed class VectorBinaryOperator
     private readonly Materialised one;
     private readonly ResultRows results;
     private readonly LabelSets labels = new();
-    private readonly byte[][] names;
+    private readonly LabelSubset matchedLabels;
+    private readonly LabelSubset signature;
     private readonly byte[][] include;
     private readonly Dictionary<(int Many, int One), SeriesHeader> resultOf = [];
     private readonly bool swapped;
@@ -32,7 +33,8 @@ internal sealed class VectorBinaryOperator
         many = swapped ? right : left;
         one = swapped ? left : right;
         results = new ResultRows(left.Steps);
-        names = LabelSets.Sorted(matching.MatchingLabels);
+        matchedLabels = new LabelSubset(matching.MatchingLabels, without: !matching.On);
+        signature = MatchGroups.SignatureOf(matching);
         include = [.. matching.Include.Select(System.Text.Encoding.UTF8.GetBytes)];
     }
 
@@ -46,11 +48,12 @@ internal sealed class VectorBinaryOperator
 
     private VectorOperator Run()
     {
-        var groups = MatchGroups.Of(matching, many.Series, one.Series, labels);
-        foreach (var group in groups)
+        using var groups = new MatchGroups(matching, many.Series, one.Series);
+        for (var i = 0; i < groups.Count; i++)
         {
             context.Checkpoint();
-            if (group.Left.Count == 1 && group.Right.Count == 1 && matching.FillLeft is null && matching.FillRight is null
+            var group = groups[i];
+            if (group.Left.Length == 1 && group.Right.Length == 1 && matching.FillLeft is null && matching.FillRight is null
                 && !many.Rows[group.Left[0]].AnyHistogram && !one.Rows[group.Right[0]].AnyHistogram
                 && node.Operator is not (BinaryOperator.TrimLower or BinaryOperator.TrimUpper))
             {
@@ -190,9 +193,7 @@ internal sealed class VectorBinaryOperator
             + ";many-to-many matching not allowed: matching labels must be unique on one side");
     }
 
-    private Labels MatchLabels(Labels of) => matching.On
-        ? Labels.FromEncoded(labels.Reduce(of, names, without: false))
-        : Labels.FromEncoded(labels.Reduce(of, LabelSets.Sorted([.. matching.MatchingLabels, Labels.MetricName]), without: true));
+    private Labels MatchLabels(Labels of) => Labels.FromEncoded(labels.Reduce(of, signature));
 
     private static Operand Of(StepRow row, int step) => new(row.Values[step], row.Histogram(step));
 
@@ -252,7 +253,7 @@ internal sealed class VectorBinaryOperator
 
         if (matching.Cardinality == MatchCardinality.OneToOne)
         {
-            result = Labels.FromEncoded(labels.Reduce(result, names, without: !matching.On));
+            result = Labels.FromEncoded(labels.Reduce(result, matchedLabels));
         }
         else if (include.Length > 0)
         {

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Metrics.Model;
 
 namespace Metrics.Storage;
@@ -8,8 +7,9 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggrega
 {
     private const int SeriesBetweenCancellationChecks = 1024;
 
-    private readonly List<Series> series = [];
-    private readonly List<ChunkMeta> chunks = [];
+    private readonly PooledPages labels = new();
+    private readonly PooledList<Series> series = new();
+    private readonly PooledList<ChunkMeta> chunks = new();
     private int disposed;
 
     /// <inheritdoc/>
@@ -30,7 +30,8 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggrega
             }
 
             block.Index.ReadSeries(reference, entry);
-            if (within.Bits > 0 && !within.Contains(SeriesHash.Of(entry.CanonicalLabels)))
+            var hash = SeriesHash.Of(entry.CanonicalLabels);
+            if (!within.Contains(hash))
             {
                 continue;
             }
@@ -53,15 +54,21 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggrega
 
             if (chunks.Count > start)
             {
-                series.Add(new Series(Labels.FromEncoded(entry.CanonicalLabels), reference, start, chunks.Count - start, plain));
+                series.Add(new Series(labels.Add(entry.CanonicalLabels), hash, reference, start, chunks.Count - start, plain));
             }
         }
 
-        block.PrefetchChunks(CollectionsMarshal.AsSpan(chunks), cancellation);
+        block.PrefetchChunks(chunks.Items, cancellation);
     }
 
     /// <inheritdoc/>
-    public Labels LabelsOf(int index) => series[index].Labels;
+    public Labels LabelsOf(int index) => Labels.FromEncoded(labels[series[index].Labels]);
+
+    /// <inheritdoc/>
+    public ulong HashOf(int index) => series[index].Hash;
+
+    /// <inheritdoc/>
+    public ReadOnlySpan<byte> LabelBytesOf(int index, ref byte[] scratch) => labels[series[index].Labels];
 
     /// <inheritdoc/>
     public void Read(int index, SampleBuffer into)
@@ -69,7 +76,7 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggrega
         ObjectDisposedException.ThrowIf(disposed != 0, this);
         using var waiting = ReadCancellation.Begin(reading);
         var one = series[index];
-        var own = CollectionsMarshal.AsSpan(chunks).Slice(one.FirstChunk, one.ChunkCount);
+        var own = chunks.Items.Slice(one.FirstChunk, one.ChunkCount);
         if (block.Meta.Thanos is { Downsample.Resolution: > 0 })
         {
             AggregateReading.Read(block, own, aggregate, range, into);
@@ -94,6 +101,9 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggrega
     {
         if (Interlocked.Exchange(ref disposed, 1) == 0)
         {
+            labels.Dispose();
+            series.Dispose();
+            chunks.Dispose();
             block.Release();
         }
     }
@@ -140,5 +150,5 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggrega
         }
     }
 
-    private readonly record struct Series(Labels Labels, uint Reference, int FirstChunk, int ChunkCount, bool Plain);
+    private readonly record struct Series(PooledPages.Place Labels, ulong Hash, uint Reference, int FirstChunk, int ChunkCount, bool Plain);
 }

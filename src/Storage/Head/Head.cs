@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -18,6 +19,7 @@ public sealed unsafe partial class Head : IDisposable
 {
     internal const int PageBits = 6;
     private const int PageMask = (1 << PageBits) - 1;
+    private const int UsualLabelBytes = 1024;
     private readonly NativeArena arena = new();
     private readonly OpenBlocks open = new();
     private readonly LabelShapes shapes = new();
@@ -252,33 +254,15 @@ public sealed unsafe partial class Head : IDisposable
     /// <summary>The labels of a series.</summary>
     public Labels LabelsOf(uint reference)
     {
-        var symbols = SymbolsOf(reference);
-        var length = 0;
-        for (var i = 0; i < symbols.Count; i++)
-        {
-            var (name, value) = (Symbols[symbols.Names[i]].Length, Symbols[symbols.Values[i]].Length);
-            length += Varint.Length((ulong)name) + name + Varint.Length((ulong)value) + value;
-        }
-
-        var bytes = System.Buffers.ArrayPool<byte>.Shared.Rent(length);
-        var at = 0;
-        for (var i = 0; i < symbols.Count; i++)
-        {
-            at += Copy(Symbols[symbols.Names[i]], bytes.AsSpan(at));
-            at += Copy(Symbols[symbols.Values[i]], bytes.AsSpan(at));
-        }
-
-        var labels = Labels.FromEncoded(bytes.AsSpan(0, length));
-        System.Buffers.ArrayPool<byte>.Shared.Return(bytes);
+        var bytes = ArrayPool<byte>.Shared.Rent(UsualLabelBytes);
+        var rented = bytes;
+        var labels = Labels.FromEncoded(LabelBytesOf(reference, ref bytes));
+        ArrayPool<byte>.Shared.Return(rented);
         return labels;
-
-        static int Copy(ReadOnlySpan<byte> text, Span<byte> to)
-        {
-            var prefix = Varint.Write(to, (ulong)text.Length);
-            text.CopyTo(to[prefix..]);
-            return prefix + text.Length;
-        }
     }
+
+    /// <summary>The canonical bytes of a series' labels, written to <paramref name="scratch"/>, which is replaced by a larger one when too small.</summary>
+    internal ReadOnlySpan<byte> LabelBytesOf(uint reference, ref byte[] scratch) => SymbolText.Write(Symbols, SymbolsOf(reference), ref scratch);
 
     /// <summary>Opens a consistent view for reading; null when the head is being closed.</summary>
     public HeadView? OpenView() => epochs.TryOpen(out var opened) ? new HeadView(this, opened) : null;
@@ -307,6 +291,9 @@ public sealed unsafe partial class Head : IDisposable
     internal HistogramSamples? HistogramsOf(uint reference) => histograms.GetValueOrDefault(reference);
 
     internal SeriesSymbols SymbolsOf(uint reference) => SymbolsOf(ref At(reference));
+
+    /// <summary>The same, and the number of the list of its names.</summary>
+    internal SeriesSymbols SymbolsOf(uint reference, out uint shape) => SymbolsOf(ref At(reference), out shape);
 
     /// <summary>Appends the samples of an open chunk in a range; to be called inside the view that the snapshot is of.</summary>
     internal void DecodeOpen(in SeriesSnapshot series, TimeRange range, SampleBuffer into)
@@ -389,11 +376,14 @@ public sealed unsafe partial class Head : IDisposable
         }
     }
 
-    private SeriesSymbols SymbolsOf(ref HeadSeries series)
+    private SeriesSymbols SymbolsOf(ref HeadSeries series) => SymbolsOf(ref series, out _);
+
+    private SeriesSymbols SymbolsOf(ref HeadSeries series, out uint shape)
     {
         var labels = (uint*)series.Labels;
-        var shape = shapes[*labels];
-        return new SeriesSymbols(shape, new ReadOnlySpan<uint>(labels + 1, shape.Length));
+        shape = *labels;
+        var own = shapes[shape];
+        return new SeriesSymbols(own, new ReadOnlySpan<uint>(labels + 1, own.Length));
     }
 
     private void EnterTable(uint reference, ulong hash)

@@ -8,12 +8,12 @@ public static class HeadCut
     /// <summary>Writes every series that has samples in the range, in label order, whole chunks as they are. Gives the number of series.</summary>
     public static int Write(HeadView view, TimeRange range, BlockWriter writer, CancellationToken cancellation)
     {
-        var series = view.Snapshots([], range);
-        series.Sort((a, b) => CompareLabels(view.Head, a.Reference, b.Reference));
+        using var series = view.Snapshots([], range);
+        series.Items.Sort((a, b) => CompareLabels(view.Head, a.Reference, b.Reference));
         using var samples = new SampleBuffer();
         var encoder = new ChunkRun(view.Head.Options.ChunkSamples);
         var written = 0;
-        foreach (var one in series)
+        foreach (ref readonly var one in series.Items)
         {
             cancellation.ThrowIfCancellationRequested();
             written += WriteSeries(view.Head, one, range, writer, samples, encoder) ? 1 : 0;

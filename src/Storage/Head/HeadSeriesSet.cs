@@ -2,16 +2,35 @@ using Metrics.Model;
 
 namespace Metrics.Storage;
 
-/// <summary>Selected series of a head. Owns its view.</summary>
-internal sealed class HeadSeriesSet(HeadView view, List<SeriesSnapshot> series, TimeRange range) : ISeriesSet
+/// <summary>Selected series of a head. Owns its view and the list.</summary>
+internal sealed class HeadSeriesSet(HeadView view, PooledList<SeriesSnapshot> series, TimeRange range) : ISeriesSet
 {
     public int Count => series.Count;
 
     public Labels LabelsOf(int index) => view.Head.LabelsOf(series[index].Reference);
 
+    public ulong HashOf(int index) => view.Head.At(series[index].Reference).Hash;
+
+    public ReadOnlySpan<byte> LabelBytesOf(int index, ref byte[] scratch) => view.Head.LabelBytesOf(series[index].Reference, ref scratch);
+
+    public IReadOnlyList<Labels> Group(LabelSubset subset, Span<int> groupOf)
+    {
+        using var groups = new SymbolGroups(view.Head, subset);
+        for (var i = 0; i < Count; i++)
+        {
+            groupOf[i] = groups.Add(series[i].Reference);
+        }
+
+        return groups.ToLabels();
+    }
+
     public void Read(int index, SampleBuffer into) => Read(view.Head, series[index], range, into);
 
-    public void Dispose() => view.Dispose();
+    public void Dispose()
+    {
+        series.Dispose();
+        view.Dispose();
+    }
 
     /// <summary>Appends the samples of a series in a range: in-order chunks as they are, late samples and histograms merged in between.</summary>
     internal static void Read(Head head, in SeriesSnapshot series, TimeRange range, SampleBuffer into)

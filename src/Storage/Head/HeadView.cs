@@ -30,7 +30,8 @@ public sealed class HeadView : IDisposable
         }
 
         var names = new HashSet<uint>();
-        foreach (var series in Snapshots(matchers, range))
+        using var found = Snapshots(matchers, range);
+        foreach (ref readonly var series in found.Items)
         {
             foreach (var symbol in Head.SymbolsOf(series.Reference).Names)
             {
@@ -52,7 +53,8 @@ public sealed class HeadView : IDisposable
 
         var present = new Matcher(MatchType.NotEqual, name, "");
         var values = new HashSet<uint>();
-        foreach (var series in Snapshots([.. matchers, present], range))
+        using var found = Snapshots([.. matchers, present], range);
+        foreach (ref readonly var series in found.Items)
         {
             var symbols = Head.SymbolsOf(series.Reference);
             if (symbols.Names.IndexOf(nameSymbol) is >= 0 and var at)
@@ -98,7 +100,8 @@ public sealed class HeadView : IDisposable
         }
     }
 
-    internal List<SeriesSnapshot> Snapshots(IReadOnlyList<Matcher> matchers, TimeRange range)
+    /// <summary>The series as they are now; the caller disposes the list.</summary>
+    internal PooledList<SeriesSnapshot> Snapshots(IReadOnlyList<Matcher> matchers, TimeRange range)
     {
         using var postings = new PostingsBuffer();
         if (matchers.Count == 0)
@@ -110,7 +113,7 @@ public sealed class HeadView : IDisposable
             PostingsSelection.Select(Head.Postings, matchers, postings);
         }
 
-        var found = new List<SeriesSnapshot>(postings.Count);
+        var found = new PooledList<SeriesSnapshot>(postings.Count);
         foreach (var reference in postings.Items)
         {
             var snapshot = Head.Snapshot(reference);

@@ -27,9 +27,30 @@ public sealed class MergedSeriesSetTests
             }
         }
 
+        Assert.True(AgreesOnLabels(merged));
         merged.Dispose();
         return got.Order().SequenceEqual(want) && sources.All(s => s.IsDisposed);
     }).QuickCheckThrowOnFailure();
+
+    /// <summary>True when hashes and groups are what the labels say.</summary>
+    private static bool AgreesOnLabels(ISeriesSet merged)
+    {
+        var subset = new LabelSubset(["A"], without: true);
+        var groupOf = new int[merged.Count];
+        var groups = merged.Group(subset, groupOf);
+        byte[] bytes = [];
+        byte[] kept = [];
+        for (var i = 0; i < merged.Count; i++)
+        {
+            var labels = merged.LabelsOf(i);
+            if (labels.Hash != merged.HashOf(i) || !labels.Encoded.SequenceEqual(merged.LabelBytesOf(i, ref bytes)) || !subset.Of(labels.Encoded, ref kept).SequenceEqual(groups[groupOf[i]].Encoded))
+            {
+                return false;
+            }
+        }
+
+        return groups.Distinct().Count() == groups.Count;
+    }
 
     [Theory]
     [InlineData(1)]

@@ -1,0 +1,153 @@
+using Metrics.Model;
+
+namespace Metrics.Storage;
+
+/// <summary>Groups series by some of their labels as symbols: no text is looked at, or made, but once for each group.</summary>
+/// <remarks>Which labels of a shape are in the subset is found out once per shape. One query's; not thread-safe.</remarks>
+internal sealed class SymbolGroups : IDisposable
+{
+    private readonly Head head;
+    private readonly LabelSubset subset;
+    private readonly Dictionary<uint, int[]> keptByShape = [];
+
+    // Of each group name and value symbols in turn, one group behind the other.
+    private readonly PooledList<uint> symbols = new(64);
+    private readonly PooledList<Group> groups = new();
+    private int[] slots = new int[64]; // Numbers from 1, by hash; a power of two.
+    private uint lastShape = uint.MaxValue;
+    private int[] lastKept = [];
+
+    public SymbolGroups(Head head, LabelSubset subset)
+    {
+        this.head = head;
+        this.subset = subset;
+    }
+
+    /// <summary>The number of the group that a series is in, given now if it is new.</summary>
+    public int Add(uint reference)
+    {
+        var labels = head.SymbolsOf(reference, out var shape);
+        var kept = shape == lastShape ? lastKept : KeptOf(shape, labels.Names);
+        var hash = (ulong)kept.Length;
+        foreach (var at in kept)
+        {
+            hash = (hash ^ (labels.Names[at] + ((ulong)labels.Values[at] << 32))) * 0x9E3779B97F4A7C15;
+            hash ^= hash >> 29;
+        }
+
+        var slot = (int)(hash & (ulong)(slots.Length - 1));
+        for (; slots[slot] != 0; slot = (slot + 1) & (slots.Length - 1))
+        {
+            ref var known = ref groups[slots[slot] - 1];
+            if (known.Hash == hash && Is(known, labels, kept))
+            {
+                return slots[slot] - 1;
+            }
+        }
+
+        groups.Add(new Group(hash, symbols.Count, kept.Length));
+        foreach (var at in kept)
+        {
+            symbols.Add(labels.Names[at]);
+            symbols.Add(labels.Values[at]);
+        }
+
+        slots[slot] = groups.Count;
+        if (2 * groups.Count > slots.Length)
+        {
+            Grow();
+        }
+
+        return groups.Count - 1;
+    }
+
+    /// <summary>The groups as labels, by number.</summary>
+    public Labels[] ToLabels()
+    {
+        var made = new Labels[groups.Count];
+        var scratch = new byte[256];
+        Span<uint> names = stackalloc uint[32];
+        Span<uint> values = stackalloc uint[32];
+        for (var i = 0; i < made.Length; i++)
+        {
+            var (_, first, count) = groups[i];
+            if (count > names.Length)
+            {
+                names = new uint[count];
+                values = new uint[count];
+            }
+
+            for (var at = 0; at < count; at++)
+            {
+                (names[at], values[at]) = (symbols[first + (2 * at)], symbols[first + (2 * at) + 1]);
+            }
+
+            made[i] = Labels.FromEncoded(SymbolText.Write(head.Symbols, new SeriesSymbols(names[..count], values[..count]), ref scratch));
+        }
+
+        return made;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        symbols.Dispose();
+        groups.Dispose();
+    }
+
+    private int[] KeptOf(uint shape, ReadOnlySpan<uint> names)
+    {
+        if (!keptByShape.TryGetValue(shape, out var kept))
+        {
+            var places = new List<int>();
+            for (var i = 0; i < names.Length; i++)
+            {
+                if (subset.Keeps(head.Symbols[names[i]]))
+                {
+                    places.Add(i);
+                }
+            }
+
+            keptByShape.Add(shape, kept = [.. places]);
+        }
+
+        (lastShape, lastKept) = (shape, kept);
+        return kept;
+    }
+
+    private bool Is(in Group group, SeriesSymbols labels, int[] kept)
+    {
+        if (group.Labels != kept.Length)
+        {
+            return false;
+        }
+
+        var own = symbols.Items.Slice(group.First, 2 * group.Labels);
+        for (var i = 0; i < kept.Length; i++)
+        {
+            if (own[2 * i] != labels.Names[kept[i]] || own[(2 * i) + 1] != labels.Values[kept[i]])
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private void Grow()
+    {
+        slots = new int[2 * slots.Length];
+        for (var i = 0; i < groups.Count; i++)
+        {
+            var slot = (int)(groups[i].Hash & (ulong)(slots.Length - 1));
+            while (slots[slot] != 0)
+            {
+                slot = (slot + 1) & (slots.Length - 1);
+            }
+
+            slots[slot] = i + 1;
+        }
+    }
+
+    private readonly record struct Group(ulong Hash, int First, int Labels);
+}
