@@ -157,6 +157,11 @@ public interface IShard : IQueryLeaf
     /// <exception cref="ShardUnavailableException">It could not be written down; nothing was deleted.</exception>
     ValueTask DeleteAsync(LabelQuery query, CancellationToken cancellation);
 
+    /// <summary>Makes a block live whose files somebody has put into object storage, for this shard's range: nothing when it is already.</summary>
+    /// <exception cref="ShardUnavailableException">There is no such block, or object storage failed; to be called again.</exception>
+    /// <exception cref="NotSupportedException">Not for this kind of shard.</exception>
+    ValueTask AdoptAsync(Ulid block, CancellationToken cancellation) => throw new NotSupportedException("blocks can't be brought into this kind of shard");
+
     /// <summary>Rewrites blocks without what was deleted of them.</summary>
     /// <exception cref="ShardUnavailableException">Object storage or the disk failed; to be called again.</exception>
     ValueTask CleanDeletedAsync(CancellationToken cancellation);

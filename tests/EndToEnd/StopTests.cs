@@ -47,4 +47,53 @@ public sealed class StopTests
         var found = PrometheusApi.Points(await PrometheusApi.QueryAsync(server.Http, server.Address, "count_over_time(stop_test[2h])", (start / 1000.0) + 3600));
         Assert.InRange(found[""][0].Value, acknowledged, acknowledged + 1);
     }
+
+    [Theory]
+    [InlineData("ingester/shutdown", HttpStatusCode.NoContent)]
+    [InlineData("-/quit", HttpStatusCode.OK)]
+    public async Task TheProgramEndsWithZeroWhenItIsAskedToOverHttp(string path, HttpStatusCode answered)
+    {
+        using var directory = new TemporaryDirectory();
+        using var server = await MetricsServer.StartAsync(directory.Sub("data"));
+        using (var written = await WriteAsync(server))
+        {
+            Assert.Equal(HttpStatusCode.NoContent, written.StatusCode);
+        }
+
+        using var answer = await server.Http.PostAsync(new Uri(server.Address, path), null);
+        Assert.Equal(answered, answer.StatusCode);
+        Assert.Equal(0, await server.Program.EndAsync(TimeSpan.FromSeconds(30)));
+        Assert.Equal(path == "ingester/shutdown", HasBlocks(server));
+        await AssertServesAsync(server);
+    }
+
+    [Fact]
+    public async Task WhatWasPreparedHasAllInObjectStorageAfterASignal()
+    {
+        using var directory = new TemporaryDirectory();
+        using var server = await MetricsServer.StartAsync(directory.Sub("data"));
+        using (await WriteAsync(server))
+        using (await server.Http.PostAsync(new Uri(server.Address, "ingester/prepare-downscale"), null))
+        {
+            Assert.False(HasBlocks(server));
+        }
+
+        Assert.Equal(0, await server.Program.TerminateAsync(TimeSpan.FromSeconds(30)));
+        Assert.True(HasBlocks(server));
+        await AssertServesAsync(server);
+        Assert.Equal("set\n", await server.Http.GetStringAsync(new Uri(server.Address, "ingester/prepare-downscale")));
+    }
+
+    private static Task<HttpResponseMessage> WriteAsync(MetricsServer server) =>
+        server.WriteAsync(RemoteWriteBody.OneSampleEach([RemoteWriteBody.Labels(("__name__", "stop_test"))], DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), 1));
+
+    private static async Task AssertServesAsync(MetricsServer server)
+    {
+        await server.StartAgainAsync();
+        var now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0;
+        Assert.Single(PrometheusApi.Points(await PrometheusApi.QueryAsync(server.Http, server.Address, "count_over_time(stop_test[2h])", now)));
+    }
+
+    private static bool HasBlocks(MetricsServer server) =>
+        Directory.EnumerateFiles(Path.Combine(server.DataDirectory, "bucket"), "index", SearchOption.AllDirectories).Any();
 }

@@ -16,16 +16,22 @@ internal static class BlockCopy
         var prefix = BucketKeys.Block(shard.Tenant, ulid);
         foreach (var file in block.Files)
         {
-            var path = Path.Combine(folder, ulid, file.Path);
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            if (store.LocalPath(prefix + file.Path) is { } local)
-            {
-                File.Copy(local, path);
-            }
-            else
-            {
-                await DownloadAsync(store, prefix + file.Path, file.Bytes, path, cancellation);
-            }
+            await FileAsync(store, prefix + file.Path, file.Bytes, Path.Combine(folder, ulid, file.Path), cancellation);
+        }
+    }
+
+    /// <summary>Copies an object of known length.</summary>
+    /// <exception cref="IOException">It can't be read, or the file can't be written.</exception>
+    public static async Task FileAsync(IObjectStore store, string key, long bytes, string path, CancellationToken cancellation)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        if (store.LocalPath(key) is { } local)
+        {
+            File.Copy(local, path);
+        }
+        else
+        {
+            await DownloadAsync(store, key, bytes, path, cancellation);
         }
     }
 
@@ -38,7 +44,7 @@ internal static class BlockCopy
             var got = await store.ReadAsync(key, at, buffer.AsMemory(0, (int)Math.Min(buffer.Length, bytes - at)), cancellation);
             if (got == 0)
             {
-                throw new ObjectStoreException($"{store.Name}: {key} ends at {at}, the manifest says {bytes} bytes");
+                throw new ObjectStoreException($"{store.Name}: {key} ends at {at}, it must have {bytes} bytes");
             }
 
             await file.WriteAsync(buffer.AsMemory(0, got), cancellation);

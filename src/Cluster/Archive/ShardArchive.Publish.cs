@@ -10,8 +10,6 @@ internal sealed partial class ShardArchive
     /// <summary>A bound, so that a log without a quorum does not hold up the work on other shards.</summary>
     private static readonly TimeSpan AcknowledgedWithin = TimeSpan.FromSeconds(10);
 
-    private static readonly string[] FirstAndLast = [BlockMeta.FileName];
-
     /// <summary>Uploads what is pending, oldest first, and makes it live in the manifest, one block a swap.</summary>
     private async Task PublishAsync(CancellationToken cancellation)
     {
@@ -68,23 +66,7 @@ internal sealed partial class ShardArchive
         }
     }
 
-    /// <summary>Puts the files of a block into the store, after a note that this has begun; <c>meta.json</c> last, so that other programs see whole blocks.</summary>
-    private async Task UploadAsync(ManifestBlock block, string folder, CancellationToken cancellation)
-    {
-        var ulid = block.Meta.Ulid.ToString();
-        await store.PutAsync(BucketKeys.Upload(shard, ulid), ReadOnlyMemory<byte>.Empty, PutCondition.None, cancellation);
-        step("an upload is noted");
-        var prefix = BucketKeys.Block(shard.Tenant, ulid);
-        foreach (var file in block.Files.OrderBy(f => FirstAndLast.Contains(f.Path)))
-        {
-            // A block does not change, and an object is whole or not there: what an earlier try has brought up need not go again.
-            if (await store.FindAsync(prefix + file.Path, cancellation) is not { } there || there.Length != file.Bytes)
-            {
-                await store.UploadAsync(prefix + file.Path, Path.Combine(folder, file.Path), cancellation);
-                step("a file is uploaded");
-            }
-        }
-    }
+    private Task UploadAsync(ManifestBlock block, string folder, CancellationToken cancellation) => BlockPut.RunAsync(store, shard, block, folder, step, cancellation);
 
     private async Task ForgetUploadAsync(Ulid ulid, CancellationToken cancellation)
     {

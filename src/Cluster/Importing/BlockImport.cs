@@ -49,7 +49,7 @@ public sealed class BlockImport
     {
         var parts = new List<(string From, string To)>();
         var imported = new ImportedBlock(0, 0, 0, 0);
-        using var split = new BlockSplit(block, ranges, ExternalLabels(block.Meta), cancellation);
+        using var split = new BlockSplit(block, ranges, ImportedPart.ExternalLabels(block.Meta, keepExternalLabels), cancellation);
         try
         {
             for (var i = 0; i < ranges.Count; i++)
@@ -65,7 +65,7 @@ public sealed class BlockImport
 
                 var staging = Path.Combine(folders[i], StagingFolder);
                 Directory.CreateDirectory(staging);
-                if (split.Write(i, staging, Description(block.Meta, ranges[i]), cancellation) is { } meta)
+                if (split.Write(i, staging, ImportedPart.Description(block.Meta, new ShardId(tenant, ranges[i])), cancellation) is { } meta)
                 {
                     parts.Add((Path.Combine(staging, name), target));
                     imported = imported with { Parts = imported.Parts + 1, Series = imported.Series + meta.Stats.NumSeries, Samples = imported.Samples + meta.Stats.NumSamples };
@@ -103,35 +103,6 @@ public sealed class BlockImport
             DurableFile.FlushFolder(pending);
         }
     }
-
-    private Dictionary<string, string> ExternalLabels(BlockMeta meta)
-    {
-        var labels = new Dictionary<string, string>(StringComparer.Ordinal);
-        if (keepExternalLabels && meta.Thanos is { } thanos && meta.Metrics is null)
-        {
-            foreach (var (name, value) in thanos.Labels)
-            {
-                if (!name.StartsWith("__", StringComparison.Ordinal))
-                {
-                    labels.Add(name, value);
-                }
-            }
-        }
-
-        return labels;
-    }
-
-    private BlockDescription Description(BlockMeta from, HashRange range) => new()
-    {
-        Compaction = from.Compaction with { Sources = from.Compaction.Sources ?? [from.Ulid.ToString()], Parents = null, Hints = null },
-        Thanos = new ThanosMeta
-        {
-            Labels = new Dictionary<string, string>(StringComparer.Ordinal) { ["tenant_id"] = tenant.Value, ["shard"] = range.ToString() },
-            Source = "metrics",
-            Downsample = from.Thanos?.Downsample ?? new(0),
-        },
-        Metrics = new MetricsMeta { HashRange = range.ToString() },
-    };
 }
 
 /// <summary>What came of importing a block.</summary>

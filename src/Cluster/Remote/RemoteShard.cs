@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.PromQL;
+using Metrics.Storage;
 
 namespace Metrics.Cluster;
 
@@ -130,6 +131,14 @@ public sealed class RemoteShard(ShardId id, IShardChannel channel, IObjectStore 
 
     /// <inheritdoc/>
     public async ValueTask CleanDeletedAsync(CancellationToken cancellation) => await CallAsync(ShardMessage.Begin(ShardCall.CleanDeleted), Nothing, cancellation);
+
+    /// <inheritdoc/>
+    public async ValueTask AdoptAsync(Ulid block, CancellationToken cancellation)
+    {
+        var call = ShardMessage.Begin(ShardCall.Adopt);
+        call.Text(block.ToString());
+        await CallAsync(call, Nothing, cancellation);
+    }
 
     /// <summary>As everywhere; the blocks come from object storage, after the owner has published what it has.</summary>
     /// <inheritdoc/>

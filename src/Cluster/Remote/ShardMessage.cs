@@ -48,6 +48,9 @@ internal enum ShardCall : byte
 
     /// <summary>Publishes the blocks that were cut, without cutting the head: for <see cref="IShard.SnapshotAsync"/>.</summary>
     Publish = 14,
+
+    /// <summary><see cref="IShard.AdoptAsync"/>.</summary>
+    Adopt = 15,
 }
 
 /// <summary>How a call was answered.</summary>

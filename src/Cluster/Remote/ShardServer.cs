@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Metrics.Model;
 using Metrics.PromQL;
+using Metrics.Storage;
 
 namespace Metrics.Cluster;
 
@@ -109,6 +110,9 @@ internal static class ShardServer
                 break;
             case ShardCall.Cardinality:
                 CardinalityBytes.Write(to, await shard.CardinalityAsync(Body(call, CardinalityBytes.Query), cancellation));
+                break;
+            case ShardCall.Adopt:
+                await shard.AdoptAsync(Body(call, static (ref ByteReader from) => Ulid.TryParse(from.Text(), out var block) ? block : throw new InvalidDataException("the name of a block is no ULID")), cancellation);
                 break;
             case ShardCall.Publish:
                 await shard.PublishAsync(cancellation);

@@ -82,6 +82,11 @@ internal interface IShardStore : IAsyncDisposable
     /// <exception cref="IOException">Object storage, or the disk, failed.</exception>
     Task CleanDeletedAsync(CancellationToken cancellation);
 
+    /// <summary>Makes a block live that lies in object storage.</summary>
+    /// <exception cref="IOException">There is none of this shard's, or object storage failed.</exception>
+    /// <exception cref="EpochLostException">Another owner has the shard.</exception>
+    Task AdoptAsync(Ulid block, CancellationToken cancellation);
+
     /// <summary>Publishes the blocks that wait for it, and does nothing else.</summary>
     /// <exception cref="IOException">Object storage, or the disk, failed.</exception>
     /// <exception cref="EpochLostException">Another owner has the shard.</exception>

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Metrics.Model;
 using Metrics.PromQL;
+using Metrics.Storage;
 
 namespace Metrics.Cluster;
 
@@ -339,6 +340,13 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
     {
         var open = Store();
         await ArchivedAsync(open, () => Task.Run(() => open.DeleteAsync(query.Selectors, query.Range, cancellation), cancellation));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask AdoptAsync(Ulid block, CancellationToken cancellation)
+    {
+        var open = Store();
+        await ArchivedAsync(open, () => open.AdoptAsync(block, cancellation));
     }
 
     /// <inheritdoc/>

@@ -52,6 +52,9 @@ internal sealed partial class ShardStore
     public Task CleanDeletedAsync(CancellationToken cancellation) => archive.CleanDeletedAsync(cancellation);
 
     /// <inheritdoc/>
+    public Task AdoptAsync(Ulid block, CancellationToken cancellation) => archive.AdoptAsync(block, cancellation);
+
+    /// <inheritdoc/>
     public Task SnapshotAsync(string folder, CancellationToken cancellation) => archive.SnapshotAsync(folder, cancellation);
 
     /// <inheritdoc/>

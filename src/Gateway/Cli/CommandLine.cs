@@ -23,6 +23,7 @@ internal static class CommandLine
             Rules.RulesCommands.Build(output, error),
             Cluster.ClusterCommands.Build(output, error),
             Tsdb.TsdbCommands.Build(open, output, error),
+            Migrate.MigrateCommand.Build(output, error),
             HashPasswordCommand.Build(Console.In, output),
         };
         foreach (var option in root.Options.OfType<VersionOption>())

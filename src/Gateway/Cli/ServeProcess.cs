@@ -28,6 +28,7 @@ internal static class ServeProcess
         using var loggers = LoggerFactory.Create(logging => Logging.Configure(logging, options.Telemetry));
         await using var cluster = await open(options, engineOptions, loggers, stopping.Token);
         await using var server = new GatewayServer(options, cluster, engineOptions, engine.ExecuteAsync, TimeProvider.System, logging => Logging.Configure(logging, options.Telemetry));
+        using var onAsked = server.Shutdown.Asked.Register(stopping.Cancel);
         await server.StartAsync(stopping.Token);
         using var onHangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
         {
@@ -39,6 +40,7 @@ internal static class ServeProcess
         await WaitAsync(stopping.Token);
         await output.WriteLineAsync("Stopping: no new requests, finishing those in flight.");
         await server.StopAsync(CancellationToken.None);
+        await server.Shutdown.BeforeEndAsync();
         await cluster.DisposeAsync();
         await output.WriteLineAsync("Stopped: everything is on disk.");
         return ExitCode.Ok;

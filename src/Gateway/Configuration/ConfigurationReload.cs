@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Metrics.Cluster;
 using Metrics.Gateway.Telemetry;
 using Metrics.ObjectStore;
 
@@ -96,8 +97,8 @@ internal sealed partial class ConfigurationReload : IAsyncDisposable
                 var now = Digest(parts[i]);
                 if (!now.AsSpan().SequenceEqual(seen[i]))
                 {
-                    seen[i] = now;
-                    await ReloadAsync(parts[i], cancellation);
+                    // What failed for storage's sake, and not for the file's, is tried again at the next look.
+                    seen[i] = await ReloadAsync(parts[i], cancellation) ? now : seen[i];
                 }
             }
         }
@@ -135,7 +136,8 @@ internal sealed partial class ConfigurationReload : IAsyncDisposable
         }
     }
 
-    private async Task ReloadAsync(ReloadPart part, CancellationToken cancellation)
+    /// <summary>Takes a part anew; false when it may be in order, and could not be taken all the same.</summary>
+    private async Task<bool> ReloadAsync(ReloadPart part, CancellationToken cancellation)
     {
         try
         {
@@ -150,8 +152,9 @@ internal sealed partial class ConfigurationReload : IAsyncDisposable
             }
 
             LogReloaded(part.Name);
+            return true;
         }
-        catch (Exception e) when (e is ConfigurationException or ObjectStoreException or InvalidDataException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is ConfigurationException or ObjectStoreException or ShardUnavailableException or InvalidDataException or IOException or UnauthorizedAccessException)
         {
             lock (failures)
             {
@@ -159,6 +162,7 @@ internal sealed partial class ConfigurationReload : IAsyncDisposable
             }
 
             LogRefused(part.Name, e.Message);
+            return e is not (ObjectStoreException or ShardUnavailableException);
         }
     }
 

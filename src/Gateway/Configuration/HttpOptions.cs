@@ -31,8 +31,8 @@ public sealed class HttpOptions
     [Setting("Serve POST /-/reload; SIGHUP and the watch of files work without it.")]
     public bool EnableLifecycle { get; set; } = true;
 
-    /// <summary>How often the files that are read while the server runs are looked at: overrides, credentials, keys, certificates.</summary>
-    [Setting("How often overrides, credentials and certificates are looked at for changes; 0 for not at all.", Min = "0", Max = "1d")]
+    /// <summary>How often the files that are read while the server runs are looked at: overrides, credentials, keys, certificates, relabelling, rules.</summary>
+    [Setting("How often overrides, credentials, certificates and rule files are looked at for changes; 0 for not at all.", Min = "0", Max = "1d")]
     public TimeSpan WatchEvery { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>The origin that browsers may call from, <c>*</c> for any (Prometheus's default), empty for none.</summary>

@@ -3,7 +3,7 @@ namespace Metrics.Gateway.Configuration;
 /// <summary>Which rules are evaluated, and where their alerts go. Defaults are Prometheus's.</summary>
 public sealed class RulesOptions
 {
-    /// <summary>Rule files of the default tenant; the last part of a path may have <c>*</c> and <c>?</c>. Read again on <c>POST /-/reload</c>.</summary>
+    /// <summary>Rule files of the default tenant; the last part of a path may have <c>*</c> and <c>?</c>. Read again when one changes, comes or goes (<c>http.watch_every</c>), and on <c>POST /-/reload</c>.</summary>
     [Setting("Rule files of the default tenant; the last part of a path may hold * and ?.")]
     public IReadOnlyList<string> Files { get; set; } = [];
 
@@ -59,7 +59,7 @@ public sealed class RulesOptions
     [Setting("Evaluate groups with source_tenants, for tenants whose source_tenants in the overrides file allow it.")]
     public bool Federation { get; set; }
 
-    /// <summary>A file with what the rules of single tenants have otherwise: <c>overrides: {TENANT: {source_tenants: [...], alerting: {...}}}</c>. Read again on <c>POST /-/reload</c>.</summary>
+    /// <summary>A file with what the rules of single tenants have otherwise: <c>overrides: {TENANT: {source_tenants: [...], alerting: {...}}}</c>. Read again when it changes, and on <c>POST /-/reload</c>.</summary>
     [Setting("File with what the rules of single tenants have otherwise: Alertmanagers, and tenants they may read.")]
     public string OverridesFile { get; set; } = "";
 }

@@ -115,6 +115,14 @@ public sealed class TenantLimits
     [Setting("Queries of a tenant that may wait for their turn, beyond it 429; 0 for query.max_queued alone.", Min = "0", Max = "1000000")]
     public int MaxOutstandingRequestsPerTenant { get; set; } = 100;
 
+    /// <summary>Whether who may write to the tenant may also upload blocks, past all limits on series and samples. Off as in Mimir; administrators always may.</summary>
+    [Setting("Let whoever writes to a tenant upload blocks into it; administrators always may.")]
+    public bool CompactorBlockUploadEnabled { get; set; }
+
+    /// <summary>Bytes of all files of an uploaded block.</summary>
+    [Setting("The largest block that may be uploaded into a tenant; 0 for no limit.", Min = "0", Max = "100000GiB")]
+    public ByteSize CompactorBlockUploadMaxBlockSizeBytes { get; set; }
+
     /// <summary>Rules that change the labels of series before they are stored; null for those of <c>relabelling.file</c>.</summary>
     public RelabelList? MetricRelabelConfigs { get; set; }
 

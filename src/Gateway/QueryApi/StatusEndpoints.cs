@@ -19,7 +19,7 @@ internal sealed class StatusEndpoints(ApiEndpoint endpoint, ICluster cluster, Ga
         Status("buildinfo", RouteAccess.Read, _ => WriteBuild),
         Status("runtimeinfo", RouteAccess.Read, _ => WriteRuntime),
         Status("flags", RouteAccess.Admin, _ => to => JsonFields.Object(to, SettingCatalog.All.Select(s => (s.Flag[2..], s.ShowSafe(options))).OrderBy(f => f.Item1, StringComparer.Ordinal))),
-        Status("config", RouteAccess.Admin, _ => to => JsonFields.Object(to, [("yaml", ShowConfig())])),
+        Status("config", RouteAccess.Admin, _ => to => JsonFields.Object(to, [("yaml", ConfigurationText.Of(options))])),
         Status("walreplay", RouteAccess.Read, _ => WriteReplay),
         Status("self_metrics", RouteAccess.Admin, SelfMetrics),
     ];
@@ -79,21 +79,5 @@ internal sealed class StatusEndpoints(ApiEndpoint endpoint, ICluster cluster, Ga
         var progress = cluster.Progress;
         var state = progress.IsReady ? "done" : "in progress";
         Encoding.UTF8.GetBytes($"{{\"min\":0,\"max\":{progress.TotalShards},\"current\":{progress.ReplayedShards},\"state\":\"{state}\"}}", to);
-    }
-
-    private string ShowConfig()
-    {
-        var yaml = new StringBuilder();
-        foreach (var section in SettingCatalog.Sections)
-        {
-            yaml.Append(section).Append(":\n");
-            foreach (var setting in SettingCatalog.In(section))
-            {
-                var value = setting.ShowSafe(options);
-                yaml.Append("  ").Append(setting.Name).Append(": ").Append(value.Length == 0 || value[0] is '*' ? $"\"{value}\"" : value).Append('\n');
-            }
-        }
-
-        return yaml.ToString();
     }
 }

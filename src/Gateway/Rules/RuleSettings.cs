@@ -85,14 +85,8 @@ internal static class RuleSettings
     /// <exception cref="ConfigurationException">A file can't be read or is not in order.</exception>
     public static IReadOnlyList<PlacedGroup> ReadFiles(IReadOnlyList<string> patterns, ParseOptions parsing)
     {
-        var files = new SortedSet<string>(StringComparer.Ordinal);
-        foreach (var pattern in patterns)
-        {
-            files.UnionWith(Expand(pattern));
-        }
-
         var groups = new List<PlacedGroup>();
-        foreach (var file in files)
+        foreach (var file in Expand(patterns))
         {
             try
             {
@@ -107,6 +101,12 @@ internal static class RuleSettings
 
         return groups;
     }
+
+    /// <summary>The files that rules and Alertmanagers come from as they lie there now, for the watch.</summary>
+    public static IReadOnlyList<string> FilesOf(RulesOptions options) =>
+        [.. Expand(options.Files), .. new[] { options.AlertingConfig, options.OverridesFile }.Where(static f => f.Length > 0)];
+
+    private static SortedSet<string> Expand(IReadOnlyList<string> patterns) => new(patterns.SelectMany(Expand), StringComparer.Ordinal);
 
     private static List<AlertmanagerSetOptions> SetsOf(RulesOptions options)
     {

@@ -113,6 +113,14 @@ internal sealed partial class RulesHost : IAsyncDisposable, IRulePeer
         await Task.WhenAll(Owners.Select(o => TurnAsync(o.Tenant, o.Owned.Notifier)));
     }
 
+    /// <summary>The files that rules and Alertmanagers come from, certificates included, for the watch.</summary>
+    public IReadOnlyList<string> Files =>
+    [
+        .. RuleSettings.FilesOf(options),
+        .. overrides.Values.Select(static o => o.Notifier).Append(notifying).OfType<NotifierOptions>().SelectMany(static n => n.Sets).Select(static s => s.Tls)
+            .SelectMany(static t => new[] { t.CaFile, t.CertFile, t.KeyFile }).Where(static f => f.Length > 0).Distinct(StringComparer.Ordinal),
+    ];
+
     /// <summary>Takes a tenant's groups anew from files and storage.</summary>
     /// <exception cref="ConfigurationException">A file is not in order.</exception>
     /// <exception cref="ObjectStoreException">Storage failed.</exception>

@@ -20,9 +20,10 @@ namespace Metrics.Gateway.Security;
 ///       admin: false
 ///   certificates: {tenant_field: organizational_unit, roles: [read, write]}
 ///   jwt: {jwks_url: ..., issuer: ..., audience: ..., tenants_claim: tenants, roles_claim: roles, name_claim: sub}
+///   token_review: {url: ..., ca_file: ..., token_file: ..., audiences: [...], cache: 2m, namespace_roles: [...], bindings: [{group: ..., read: [...]}]}
 /// </code>
 /// </remarks>
-internal sealed class AuthFile
+internal sealed partial class AuthFile
 {
     private const int MaxSecretBytes = 64 * 1024;
 
@@ -33,6 +34,7 @@ internal sealed class AuthFile
     private readonly Dictionary<string, Identity> commonNames = new(StringComparer.Ordinal);
     private CertificateTenant? certificates;
     private JwtOptions? jwt;
+    private TokenReviewOptions? tokenReview;
 
     private AuthFile(string name)
     {
@@ -54,7 +56,7 @@ internal sealed class AuthFile
             throw new ConfigurationException($"security.auth_file {path}: {e.Message}");
         }
 
-        return new Credentials { Users = file.users, Tokens = file.tokens, CommonNames = file.commonNames, Certificates = file.certificates, Jwt = file.jwt, Files = file.files };
+        return new Credentials { Users = file.users, Tokens = file.tokens, CommonNames = file.commonNames, Certificates = file.certificates, Jwt = file.jwt, TokenReview = file.tokenReview, Files = file.files };
     }
 
     /// <summary>The key under which a token is kept.</summary>
@@ -81,7 +83,8 @@ internal sealed class AuthFile
                 case "identities": throw Error(value, "identities must be a list");
                 case "certificates": certificates = ReadCertificates(value); break;
                 case "jwt": jwt = ReadJwt(value); break;
-                case var other: throw Unknown(key, other, "identities, certificates, jwt");
+                case "token_review": tokenReview = ReadTokenReview(value); break;
+                case var other: throw Unknown(key, other, "identities, certificates, jwt, token_review");
             }
         }
     }
@@ -154,13 +157,7 @@ internal sealed class AuthFile
                     };
                     break;
                 case "roles":
-                    var roles = List(value, "roles");
-                    if (roles.FirstOrDefault(r => r is not ("read" or "write")) is { } unknown)
-                    {
-                        throw Error(value, $"roles: got \"{unknown}\", want read or write");
-                    }
-
-                    (mayRead, mayWrite) = (roles.Contains("read", StringComparer.Ordinal), roles.Contains("write", StringComparer.Ordinal));
+                    (mayRead, mayWrite) = Roles(value, "roles");
                     break;
                 case var other: throw Unknown(key, other, "tenant_field, roles");
             }
@@ -179,7 +176,7 @@ internal sealed class AuthFile
             found = what switch
             {
                 "jwks_file" => found with { JwksFile = text },
-                "jwks_url" => found with { JwksUrl = UrlOf(value, text) },
+                "jwks_url" => found with { JwksUrl = UrlOf(value, "jwks_url") },
                 "issuer" => found with { Issuer = text },
                 "audience" => found with { Audience = text },
                 "tenants_claim" => found with { TenantsClaim = text },
@@ -203,9 +200,17 @@ internal sealed class AuthFile
         return found;
     }
 
-    private Uri UrlOf(YamlNode at, string text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback))
-            ? url : throw Error(at, "jwks_url: want an https URL; http is taken for this machine alone");
+    private (bool MayRead, bool MayWrite) Roles(YamlNode node, string what)
+    {
+        var roles = List(node, what);
+        return roles.FirstOrDefault(r => r is not ("read" or "write")) is { } unknown
+            ? throw Error(node, $"{what}: got \"{unknown}\", want read or write")
+            : (roles.Contains("read", StringComparer.Ordinal), roles.Contains("write", StringComparer.Ordinal));
+    }
+
+    private Uri UrlOf(YamlNode at, string what) =>
+        Uri.TryCreate(Scalar(at, "a URL"), UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback))
+            ? url : throw Error(at, $"{what}: want an https URL; http is taken for this machine alone");
 
     private TenantSet Tenants(YamlNode node, string what)
     {

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Telemetry;
 using Metrics.Model;
 
 namespace Metrics.Gateway.Security;
@@ -13,6 +14,7 @@ internal sealed class Authenticator : IDisposable
 {
     private readonly SecurityOptions options;
     private readonly TimeProvider time;
+    private readonly SecurityInstruments instruments;
     private readonly ILogger<Authenticator> logger;
 
     // Deriving a hash takes a good part of a second of a processor: strangers must not take them all.
@@ -22,10 +24,11 @@ internal sealed class Authenticator : IDisposable
 
     /// <summary>Reads the auth file, if there is one.</summary>
     /// <exception cref="ConfigurationException">The file is not in order.</exception>
-    public Authenticator(SecurityOptions options, TimeProvider time, ILogger<Authenticator> logger)
+    public Authenticator(SecurityOptions options, TimeProvider time, SecurityInstruments instruments, ILogger<Authenticator> logger)
     {
         this.options = options;
         this.time = time;
+        this.instruments = instruments;
         this.logger = logger;
         Reload();
     }
@@ -50,13 +53,15 @@ internal sealed class Authenticator : IDisposable
 
         var credentials = AuthFile.Read(options.AuthFile);
         var keys = credentials.Jwt is { } jwt ? new JwksSource(jwt, time, logger) : null;
-        var old = Interlocked.Exchange(ref inForce, new InForce(credentials, keys, keys is null ? null : new JwtValidator(credentials.Jwt!, keys, time)));
+        var reviewer = credentials.TokenReview is { } review ? new TokenReviewer(review, time, instruments, logger) : null;
+        var old = Interlocked.Exchange(ref inForce, new InForce(credentials, keys, keys is null ? null : new JwtValidator(credentials.Jwt!, keys, time), reviewer));
 
-        // The old keys' client is left to the collector: requests may be using it.
+        // The clients of the old one are left to the collector: requests may be using it.
         GC.KeepAlive(old);
     }
 
     /// <summary>Who calls; null when they do not say, or what they show is not known. Credentials that are wrong are never made up for by others that are right.</summary>
+    /// <exception cref="AuthenticationUnavailableException">That can't be found out now.</exception>
     public async ValueTask<Identity?> AuthenticateAsync(HttpContext context)
     {
         if (Volatile.Read(ref inForce) is not { } now)
@@ -83,7 +88,9 @@ internal sealed class Authenticator : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        Volatile.Read(ref inForce)?.Keys?.Dispose();
+        var last = Volatile.Read(ref inForce);
+        last?.Keys?.Dispose();
+        last?.Reviewer?.Dispose();
         deriving.Dispose();
     }
 
@@ -122,10 +129,20 @@ internal sealed class Authenticator : IDisposable
         return found.Identity;
     }
 
-    private static async ValueTask<Identity?> OfTokenAsync(string token, InForce now, CancellationToken cancellation) =>
-        now.Credentials.Tokens.TryGetValue(AuthFile.DigestOf(token), out var identity) ? identity
-        : now.Jwt is not null && JwtValidator.IsCandidate(token) ? await now.Jwt.ValidateAsync(token, cancellation)
-        : null;
+    private static async ValueTask<Identity?> OfTokenAsync(string token, InForce now, CancellationToken cancellation)
+    {
+        if (now.Credentials.Tokens.TryGetValue(AuthFile.DigestOf(token), out var identity))
+        {
+            return identity;
+        }
+
+        if (now.Jwt is not null && JwtValidator.IsCandidate(token) && await now.Jwt.ValidateAsync(token, cancellation) is { } claimed)
+        {
+            return claimed;
+        }
+
+        return now.Reviewer is null ? null : await now.Reviewer.ReviewAsync(token, cancellation);
+    }
 
     private static Identity? IdentityOf(X509Certificate2 certificate, Credentials credentials)
     {
@@ -167,7 +184,7 @@ internal sealed class Authenticator : IDisposable
     }
 
     /// <summary>What one reading of the auth file brought.</summary>
-    private sealed record InForce(Credentials Credentials, JwksSource? Keys, JwtValidator? Jwt)
+    private sealed record InForce(Credentials Credentials, JwksSource? Keys, JwtValidator? Jwt, TokenReviewer? Reviewer)
     {
         /// <summary>Passwords that were right, by user: keyed hashes of what was shown.</summary>
         public ConcurrentDictionary<string, byte[]> Sessions { get; } = new(StringComparer.Ordinal);

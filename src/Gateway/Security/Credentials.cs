@@ -18,6 +18,9 @@ internal sealed class Credentials
     /// <summary>Which JSON web tokens are taken; null for none.</summary>
     public JwtOptions? Jwt { get; init; }
 
+    /// <summary>How tokens are shown to a Kubernetes API server; null when they are not.</summary>
+    public TokenReviewOptions? TokenReview { get; init; }
+
     /// <summary>The files that this came from, for the watch.</summary>
     public required IReadOnlyList<string> Files { get; init; }
 }

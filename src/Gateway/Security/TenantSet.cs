@@ -31,6 +31,9 @@ internal sealed class TenantSet
     /// <summary>These tenants.</summary>
     public static TenantSet Of(IEnumerable<TenantId> tenants) => new(tenants.ToFrozenSet());
 
+    /// <summary>These and others.</summary>
+    public TenantSet With(TenantSet others) => IsAll || others.IsEmpty ? this : others.IsAll || IsEmpty ? others : Of(members!.Concat(others.members!));
+
     /// <summary>True when it holds a tenant.</summary>
     public bool Contains(TenantId tenant) => members is null || members.Contains(tenant);
 }

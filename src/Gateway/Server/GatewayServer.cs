@@ -1,6 +1,7 @@
 using System.Net;
 using Metrics.Cluster;
 using Metrics.Gateway.Admin;
+using Metrics.Gateway.BlockUpload;
 using Metrics.Gateway.ClusterStatus;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Federation;
@@ -10,6 +11,7 @@ using Metrics.Gateway.Health;
 using Metrics.Gateway.Influx;
 using Metrics.Gateway.Limits;
 using Metrics.Gateway.OpenApi;
+using Metrics.Gateway.Operations;
 using Metrics.Gateway.Otlp;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.Relabelling;
@@ -40,6 +42,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
     private readonly TimeSpan watchEvery;
     private readonly int maxQueries;
     private readonly Authenticator authenticator;
+    private readonly BlockUploads? uploads;
 
     /// <summary>Builds the server from validated options.</summary>
     public GatewayServer(GatewayOptions options, ICluster cluster, EngineOptions engine, QueryExecution execute, TimeProvider time, Action<ILoggingBuilder> logging)
@@ -76,7 +79,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         var writeRules = new WriteRules(limits, options.Relabelling, ElectionsOf(options.HaDedup, cluster, time), time);
         var appender = new WriteAppender(cluster, options.RemoteWrite, ingest, writeRules, new WriteRuleInstruments(Registry, ranking, () => writeRules.Elections.Failovers, () => writeRules.Replaced));
         var intake = new WriteIntake(cluster, tenants, appender, options.RemoteWrite, budget, ingest, Instruments, options.Tenancy.LabelName);
-        authenticator = new Authenticator(options.Security, time, app.Services.GetRequiredService<ILogger<Authenticator>>());
+        authenticator = new Authenticator(options.Security, time, new SecurityInstruments(Registry), app.Services.GetRequiredService<ILogger<Authenticator>>());
         WarnOfStrangers(options);
         reload = new ConfigurationReload(
             [
@@ -100,7 +103,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
                     writeRules.Reload();
                     return Task.CompletedTask;
                 }),
-                new ReloadPart("rules", () => [], rules.ReloadAsync),
+                new ReloadPart("rules", () => rules.Files, rules.ReloadAsync),
             ],
             time, Registry, app.Services.GetRequiredService<ILogger<ConfigurationReload>>());
         watchEvery = options.Http.WatchEvery;
@@ -109,9 +112,18 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         var history = new QueryHistory(time);
         var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, active, history, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
         var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
+        if (options.Cluster.Role != SiloRole.Shards && cluster.Objects is not null)
+        {
+            var uploaded = new BlockUploadInstruments(Registry, ranking, app.Services.GetRequiredService<ILogger<BlockUploadInstruments>>());
+            uploads = new BlockUploads(cluster, Path.Combine(options.Storage.DataDir, "uploads"), time, uploaded.OnEnded);
+        }
+
+        Shutdown = new ProcessShutdown(cluster, options.Storage.DataDir, app.Services.GetRequiredService<ILogger<ProcessShutdown>>());
         HttpRoute[] about =
         [
-            .. new HealthEndpoints(cluster, Registry).Routes,
+            .. new HealthEndpoints(cluster, Registry, Shutdown).Routes,
+            .. new ShutdownEndpoints(Shutdown, options.Http.EnableLifecycle).Routes,
+            .. new OperatorPages(options, cluster, limits, reload, Shutdown).Routes,
             .. new StatusEndpoints(endpoint, cluster, options, Registry, time, startTime).Routes,
             .. new ClusterEndpoints(endpoint, cluster, options.Http.AdminApi).Routes,
         ];
@@ -143,6 +155,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new LifecycleEndpoints(reload, options.Http.EnableLifecycle).Routes,
             .. new RuleEndpoints(endpoint, rules).Routes,
             .. new RuleConfigEndpoints(tenants, rules, options.Rules, engine.Parsing).Routes,
+            .. uploads is null ? [] : new BlockUploadEndpoints(cluster, tenants, limits, uploads).Routes,
             .. new ParseEndpoints(endpoint, engine.Parsing).Routes,
         ];
         var pipeline = new RequestPipeline(new RouteTable(Routes, options.Http.RoutePrefix), options.Http, options.Tenancy.FromPath, authenticator, Instruments, time, app.Services.GetRequiredService<ILogger<RequestPipeline>>());
@@ -151,6 +164,9 @@ internal sealed partial class GatewayServer : IAsyncDisposable
 
     /// <summary>All that is served.</summary>
     public IReadOnlyList<HttpRoute> Routes { get; }
+
+    /// <summary>The end of the process, as asked for over HTTP.</summary>
+    public ProcessShutdown Shutdown { get; }
 
     /// <summary>Where metrics about this process are registered.</summary>
     public MetricRegistry Registry { get; }
@@ -183,6 +199,10 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         await reload.DisposeAsync();
         await rules.DisposeAsync();
         await app.StopAsync(cancellation);
+        if (uploads is not null)
+        {
+            await uploads.DisposeAsync();
+        }
     }
 
     /// <inheritdoc/>
@@ -192,6 +212,11 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         await rules.DisposeAsync();
         await app.DisposeAsync();
         authenticator.Dispose();
+        Shutdown.Dispose();
+        if (uploads is not null)
+        {
+            await uploads.DisposeAsync();
+        }
     }
 
     /// <summary>An elector in this process hears of every write; another one often enough to hear again before it would elect the other replica.</summary>

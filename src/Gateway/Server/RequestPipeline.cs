@@ -100,7 +100,18 @@ internal sealed partial class RequestPipeline(
     /// <summary>Finds out who calls and whether they may call such a route at all; which tenant it is about, and whether they may that, the endpoint asks.</summary>
     private async ValueTask<bool> AdmitAsync(HttpContext context, RouteAccess access, string? pathTenant)
     {
-        var identity = access == RouteAccess.Open ? Identity.Anyone : await authenticator.AuthenticateAsync(context);
+        Identity? identity;
+        try
+        {
+            identity = access == RouteAccess.Open ? Identity.Anyone : await authenticator.AuthenticateAsync(context);
+        }
+        catch (AuthenticationUnavailableException e)
+        {
+            context.Response.Headers.RetryAfter = "5";
+            await PlainText.AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, $"Service Unavailable: {e.Message}\n");
+            return false;
+        }
+
         if (identity is null)
         {
             context.Response.Headers.WWWAuthenticate = authenticator.Challenge;

@@ -1,6 +1,4 @@
 using System.Buffers;
-using System.Globalization;
-using System.Text;
 
 namespace Metrics.Gateway.Telemetry;
 
@@ -10,7 +8,8 @@ namespace Metrics.Gateway.Telemetry;
 /// </remarks>
 internal sealed class MetricRegistry
 {
-    private const string CounterSuffix = "_total";
+    /// <summary>How names of counters end.</summary>
+    public const string CounterSuffix = "_total";
 
     private readonly List<MetricFamily> families = [];
 
@@ -36,8 +35,8 @@ internal sealed class MetricRegistry
         return family;
     }
 
-    /// <summary>Writes all families, as text 0.0.4 or as OpenMetrics 1.0.</summary>
-    public void Write(IBufferWriter<byte> to, bool asOpenMetrics = false)
+    /// <summary>Writes all families.</summary>
+    public void Write(IBufferWriter<byte> to, ExpositionFormat format)
     {
         MetricFamily[] all;
         lock (families)
@@ -45,50 +44,28 @@ internal sealed class MetricRegistry
             all = [.. families];
         }
 
-        var text = new StringBuilder(256);
+        if (format == ExpositionFormat.Protobuf)
+        {
+            using var messages = new ProtobufExposition(to);
+            Put(all, messages);
+        }
+        else
+        {
+            Put(all, new TextExposition(to, format == ExpositionFormat.OpenMetrics));
+        }
+    }
+
+    private static void Put(MetricFamily[] all, SampleSink sink)
+    {
         foreach (var family in all)
         {
-            // In OpenMetrics the suffix belongs to the samples of a counter, not to its name.
-            var name = asOpenMetrics && family.Type == "counter" ? family.Name[..^CounterSuffix.Length] : family.Name;
-            var help = family.Help.Replace("\\", "\\\\").Replace("\n", "\\n");
-            text.Clear().Append("# HELP ").Append(name).Append(' ').Append(asOpenMetrics ? help.Replace("\"", "\\\"") : help)
-                .Append("\n# TYPE ").Append(name).Append(' ').Append(family.Type).Append('\n');
-            family.Collect(new SampleSink(text, family.Name));
-            Encoding.UTF8.GetBytes(text.ToString(), to);
+            sink.Begin(family);
+            family.Collect(sink);
+            sink.End();
         }
 
-        if (asOpenMetrics)
-        {
-            to.Write("# EOF\n"u8);
-        }
+        sink.Complete();
     }
-}
-
-/// <summary>Where a family puts its samples.</summary>
-internal readonly struct SampleSink(StringBuilder text, string family)
-{
-    /// <summary>Adds a sample; labels are pairs of name and value.</summary>
-    public void Put(string suffix, ReadOnlySpan<(string Name, string Value)> labels, double value)
-    {
-        text.Append(family).Append(suffix);
-        if (labels.Length > 0)
-        {
-            text.Append('{');
-            for (var i = 0; i < labels.Length; i++)
-            {
-                text.Append(i == 0 ? "" : ",").Append(labels[i].Name).Append("=\"")
-                    .Append(labels[i].Value.Replace("\\", "\\\\").Replace("\"", "\\\"").Replace("\n", "\\n")).Append('"');
-            }
-
-            text.Append('}');
-        }
-
-        text.Append(' ').Append(Format(value)).Append('\n');
-    }
-
-    /// <summary>A float as the text format has it.</summary>
-    public static string Format(double value) =>
-        double.IsPositiveInfinity(value) ? "+Inf" : double.IsNegativeInfinity(value) ? "-Inf" : value.ToString("R", CultureInfo.InvariantCulture);
 }
 
 /// <summary>A metric family.</summary>

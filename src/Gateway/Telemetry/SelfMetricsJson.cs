@@ -16,7 +16,7 @@ internal static class SelfMetricsJson
     public static void Write(IBufferWriter<byte> to, MetricRegistry registry, Func<string, bool> isWanted)
     {
         var text = new ArrayBufferWriter<byte>();
-        registry.Write(text);
+        registry.Write(text, ExpositionFormat.Text);
         using var json = new Utf8JsonWriter(to);
         json.WriteStartArray();
         var (name, help, type) = ("", "", "");

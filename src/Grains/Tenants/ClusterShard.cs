@@ -1,6 +1,7 @@
 using Metrics.Cluster;
 using Metrics.Model;
 using Metrics.PromQL;
+using Metrics.Storage;
 
 namespace Metrics.Grains;
 
@@ -68,6 +69,13 @@ internal sealed class ClusterShard(ShardId id, IShardNode? node, IShard remote) 
     public async ValueTask CleanDeletedAsync(CancellationToken cancellation) => await CallAsync(cancellation, static async (s, c) =>
     {
         await s.CleanDeletedAsync(c);
+        return true;
+    });
+
+    /// <inheritdoc/>
+    public async ValueTask AdoptAsync(Ulid block, CancellationToken cancellation) => await CallAsync((block, cancellation), static async (s, a) =>
+    {
+        await s.AdoptAsync(a.block, a.cancellation);
         return true;
     });
 

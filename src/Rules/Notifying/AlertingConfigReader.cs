@@ -8,7 +8,7 @@ using YamlDotNet.RepresentationModel;
 namespace Metrics.Rules.Notifying;
 
 /// <summary>Reads what Prometheus's configuration has under <c>alerting</c>: <c>alert_relabel_configs</c> and <c>alertmanagers</c>.</summary>
-/// <remarks>Of discovery there is <c>static_configs</c> and <c>dns_sd_configs</c>; of authentication <c>basic_auth</c>, <c>authorization</c> and <c>tls_config</c>.</remarks>
+/// <remarks>Of discovery there is <c>static_configs</c> and <c>dns_sd_configs</c>; of authentication <c>basic_auth</c>, <c>authorization</c>, <c>oauth2</c> and <c>tls_config</c>.</remarks>
 public sealed class AlertingConfigReader
 {
     private readonly YamlText yaml = new();
@@ -57,9 +57,9 @@ public sealed class AlertingConfigReader
         var set = new AlertmanagerSetOptions();
         foreach (var (key, value, _) in yaml.Fields(
             node, "config.AlertmanagerConfig", "scheme", "path_prefix", "timeout", "api_version", "static_configs", "dns_sd_configs", "relabel_configs", "alert_relabel_configs",
-            "basic_auth", "authorization", "bearer_token", "bearer_token_file", "tls_config"))
+            "basic_auth", "authorization", "bearer_token", "bearer_token_file", "oauth2", "tls_config"))
         {
-            var given = set.Authorization is not null && key is "basic_auth" or "authorization" or "bearer_token" or "bearer_token_file";
+            var given = (set.Authorization is not null || set.OAuth2 is not null) && (key is "basic_auth" or "authorization" or "bearer_token" or "bearer_token_file" or "oauth2");
             switch (key)
             {
                 case "scheme": set = set with { Scheme = ReadScheme(value) }; break;
@@ -75,11 +75,12 @@ public sealed class AlertingConfigReader
                 case "bearer_token_file": set = set with { Authorization = Bearer("Bearer", "", yaml.Text(value)) }; break;
                 case "basic_auth": set = set with { Authorization = ReadBasic(value) }; break;
                 case "authorization": set = set with { Authorization = ReadAuthorization(value) }; break;
+                case "oauth2": set = set with { OAuth2 = ReadOAuth2(value) }; break;
             }
 
             if (given)
             {
-                yaml.Fail(value, "at most one of basic_auth, authorization, bearer_token & bearer_token_file must be configured");
+                yaml.Fail(value, "at most one of basic_auth, authorization, oauth2, bearer_token & bearer_token_file must be configured");
             }
         }
 
@@ -222,6 +223,46 @@ public sealed class AlertingConfigReader
         }
 
         return Bearer(type, credentials, file);
+    }
+
+    private OAuth2Options ReadOAuth2(YamlNode node)
+    {
+        string secret = "", file = "", url = "";
+        var found = new OAuth2Options();
+        foreach (var (key, value, _) in yaml.Fields(node, "config.OAuth2", "client_id", "client_secret", "client_secret_file", "scopes", "token_url", "endpoint_params", "tls_config"))
+        {
+            switch (key)
+            {
+                case "client_id": found = found with { ClientId = yaml.Text(value) }; break;
+                case "client_secret": secret = yaml.Text(value); break;
+                case "client_secret_file": file = yaml.Text(value); break;
+                case "scopes": found = found with { Scopes = [.. yaml.Items(value, "[]string").Select(yaml.Text)] }; break;
+                case "token_url": url = yaml.Text(value); break;
+                case "endpoint_params" when value is YamlMappingNode pairs:
+                    found = found with { EndpointParameters = pairs.Children.ToDictionary(p => yaml.Text(p.Key), p => yaml.Text(p.Value), StringComparer.Ordinal) };
+                    break;
+                case "tls_config": found = found with { Tls = ReadTls(value) }; break;
+                default: yaml.Fail(value, "endpoint_params must hold keys and values"); break;
+            }
+        }
+
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var giver) || giver.Scheme is not ("http" or "https"))
+        {
+            yaml.Fail(node, $"oauth2 token_url \"{url}\"; wanted is a URL with http or https");
+            return found;
+        }
+
+        if (found.ClientId.Length == 0)
+        {
+            yaml.Fail(node, "oauth2 client_id must be configured");
+        }
+
+        if (secret.Length > 0 && file.Length > 0)
+        {
+            yaml.Fail(node, "at most one of oauth2 client_secret & client_secret_file must be configured");
+        }
+
+        return found with { TokenUrl = giver, ClientSecret = () => Secret(secret, file) };
     }
 
     private static Func<string> Bearer(string type, string credentials, string file) => () => $"{type} {Secret(credentials, file)}";

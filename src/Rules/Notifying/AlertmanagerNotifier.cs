@@ -34,7 +34,7 @@ public sealed class AlertmanagerNotifier : INotifier, IAsyncDisposable
         this.observer = observer;
         foreach (var setOptions in options.Sets)
         {
-            var set = new AlertmanagerSet(setOptions, options, time, (connect ?? AlertmanagerConnection.Open)(setOptions));
+            var set = new AlertmanagerSet(setOptions, options, time, Connect(setOptions, connect ?? AlertmanagerConnection.Open));
             set.Replace("static", setOptions.Targets);
             sets.Add(set);
             lookups.AddRange(setOptions.DnsNames.Select(name => LookUpAsync(set, name)));
@@ -63,6 +63,9 @@ public sealed class AlertmanagerNotifier : INotifier, IAsyncDisposable
         await Task.WhenAll(sets.Select(static s => s.DisposeAsync().AsTask()));
         closing.Dispose();
     }
+
+    private HttpMessageHandler Connect(AlertmanagerSetOptions set, Func<AlertmanagerSetOptions, HttpMessageHandler> connect) =>
+        set.OAuth2 is { } oauth2 ? new OAuth2Handler(oauth2, connect(new AlertmanagerSetOptions { Tls = oauth2.Tls }), connect(set), time) : connect(set);
 
     private static List<AlertNotification> Relabel(IReadOnlyList<AlertNotification> alerts, Labels external, IReadOnlyList<RelabelRule> rules)
     {

@@ -52,6 +52,9 @@ public sealed record AlertmanagerSetOptions
     /// <summary>The value of the Authorization header, or null.</summary>
     public Func<string>? Authorization { get; init; }
 
+    /// <summary>How the token is got that is shown instead; null for none.</summary>
+    public OAuth2Options? OAuth2 { get; init; }
+
     /// <summary>How TLS is done.</summary>
     public TlsOptions Tls { get; init; } = new();
 }

@@ -41,7 +41,20 @@ public sealed record BlockMeta
         var path = Path.Combine(directory, FileName);
         try
         {
-            var json = File.ReadAllBytes(path);
+            return Parse(File.ReadAllBytes(path), path);
+        }
+        catch (FileNotFoundException e)
+        {
+            throw new InvalidDataException($"{path}: offset 0: the file is missing", e);
+        }
+    }
+
+    /// <summary>Reads the file's bytes; <paramref name="path"/> is what messages call it.</summary>
+    /// <exception cref="InvalidDataException">They are damaged.</exception>
+    public static BlockMeta Parse(byte[] json, string path)
+    {
+        try
+        {
             var meta = JsonSerializer.Deserialize(json, BlockMetaJson.Default.BlockMeta)
                 ?? throw new InvalidDataException($"{path}: offset 0: null is not a block's description");
             if (meta.Version != 1)
@@ -59,10 +72,6 @@ public sealed record BlockMeta
         catch (JsonException e)
         {
             throw new InvalidDataException($"{path}: offset {e.BytePositionInLine ?? 0} of line {(e.LineNumber ?? 0) + 1}: {e.Message}", e);
-        }
-        catch (FileNotFoundException e)
-        {
-            throw new InvalidDataException($"{path}: offset 0: the file is missing", e);
         }
     }
 

@@ -146,6 +146,8 @@ internal sealed class MemoryStore(MemoryDisk disk, List<(Labels Labels, long Tim
 
     public Task CleanDeletedAsync(CancellationToken cancellation) => Task.CompletedTask;
 
+    public Task AdoptAsync(Ulid block, CancellationToken cancellation) => Task.CompletedTask;
+
     public Task PublishAsync(CancellationToken cancellation) => Task.CompletedTask;
 
     public Task NarrowAsync(CancellationToken cancellation) => Task.CompletedTask;

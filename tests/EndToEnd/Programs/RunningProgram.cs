@@ -111,6 +111,14 @@ internal sealed partial class RunningProgram : IDisposable
     /// <summary>SIGHUP.</summary>
     public void HangUp() => Send(SigHup);
 
+    /// <summary>Waits until it ends by itself; gives the exit code.</summary>
+    public async Task<int> EndAsync(TimeSpan patience)
+    {
+        using var limit = new CancellationTokenSource(patience);
+        await process.WaitForExitAsync(limit.Token);
+        return process.ExitCode;
+    }
+
     /// <summary>SIGTERM; gives the exit code.</summary>
     public async Task<int> TerminateAsync(TimeSpan patience)
     {

@@ -228,6 +228,48 @@ public class IngestLimitsTests
     }
 
     [Fact]
+    public async Task RuleFilesThatChangeComeOrGoAreNoticedAndMistakesLeaveWhatWas()
+    {
+        string? folder = null;
+        await using var app = await RealGateway.StartAsync((o, f) =>
+        {
+            folder = f;
+            File.WriteAllText(Path.Combine(f, "one.rules"), Group("first"));
+            o.Rules.Files = [Path.Combine(f, "*.rules")];
+            o.Http.WatchEvery = TimeSpan.FromMilliseconds(20);
+        });
+        async Task UntilAsync(string path, Func<string, bool> isSo)
+        {
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+            for (var body = (await app.GetAsync(path)).Body; !isSo(body); body = (await app.GetAsync(path)).Body)
+            {
+                Assert.False(patience.IsCancellationRequested, $"{path}: {body}\n{app.Log}");
+                await Task.Yield();
+            }
+        }
+
+        await UntilAsync("/api/v1/rules", b => b.Contains("first", StringComparison.Ordinal));
+        Put("two.rules", Group("second"));
+        await UntilAsync("/api/v1/rules", b => b.Contains("first", StringComparison.Ordinal) && b.Contains("second", StringComparison.Ordinal));
+        Put("one.rules", "groups: [{name: broken");
+        await UntilAsync("/metrics", b => b.Contains("metrics_config_last_reload_successful 0", StringComparison.Ordinal));
+        await UntilAsync("/api/v1/rules", b => b.Contains("first", StringComparison.Ordinal) && b.Contains("second", StringComparison.Ordinal));
+        File.Delete(Path.Combine(folder!, "one.rules"));
+        await UntilAsync("/metrics", b => b.Contains("metrics_config_last_reload_successful 1", StringComparison.Ordinal));
+        await UntilAsync("/api/v1/rules", b => b.Contains("second", StringComparison.Ordinal) && !b.Contains("first", StringComparison.Ordinal));
+
+        // At once, or the watch may see the file while it is empty.
+        void Put(string name, string text)
+        {
+            var path = Path.Combine(folder!, name);
+            File.WriteAllText(path + ".new", text);
+            File.Move(path + ".new", path, overwrite: true);
+        }
+
+        static string Group(string name) => $"groups: [{{name: {name}, rules: [{{record: {name}, expr: vector(1)}}]}}]\n";
+    }
+
+    [Fact]
     public async Task ReloadingCanBeSwitchedOff()
     {
         await using var app = await RealGateway.StartAsync((o, _) => o.Http.EnableLifecycle = false);

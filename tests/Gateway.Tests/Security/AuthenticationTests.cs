@@ -153,7 +153,7 @@ public class AuthenticationTests
     [InlineData("jwt: {issuer: x}", ":1: jwt needs jwks_file or jwks_url, one of the two")]
     [InlineData("jwt: {jwks_url: 'http://elsewhere.example/keys'}", ":1: jwks_url: want an https URL")]
     [InlineData("certificates: {tenant_field: country}", ":1: tenant_field: got \"country\", want ")]
-    [InlineData("users: []", ":1: unknown key \"users\"; allowed are identities, certificates, jwt")]
+    [InlineData("users: []", ":1: unknown key \"users\"; allowed are identities, certificates, jwt, token_review")]
     public void MistakesInTheFileNameLineAndKeyAndNoSecret(string text, string message)
     {
         var path = Path.GetTempFileName();
@@ -191,6 +191,31 @@ public class AuthenticationTests
         Assert.Contains("Warning: passwords and tokens come to 0.0.0.0:0 in the clear", asking.Log);
         await using var local = await RealGateway.StartAsync();
         Assert.DoesNotContain("Warning", local.Log);
+    }
+
+    [Theory]
+    [InlineData("X-Forwarded-User", "admin")]
+    [InlineData("X-Forwarded-Groups", "system:masters")]
+    [InlineData("X-Forwarded-Email", "admin@example.org")]
+    [InlineData("X-Forwarded-Preferred-Username", "admin")]
+    [InlineData("X-Forwarded-Access-Token", "token-of-admin")]
+    [InlineData("X-Auth-Request-User", "admin")]
+    [InlineData("X-Remote-User", "admin")]
+    [InlineData("Proxy-Authorization", "Bearer token-of-admin")]
+    [InlineData("X-Forwarded-For", "127.0.0.1")]
+    [InlineData("X-Forwarded-Client-Cert", "Subject=\"CN=admin\"")]
+    [InlineData("X-Forwarded-Uri", "/-/healthy")]
+    [InlineData("X-Original-URL", "/-/healthy")]
+    [InlineData("X-HTTP-Method-Override", "GET")]
+    public async Task HeadersOfProxiesChangeNothing(string header, string value)
+    {
+        await using var app = await StartAsync();
+        Assert.Equal(401, (await app.GetAsync("/api/v1/labels", (header, value))).Code);
+        (string, string) a = ("Authorization", "Bearer token-of-a");
+        Assert.Equal(200, (await app.GetAsync("/api/v1/labels", a, (header, value))).Code);
+        Assert.Equal(403, (await app.GetAsync("/api/v1/labels", a, (header, value), ("X-Scope-OrgID", "b"))).Code);
+        Assert.Equal(403, (await app.GetAsync("/metrics", a, (header, value))).Code);
+        Assert.Equal(403, (await app.SendAsync(HttpMethod.Post, "/-/reload", null, a, (header, value))).Code);
     }
 
     [Theory]

@@ -77,6 +77,7 @@ public class IsolationTests
         [
             "/metrics", "/-/reload", "/ingester/flush", "/compactor/delete_tenant", "/compactor/delete_tenant_status", "/distributor/all_user_stats",
             "/api/v1/status/cluster", "/api/v1/status/config", "/api/v1/status/flags", "/api/v1/status/self_metrics", "/ruler/rule_groups", "/ruler/delete_tenant_config",
+            "/config", "/runtime_config", "/services", "/memberlist", "/-/quit", "/ingester/shutdown", "/ingester/prepare-shutdown", "/ingester/prepare-downscale",
         ];
         Assert.Equal([], app.Routes.Where(r => r.Access == RouteAccess.Admin && !r.Path.StartsWith("/api/v1/admin/", StringComparison.Ordinal)).Select(r => r.Path).Except(admin));
         Assert.Equal(["/", "/-/healthy", "/-/ready", "/ready"], app.Routes.Where(r => r.Access == RouteAccess.Open).Select(r => r.Path).Order(StringComparer.Ordinal));
@@ -90,6 +91,7 @@ public class IsolationTests
             o.Tenancy.FromPath = true;
             o.Tenancy.LabelName = "team";
             o.Http.RoutePrefix = "/prometheus";
+            o.Limits.CompactorBlockUploadEnabled = true;
             o.Security.AuthFile = Path.Combine(folder, "auth.yml");
             foreach (var who in new[] { "a", "victim", "admin" })
             {
@@ -183,7 +185,7 @@ public class IsolationTests
         {
             T One<T>(IReadOnlyList<T> of) => of[random.Next(of.Count)];
             var route = One(routes);
-            var path = route.Path.Replace("{name}", One(names), StringComparison.Ordinal).Replace("{*rest}", One(["n", "n/g", "top", "victim/g", "..%2fvictim"]), StringComparison.Ordinal);
+            var path = route.Path.Replace("{name}", One(names), StringComparison.Ordinal).Replace("{*rest}", One(["n", "n/g", "top", "victim/g", "..%2fvictim", "01ARZ3NDEKTSV4RRFFQ69G5FAV/start", "01ARZ3NDEKTSV4RRFFQ69G5FAV/check", "..%2fvictim/finish"]), StringComparison.Ordinal);
             path = random.Next(8) switch
             {
                 0 => "/victim" + path,

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Security;
 using System.Security.Authentication;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Metrics.Gateway.Configuration;
 using Xunit;
@@ -80,6 +79,23 @@ public class TlsTests
         await Assert.ThrowsAsync<HttpRequestException>(() => app.GetAsync("/api/v1/labels"));
     }
 
+    [Fact]
+    public async Task TheAuthorityOfClientsMayBeReplacedWhileTheServerRuns()
+    {
+        using var first = new Authority();
+        using var second = new Authority();
+        await using var app = await StartAsync(first, (o, folder) => Auth(o, folder, "common_name"), second.Client("CN=a"));
+        await Assert.ThrowsAsync<HttpRequestException>(() => app.GetAsync("/api/v1/labels"));
+        File.WriteAllText(Path.Combine(app.Folder, "ca.pem"), second.Pem);
+        await app.ReloadAsync();
+        Assert.Equal(200, (await app.GetAsync("/api/v1/labels")).Code);
+
+        // No authority at all is a mistake, and leaves those that were.
+        File.WriteAllText(Path.Combine(app.Folder, "ca.pem"), "");
+        await Assert.ThrowsAsync<ConfigurationException>(app.ReloadAsync);
+        Assert.Equal(200, (await app.GetAsync("/api/v1/labels")).Code);
+    }
+
     private static void Auth(GatewayOptions options, string folder, string field)
     {
         options.Security.ClientCaFile = Path.Combine(folder, "ca.pem");
@@ -120,55 +136,5 @@ public class TlsTests
         await using var tls = new SslStream(tcp.GetStream());
         await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "x", EnabledSslProtocols = version, RemoteCertificateValidationCallback = (_, shown, _, _) => shown?.Issuer == "CN=authority" });
         return tls.RemoteCertificate!.Subject;
-    }
-
-    /// <summary>An authority that signs certificates of servers and clients.</summary>
-    private sealed class Authority : IDisposable
-    {
-        private readonly ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        private readonly X509Certificate2 own;
-        private byte serial = 1;
-
-        public Authority()
-        {
-            var request = new CertificateRequest("CN=authority", key, HashAlgorithmName.SHA256);
-            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-            own = request.CreateSelfSigned(From, To);
-        }
-
-        public string Pem => own.ExportCertificatePem();
-
-        private static DateTimeOffset From => TimeProvider.System.GetUtcNow().AddHours(-1);
-
-        private static DateTimeOffset To => TimeProvider.System.GetUtcNow().AddHours(1);
-
-        public void WriteServer(string folder, string name)
-        {
-            using var made = Sign("CN=" + name, "1.3.6.1.5.5.7.3.1");
-            File.WriteAllText(Path.Combine(folder, "server.pem"), made.ExportCertificatePem());
-            using var secret = made.GetECDsaPrivateKey()!;
-            File.WriteAllText(Path.Combine(folder, "server.key"), secret.ExportPkcs8PrivateKeyPem());
-        }
-
-        public X509Certificate2 Client(string subject)
-        {
-            using var made = Sign(subject, "1.3.6.1.5.5.7.3.2");
-            return X509CertificateLoader.LoadPkcs12(made.Export(X509ContentType.Pkcs12), null);
-        }
-
-        public void Dispose()
-        {
-            own.Dispose();
-            key.Dispose();
-        }
-
-        private X509Certificate2 Sign(string subject, string purpose)
-        {
-            using var made = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            var request = new CertificateRequest(subject, made, HashAlgorithmName.SHA256);
-            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(purpose)], false));
-            using var signed = request.Create(own, From.AddMinutes(1), To.AddMinutes(-1), [serial++]);
-            return signed.CopyWithPrivateKey(made);
-        }
     }
 }

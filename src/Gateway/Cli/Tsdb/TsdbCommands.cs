@@ -10,7 +10,7 @@ namespace Metrics.Gateway.Cli.Tsdb;
 internal static class TsdbCommands
 {
     /// <summary>Builds the commands.</summary>
-    public static Command Build(ClusterOpener open, TextWriter output, TextWriter error) => new("tsdb", "Works with blocks on disk, without a server.")
+    public static Command Build(ClusterOpener open, TextWriter output, TextWriter error) => new("tsdb", "Works with blocks on disk and in buckets.")
     {
         VerifyCommand.Build(output, error),
         ListCommand.Build(output, error),
@@ -19,6 +19,7 @@ internal static class TsdbCommands
         ExportCommand.Build(output, error),
         ConvertCommand.Build(output, error),
         ImportCommand.Build(open, output, error),
+        UploadCommand.Build(output, error),
     };
 
     /// <summary>The option <c>--match</c>, which may be repeated.</summary>
