@@ -193,7 +193,7 @@ internal sealed partial class SimOwner : ILogVisitor
 
                 if (IsOpen && !IsSealed && node.World.Reshards)
                 {
-                    await InTurnAsync(NarrowAsync);
+                    await InTurnAsync(() => IsSealed ? Task.CompletedTask : NarrowAsync());
                 }
             }
             catch (EpochLostException)
