@@ -163,14 +163,13 @@ internal sealed class SeriesCache
         {
             if (IsAlive(slot))
             {
-                var fingerprint = new UInt128(slot.High, slot.Low);
-                if (((slot.High >> (64 - page.Depth)) & 1) == 0)
+                if (IsUpper(slot))
                 {
-                    page.Used++;
+                    Put(upper, new UInt128(slot.High, slot.Low), slot.Ref, slot.Shard, slot.Generation);
                 }
                 else
                 {
-                    Put(upper, fingerprint, slot.Ref, slot.Shard, slot.Generation);
+                    page.Used++;
                 }
             }
         }
@@ -180,11 +179,13 @@ internal sealed class SeriesCache
         pages++;
         foreach (ref var slot in page.Slots.AsSpan())
         {
-            if (slot.Generation != 0 && (!IsAlive(slot) || ((slot.High >> (64 - page.Depth)) & 1) != 0))
+            if (slot.Generation != 0 && (!IsAlive(slot) || IsUpper(slot)))
             {
                 Write(ref slot, slot.Low, slot.High, 0, 0, 0);
             }
         }
+
+        bool IsUpper(Slot slot) => ((slot.High >> (64 - page.Depth)) & 1) != 0;
     }
 
     private bool IsAlive(Slot slot) => slot.Generation != 0 && shards[slot.Shard].Generation == slot.Generation;

@@ -17,18 +17,7 @@ internal static class AnalysisJson
         Number(to, ",\"seriesCount\":"u8, report.Series);
         Number(to, ",\"peakSamples\":"u8, report.PeakSamples);
         Number(to, ",\"totalSamples\":"u8, report.Samples);
-        if (report.Children.Count > 0)
-        {
-            JsonFields.Raw(to, ",\"children\":["u8);
-            for (var i = 0; i < report.Children.Count; i++)
-            {
-                JsonFields.Raw(to, i == 0 ? ""u8 : ","u8);
-                Write(to, report.Children[i]);
-            }
-
-            JsonFields.Raw(to, "]"u8);
-        }
-
+        Children(to, report.Children, Write);
         JsonFields.Raw(to, "}"u8);
     }
 
@@ -37,18 +26,7 @@ internal static class AnalysisJson
     {
         JsonFields.Raw(to, "{\"name\":"u8);
         JsonFields.String(to, outline.Name);
-        if (outline.Children.Count > 0)
-        {
-            JsonFields.Raw(to, ",\"children\":["u8);
-            for (var i = 0; i < outline.Children.Count; i++)
-            {
-                JsonFields.Raw(to, i == 0 ? ""u8 : ","u8);
-                Write(to, outline.Children[i]);
-            }
-
-            JsonFields.Raw(to, "]"u8);
-        }
-
+        Children(to, outline.Children, Write);
         JsonFields.Raw(to, "}"u8);
     }
 
@@ -64,6 +42,21 @@ internal static class AnalysisJson
             : $"{(long)time.TotalHours}h{time.Minutes}m{Text(ns / 1e9 % 60, "s")}";
 
         static string Text(double value, string unit) => value.ToString("0.#########", CultureInfo.InvariantCulture) + unit;
+    }
+
+    private static void Children<T>(IBufferWriter<byte> to, IReadOnlyList<T> children, Action<IBufferWriter<byte>, T> write)
+    {
+        if (children.Count > 0)
+        {
+            JsonFields.Raw(to, ",\"children\":["u8);
+            for (var i = 0; i < children.Count; i++)
+            {
+                JsonFields.Raw(to, i == 0 ? ""u8 : ","u8);
+                write(to, children[i]);
+            }
+
+            JsonFields.Raw(to, "]"u8);
+        }
     }
 
     private static void Number(IBufferWriter<byte> to, ReadOnlySpan<byte> field, long number)

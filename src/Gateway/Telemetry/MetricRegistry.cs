@@ -38,26 +38,27 @@ internal sealed class MetricRegistry
     /// <summary>Writes all families.</summary>
     public void Write(IBufferWriter<byte> to, ExpositionFormat format)
     {
+        if (format == ExpositionFormat.Protobuf)
+        {
+            using var messages = new ProtobufExposition(to);
+            Write(messages, static _ => true);
+        }
+        else
+        {
+            Write(new TextExposition(to, format == ExpositionFormat.OpenMetrics), static _ => true);
+        }
+    }
+
+    /// <summary>Puts out the families whose names are wanted.</summary>
+    public void Write(SampleSink sink, Func<string, bool> isWanted)
+    {
         MetricFamily[] all;
         lock (families)
         {
             all = [.. families];
         }
 
-        if (format == ExpositionFormat.Protobuf)
-        {
-            using var messages = new ProtobufExposition(to);
-            Put(all, messages);
-        }
-        else
-        {
-            Put(all, new TextExposition(to, format == ExpositionFormat.OpenMetrics));
-        }
-    }
-
-    private static void Put(MetricFamily[] all, SampleSink sink)
-    {
-        foreach (var family in all)
+        foreach (var family in all.Where(f => isWanted(f.Name)))
         {
             sink.Begin(family);
             family.Collect(sink);
