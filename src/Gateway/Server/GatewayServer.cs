@@ -110,7 +110,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         maxQueries = options.Query.MaxConcurrency;
         var cache = options.FrontEnd.ResultsCache ? new ResultCache(options.FrontEnd.CacheMaxSize.Bytes, options.FrontEnd.CacheMaxItems, options.FrontEnd.CacheValidity, time) : null;
         var history = new QueryHistory(time);
-        var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, active, history, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
+        var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, queryLimits, active, history, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
         var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
         if (options.Cluster.Role != SiloRole.Shards && cluster.Objects is not null)
         {

@@ -72,7 +72,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
         var result = set.Count == 0 ? new FragmentResult()
             : IsSmall(set.Count, plan.Grid.Count) ? await ProcessorShares.OfProcess.RunHereAsync(tenant, ProcessorUse.Query, EvaluateAll, cancellation).ConfigureAwait(false)
             : await ProcessorShares.OfProcess.RunAsync(tenant, ProcessorUse.Query, EvaluateAll, cancellation, expected: TimePerSeries * set.Count).ConfigureAwait(false);
-        var statistics = new QueryStatistics { PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes, Preparation = prepared };
+        var statistics = new QueryStatistics { PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes, FetchedChunks = budget.FetchedChunks, Preparation = prepared };
         counter.CopyTo(statistics);
         return new FragmentResult
         {
