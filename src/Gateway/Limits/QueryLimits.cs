@@ -37,15 +37,19 @@ internal sealed class QueryLimits(IngestLimits usage, ParseOptions parsing, Gate
             AdmitUnblocked(tenant, own, formatted, query.Grid.StartMs, query.Grid.EndMs, query.IsRange ? query.Grid.StepMs : 0);
         }
 
+        return BoundsOf(tenant) is var bounds && bounds == QueryBounds.None ? query : query with { Bounds = bounds };
+    }
+
+    /// <summary>What one query of a tenant, or whatever else it reads by, may read and hold.</summary>
+    public QueryBounds BoundsOf(TenantId tenant)
+    {
+        var own = limits.Of(tenant);
         return own is { MaxFetchedSeriesPerQuery: 0, MaxFetchedChunksPerQuery: 0, MaxFetchedChunkBytesPerQuery.Bytes: 0, MaxSamplesPerQuery: 0, MaxEstimatedMemoryConsumptionPerQuery.Bytes: 0 }
-            ? query
-            : query with
+            ? QueryBounds.None
+            : new QueryBounds(own.MaxFetchedSeriesPerQuery, own.MaxFetchedChunkBytesPerQuery.Bytes, own.MaxSamplesPerQuery, $"tenant {tenant}")
             {
-                Bounds = new QueryBounds(own.MaxFetchedSeriesPerQuery, own.MaxFetchedChunkBytesPerQuery.Bytes, own.MaxSamplesPerQuery, $"tenant {tenant}")
-                {
-                    MaxMemory = own.MaxEstimatedMemoryConsumptionPerQuery.Bytes,
-                    MaxChunks = own.MaxFetchedChunksPerQuery,
-                },
+                MaxMemory = own.MaxEstimatedMemoryConsumptionPerQuery.Bytes,
+                MaxChunks = own.MaxFetchedChunksPerQuery,
             };
     }
 

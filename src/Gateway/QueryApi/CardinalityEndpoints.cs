@@ -11,7 +11,7 @@ namespace Metrics.Gateway.QueryApi;
 /// <summary>
 /// <c>cardinality/{label_names,label_values,active_series}</c>: Mimir's parameters and shapes, which have no envelope. With a selector head and blocks are looked at; without one, what the heads hold.
 /// </summary>
-internal sealed class CardinalityEndpoints(ApiEndpoint endpoint, ICluster cluster)
+internal sealed class CardinalityEndpoints(ApiEndpoint endpoint, ICluster cluster, LabelLookup lookup)
 {
     private const int LimitDefault = 20;
     private const int LimitMax = 500;
@@ -95,14 +95,14 @@ internal sealed class CardinalityEndpoints(ApiEndpoint endpoint, ICluster cluste
     {
         var selector = Selector(request) ?? throw new ApiException(ApiErrorType.BadData, "'selector' param is required");
         var query = new LabelQuery([selector], TimeRange.All, 0);
-        var parts = await cluster.AskAsync(request.Tenant, async shards => await Task.WhenAll(shards.Select(s => s.SeriesAsync(query, request.Aborted).AsTask())), request.Aborted);
+        var (parts, lease) = await lookup.AskAsync(request, s => s.SeriesAsync(query, request.Aborted));
         var series = parts.SelectMany(p => p).Distinct().Order().ToList();
         return ApiAnswer.Bare(async (to, cancellation) =>
         {
             JsonFields.Raw(to, "{\"data\":"u8);
             await SeriesJson.WriteLabelSetsAsync(to, series, request.Tenant, cancellation);
             JsonFields.Raw(to, "}"u8);
-        });
+        }, lease);
     }
 
     private static IReadOnlyList<Matcher>? Selector(ApiRequest request)

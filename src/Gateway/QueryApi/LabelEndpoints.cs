@@ -6,12 +6,13 @@ using Metrics.Gateway.FrontEnd;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Model;
+using Metrics.PromQL;
 using Metrics.PromQL.Parsing;
 
 namespace Metrics.Gateway.QueryApi;
 
-/// <summary><c>series</c>, <c>labels</c> and <c>label/NAME/values</c>: each shard answers for itself, and the sorted union is the answer.</summary>
-internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, QueryOptions options)
+/// <summary><c>series</c>, <c>labels</c> and <c>label/NAME/values</c>: each shard answers for itself, and the sorted union is the answer. What they hold until it is written counts as a query's memory.</summary>
+internal sealed class LabelEndpoints(ApiEndpoint endpoint, LabelLookup labels, QueryOptions options)
 {
     private const string Truncated = "results truncated due to limit";
 
@@ -36,20 +37,21 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, Que
         // Cut off before replicas become one, there could be too few.
         query = replicaLabels.Count > 0 ? query with { Limit = 0 } : query;
         var series = new SortedSet<Labels>();
-        foreach (var part in await AskAsync(request, shard => shard.SeriesAsync(query, request.Aborted)))
+        var (parts, lease) = await labels.AskAsync(request, shard => shard.SeriesAsync(query, request.Aborted));
+        foreach (var part in parts)
         {
-            series.UnionWith(replicaLabels.Count > 0 ? part.Select(labels => ReplicaSource.Without(labels, replicaLabels)) : part);
+            series.UnionWith(replicaLabels.Count > 0 ? part.Select(one => ReplicaSource.Without(one, replicaLabels)) : part);
         }
 
         var isTruncated = limit > 0 && series.Count > limit;
         var shown = isTruncated ? series.Take(limit) : series;
-        return new ApiAnswer((writer, cancellation) => SeriesJson.WriteLabelSetsAsync(writer, shown, request.Tenant, cancellation)) { Warnings = isTruncated ? [Truncated] : [] };
+        return new ApiAnswer((writer, cancellation) => SeriesJson.WriteLabelSetsAsync(writer, shown, request.Tenant, cancellation), lease) { Warnings = isTruncated ? [Truncated] : [] };
     }
 
     private async ValueTask<ApiAnswer> LabelsAsync(ApiRequest request)
     {
         var (query, limit) = Read(request, message => new ApiException(ApiErrorType.BadData, message));
-        return Names(await AskAsync(request, shard => shard.LabelNamesAsync(query, request.Aborted)), limit);
+        return Names(await labels.AskAsync(request, shard => shard.LabelNamesAsync(query, request.Aborted)), limit);
     }
 
     private async ValueTask<ApiAnswer> ValuesAsync(ApiRequest request)
@@ -61,7 +63,7 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, Que
         }
 
         var (query, limit) = Read(request, message => new ApiException(ApiErrorType.BadData, message));
-        return Names(await AskAsync(request, shard => shard.LabelValuesAsync(name, query, request.Aborted)), limit);
+        return Names(await labels.AskAsync(request, shard => shard.LabelValuesAsync(name, query, request.Aborted)), limit);
     }
 
     /// <summary>The selectors in <c>match[]</c>.</summary>
@@ -97,22 +99,10 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, Que
         return matchers.All(m => m.MatchesEmpty) ? throw bad("match[] must contain at least one non-empty matcher") : matchers;
     }
 
-    private async ValueTask<IReadOnlyList<T>[]> AskAsync<T>(ApiRequest request, Func<IShard, ValueTask<IReadOnlyList<T>>> ask)
-    {
-        try
-        {
-            return await cluster.AskAsync(request.Tenant, async shards => await Task.WhenAll(shards.Select(shard => ask(shard).AsTask())), request.Aborted);
-        }
-        catch (OperationCanceledException e)
-        {
-            throw new ApiException(ApiErrorType.Canceled, "context canceled", e);
-        }
-    }
-
-    private static ApiAnswer Names(IReadOnlyList<string>[] parts, int limit)
+    private static ApiAnswer Names((IReadOnlyList<string>[] Parts, MemoryLease Lease) answered, int limit)
     {
         var all = new SortedSet<string>(Utf8Order.Instance);
-        foreach (var part in parts)
+        foreach (var part in answered.Parts)
         {
             all.UnionWith(part);
         }
@@ -123,7 +113,7 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, Que
         {
             JsonFields.Strings(writer, names);
             return ValueTask.CompletedTask;
-        })
+        }, answered.Lease)
         { Warnings = isTruncated ? [Truncated] : [] };
     }
 

@@ -9,13 +9,14 @@ using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Gateway.Tenancy;
 using Metrics.Model;
+using Metrics.PromQL;
 using Metrics.Storage;
 using Metrics.Wire;
 
 namespace Metrics.Gateway.RemoteRead;
 
 /// <summary><c>/api/v1/read</c>: raw samples for another Prometheus, in one message or as a stream of chunks.</summary>
-internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenants, RemoteWriteOptions bodies, QueryOptions options, ByteBudget budget, ConcurrencyGate gate, QueryLimits limits)
+internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenants, RemoteWriteOptions bodies, QueryOptions options, ByteBudget budget, ConcurrencyGate gate, QueryLimits limits, QueryMemory memory)
 {
     /// <summary>Prometheus's bound for the bytes of one message of a stream.</summary>
     private const int FrameBytes = 1024 * 1024;
@@ -48,7 +49,10 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
             await gate.EnterAsync(id, context.RequestAborted);
             try
             {
-                await AnswerAsync(context, await cluster.FindTenantAsync(id, context.RequestAborted), request);
+                var bounds = limits.BoundsOf(id);
+                using var lease = memory.Open(bounds);
+                var tenant = await cluster.FindTenantAsync(id, context.RequestAborted);
+                await (request.Response == ReadResponseType.StreamedXorChunks ? StreamAsync(context, tenant, request, bounds) : AnswerWholeAsync(context, tenant, request, bounds, lease));
             }
             finally
             {
@@ -67,6 +71,10 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
         {
             await PlainText.AnswerAsync(context, e.Status, e.Message + "\n");
         }
+        catch (QueryException e) when (!context.Response.HasStarted)
+        {
+            await PlainText.AnswerAsync(context, ApiException.From(e).Status, e.Message + "\n");
+        }
         catch (ShardUnavailableException e) when (!context.Response.HasStarted)
         {
             await PlainText.AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, e.Message + "\n");
@@ -81,13 +89,10 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
         return ReadRequest.Read(body.Message.Span);
     }
 
-    private Task AnswerAsync(HttpContext context, ITenant? tenant, ReadRequest request) =>
-        request.Response == ReadResponseType.StreamedXorChunks ? StreamAsync(context, tenant, request) : AnswerWholeAsync(context, tenant, request);
-
-    private async Task AnswerWholeAsync(HttpContext context, ITenant? tenant, ReadRequest request)
+    private async Task AnswerWholeAsync(HttpContext context, ITenant? tenant, ReadRequest request, QueryBounds bounds, MemoryLease lease)
     {
         using var answer = new ReadResponseWriter();
-        long samples = 0;
+        var (samples, found, counted) = (0L, 0L, 0L);
         foreach (var query in request.Queries)
         {
             answer.BeginResult();
@@ -95,6 +100,7 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
             {
                 await foreach (var series in TenantSeries.ReadAsync(tenant, query.Matchers, query.Range, context.RequestAborted))
                 {
+                    bounds.CheckSeries(++found);
                     samples += series.Samples.Count;
                     if (samples > options.MaxSamples)
                     {
@@ -102,12 +108,15 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
                     }
 
                     answer.AddSeries(series.Labels, series.Samples);
+                    lease.Take(answer.Written.Length - counted);
+                    counted = answer.Written.Length;
                 }
             }
 
             answer.EndResult();
         }
 
+        lease.Take(answer.Written.Length);
         var compressed = new byte[SnappyEncoder.MaxEncodedLength(answer.Written.Length)];
         var length = SnappyEncoder.Encode(answer.Written, compressed);
         context.Response.ContentType = "application/x-protobuf";
@@ -115,8 +124,9 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
         await context.Response.Body.WriteAsync(compressed.AsMemory(0, length), context.RequestAborted);
     }
 
-    private static async Task StreamAsync(HttpContext context, ITenant? tenant, ReadRequest request)
+    private static async Task StreamAsync(HttpContext context, ITenant? tenant, ReadRequest request, QueryBounds bounds)
     {
+        var found = 0L;
         context.Response.ContentType = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse";
         using var frame = new ChunkFrame();
         var encoder = new ChunkRun(ChunkSamples);
@@ -129,6 +139,7 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
 
             await foreach (var series in TenantSeries.ReadAsync(tenant, request.Queries[query].Matchers, request.Queries[query].Range, context.RequestAborted))
             {
+                bounds.CheckSeries(++found);
                 frame.Chunks.Clear();
                 encoder.Write(series.Samples, frame);
                 for (var at = 0; at < frame.Chunks.Count;)

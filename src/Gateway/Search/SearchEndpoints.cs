@@ -10,7 +10,7 @@ using Metrics.Model;
 namespace Metrics.Gateway.Search;
 
 /// <summary><c>search/metric_names</c>, <c>search/label_names</c>, <c>search/label_values</c>: what an editor completes names from, as lines of JSON. Prometheus's, where they are experimental.</summary>
-internal sealed class SearchEndpoints(ApiEndpoint endpoint, ICluster cluster, TimeProvider time)
+internal sealed class SearchEndpoints(ApiEndpoint endpoint, ICluster cluster, LabelLookup labels, TimeProvider time)
 {
     private const string ContentType = "application/x-ndjson; charset=utf-8";
 
@@ -59,7 +59,8 @@ internal sealed class SearchEndpoints(ApiEndpoint endpoint, ICluster cluster, Ti
     /// <summary>The names that fit, in order, and one more than wanted if there is one.</summary>
     private async ValueTask<List<(string Name, double Score)>> FindAsync(ApiRequest request, SearchRequest search, Func<IShard, ValueTask<IReadOnlyList<string>>> ask)
     {
-        var parts = await cluster.AskAsync<IReadOnlyList<string>[]>(request.Tenant, async shards => await Task.WhenAll(shards.Select(shard => ask(shard).AsTask())), request.Aborted);
+        var (parts, lease) = await labels.AskAsync(request, ask);
+        using var held = lease;
         return await ProcessorShares.OfProcess.RunAsync(request.Tenant, ProcessorUse.Query, Choose, request.Aborted);
 
         List<(string, double)> Choose()

@@ -111,6 +111,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         var cache = options.FrontEnd.ResultsCache ? new ResultCache(options.FrontEnd.CacheMaxSize.Bytes, options.FrontEnd.CacheMaxItems, options.FrontEnd.CacheValidity, time) : null;
         var history = new QueryHistory(time);
         var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, queryLimits, active, history, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
+        var labels = new LabelLookup(readable, queryLimits, engine.Memory);
         var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
         if (options.Cluster.Role != SiloRole.Shards && cluster.Objects is not null)
         {
@@ -139,15 +140,15 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new TopQueriesEndpoint(endpoint, history, time).Routes,
             .. new OpenApiEndpoint(() => Routes!, options.Http.RoutePrefix).Routes,
             .. new LiveNotifications(app.Lifetime.ApplicationStopping).Routes,
-            .. new LabelEndpoints(endpoint, readable, options.Query).Routes,
-            .. new SearchEndpoints(endpoint, readable, time).Routes,
-            .. new CardinalityEndpoints(endpoint, readable).Routes,
+            .. new LabelEndpoints(endpoint, labels, options.Query).Routes,
+            .. new SearchEndpoints(endpoint, readable, labels, time).Routes,
+            .. new CardinalityEndpoints(endpoint, readable, labels).Routes,
             .. new TsdbStatusEndpoint(endpoint, readable).Routes,
             .. new ScrapeEndpoints(endpoint).Routes,
             .. new FeaturesEndpoint(endpoint, options, engine).Routes,
             .. new MetadataEndpoint(endpoint, readable).Routes,
             .. new ExemplarsEndpoint(endpoint, readable, engine.Parsing).Routes,
-            .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, gate, queryLimits).Routes,
+            .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, gate, queryLimits, engine.Memory).Routes,
             .. new FederationEndpoint(endpoint, readable, RuleSettings.LabelsOf(options.Rules), options.Query.LookbackDelta, time).Routes,
             .. new AdminEndpoints(endpoint, cluster, options.Http.AdminApi, app.Services.GetRequiredService<ILogger<AdminEndpoints>>()).Routes,
             .. new TenantDeletion(endpoint, cluster, tenants, rules, app.Services.GetRequiredService<ILogger<TenantDeletion>>()).Routes,

@@ -33,7 +33,7 @@ public sealed record QueryBounds(long MaxSeries = 0, long MaxBytes = 0, long Max
 
     /// <summary>Checks the series found.</summary>
     /// <exception cref="QueryException">There are too many.</exception>
-    internal void CheckSeries(long found)
+    public void CheckSeries(long found)
     {
         if (MaxSeries > 0 && found > MaxSeries)
         {
