@@ -14,7 +14,8 @@ namespace Metrics.Gateway.FrontEnd;
 ///   window      (                                                  t]
 ///   parts       ( head ](    1d     ](    1d     ](  tail         ]     windows are open on the left, so no sample is in two
 /// </code>
-/// What may be split, and how the parts become one, is said by <see cref="InstantSplit"/>. As in <see cref="RangeQueries"/> remarks and failures are the whole query's to tell.
+/// What may be split, and how the parts become one, is said by <see cref="InstantSplit"/>. As in <see cref="RangeQueries"/> remarks and failures are the whole query's to tell,
+/// and where there is no memory for a point of each interval, the whole takes less.
 /// </remarks>
 internal sealed class InstantQueries(QueryExecution execute, ResultCache? cache, FrontEndOptions options, EngineOptions engine)
 {
@@ -33,10 +34,17 @@ internal sealed class InstantQueries(QueryExecution execute, ResultCache? cache,
             return await execute(query, leaves, cancellation);
         }
 
+        return await TryJoinAsync(tenant, query, split, leaves, rangeAsync, cancellation) ?? await execute(query, leaves, cancellation);
+    }
+
+    /// <summary>The answer, from those of the parts; null when the query has to be evaluated as a whole.</summary>
+    private async ValueTask<QueryResult?> TryJoinAsync(
+        TenantId tenant, QueryRequest query, InstantSplit split, IReadOnlyList<IQueryLeaf> leaves, Func<QueryRequest, ValueTask<QueryResult>> rangeAsync, CancellationToken cancellation)
+    {
         var key = $"instant {query.Query}";
         if (cache?.IsRemarked(tenant, key) == true)
         {
-            return await execute(query, leaves, cancellation);
+            return null;
         }
 
         var answers = new List<QueryResult>(3);
@@ -49,17 +57,15 @@ internal sealed class InstantQueries(QueryExecution execute, ResultCache? cache,
                 if (answers[^1].Warnings.Count + answers[^1].Infos.Count > 0)
                 {
                     cache?.Remark(tenant, key);
-                    return await execute(query, leaves, cancellation);
+                    return null;
                 }
             }
 
-            return query.Bounds.MayExceed(answers.Select(static a => a.Statistics)) || !PartialPoints.TryJoin(answers, split.Join, query, engine.Memory, out var whole)
-                ? await execute(query, leaves, cancellation)
-                : whole;
+            return query.Bounds.MayExceed(answers.Select(static a => a.Statistics)) ? null : PartialPoints.Join(answers, split.Join, query, engine.Memory);
         }
-        catch (QueryException e) when (e.Kind == QueryErrorKind.Execution && !cancellation.IsCancellationRequested)
+        catch (QueryException e) when (e.Kind is QueryErrorKind.Execution or QueryErrorKind.Overloaded && !cancellation.IsCancellationRequested)
         {
-            return await execute(query, leaves, cancellation);
+            return null;
         }
         finally
         {

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Metrics.Model;
 using Metrics.PromQL;
@@ -9,16 +8,14 @@ namespace Metrics.Gateway.FrontEnd;
 /// <summary>Makes the answer to an instant query of what its parts came to.</summary>
 internal static class PartialPoints
 {
-    /// <summary>Joins the points of each series over all parts; false for histograms that would have to be added or compared.</summary>
+    /// <summary>Joins the points of each series over all parts, in the order of labels; null where histograms would have to be added or compared.</summary>
     /// <param name="parts">Answers of parts, in the order of time; they stay the caller's.</param>
     /// <param name="join">How.</param>
     /// <param name="query">The whole query.</param>
     /// <param name="memory">Where the answer's memory is counted.</param>
-    /// <param name="whole">The answer, its series in the order of labels.</param>
     /// <exception cref="QueryException">There is no memory for it.</exception>
-    public static bool TryJoin(IReadOnlyList<QueryResult> parts, PartJoin join, QueryRequest query, QueryMemory memory, [NotNullWhen(true)] out QueryResult? whole)
+    public static QueryResult? Join(IReadOnlyList<QueryResult> parts, PartJoin join, QueryRequest query, QueryMemory memory)
     {
-        whole = null;
         var found = new Dictionary<Labels, Cell>();
         var statistics = new QueryStatistics();
         foreach (var part in parts)
@@ -30,7 +27,7 @@ internal static class PartialPoints
                 {
                     if (!cell.TryAdd(points, i, join))
                     {
-                        return false;
+                        return null;
                     }
                 }
             }
@@ -42,25 +39,23 @@ internal static class PartialPoints
         try
         {
             lease.Take(found.Count * (long)(MemoryLease.SeriesBytes + MemoryLease.SampleBytes));
-            var sorted = found.Keys.ToArray();
-            Array.Sort(sorted);
-            whole = new QueryResult
-            {
-                Type = ValueType.Vector,
-                Series = [.. sorted.Select(labels => new ResultSeries(labels, found[labels].ToPoint(query.Grid.StartMs)))],
-                TimeMs = query.Grid.StartMs,
-                Statistics = statistics,
-                Memory = lease,
-            };
-            return true;
         }
-        finally
+        catch
         {
-            if (whole is null)
-            {
-                lease.Dispose();
-            }
+            lease.Dispose();
+            throw;
         }
+
+        var sorted = found.Keys.ToArray();
+        Array.Sort(sorted);
+        return new QueryResult
+        {
+            Type = ValueType.Vector,
+            Series = [.. sorted.Select(labels => new ResultSeries(labels, found[labels].ToPoint(query.Grid.StartMs)))],
+            TimeMs = query.Grid.StartMs,
+            Statistics = statistics,
+            Memory = lease,
+        };
     }
 
     /// <summary>What one series has come to so far.</summary>
