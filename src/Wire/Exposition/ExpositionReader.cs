@@ -170,7 +170,7 @@ public ref struct ExpositionReader(ReadOnlySpan<byte> body, bool isOpenMetrics)
         return -1;
     }
 
-    private static ReadOnlySpan<byte> Word(ref ReadOnlySpan<byte> line)
+    private static ReadOnlySpan<byte> Word(scoped ref ReadOnlySpan<byte> line)
     {
         line = line.TrimStart(" \t"u8);
         var end = line.IndexOfAny(" \t"u8);
