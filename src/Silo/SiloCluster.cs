@@ -41,7 +41,7 @@ internal static class SiloCluster
 
             var card = new SiloCard(node?.Id ?? new NodeId(""), settings.Zone, settings.Role == SiloRole.Shards ? "" : HttpAddress(options));
             var maps = node?.Maps ?? new TenantShardMaps(store, storage.ShardsPerTenant);
-            var context = new SiloContext(card, store, node, storage.DataDirectory, maps, new Grains.SiloOptions { IdleAfter = settings.IdleAfter, DrainTimeout = settings.DrainTimeout, BalanceEvery = settings.BalanceEvery, Resharding = storage.Resharding });
+            var context = new SiloContext(card, store, node, storage.DataDirectory, maps, new Grains.SiloOptions { IdleAfter = settings.IdleAfter, DrainTimeout = settings.DrainTimeout, BalanceEvery = settings.BalanceEvery, ReportEvery = settings.ReportEvery, Resharding = storage.Resharding });
             var tls = settings.TlsCertFile.Length > 0 ? new SiloTls(settings, logger) : null;
             if (tls is null && !IPAddress.IsLoopback(OptionsValidator.ParseListen(settings.Listen, "cluster.listen").Address))
             {
