@@ -17,7 +17,7 @@ public sealed class SiloS3Tests(CephServer ceph, ITestOutputHelper log) : IClass
         {
             var silo = lab.Silos[1];
             silo.Kill();
-            await Task.Delay(TimeSpan.FromSeconds(6));
+            await lab.WaitUntilGivenUpAsync();
             await lab.StartAgainAsync(silo);
             await lab.WaitUntilWholeAsync(3);
         });
