@@ -5,7 +5,6 @@ using Xunit.Abstractions;
 namespace Metrics.Cluster.Silos.Processes;
 
 /// <summary>Real silo processes on a real S3 server: membership, manifests and blocks are in its bucket, and nothing is shared besides.</summary>
-[Collection(SequenceLoad.Collection)]
 [Trait("Category", CephServer.Category)]
 public sealed class SiloS3Tests(CephServer ceph, ITestOutputHelper log) : IClassFixture<CephServer>
 {

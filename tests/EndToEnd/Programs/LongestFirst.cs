@@ -7,7 +7,7 @@ namespace Metrics.EndToEnd.Programs;
 public sealed class LongestFirst : ITestCollectionOrderer
 {
     /// <summary>Ends of the names of collections; of a class without one it is the class's.</summary>
-    private static readonly string[] longest = ["Silo processes", "RuleOwnerTests", "PrometheusAgreesTests", "RulesAgreeTests", "KillTests", "ComplianceTests", "Ceph"];
+    private static readonly string[] longest = ["Silo processes", "RuleOwnerTests", "SiloS3Tests", "PrometheusAgreesTests", "RulesAgreeTests", "KillTests", "ComplianceTests", "Ceph"];
 
     /// <inheritdoc/>
     public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) => testCollections.OrderBy(static c =>
