@@ -35,7 +35,7 @@ internal sealed partial class QueryFrontEnd(
 
     private readonly RangeQueries ranges = new(execute, cache, options.FrontEnd, engine, instruments, time);
     private readonly InstantQueries instants = new(execute, cache, options.FrontEnd, engine);
-    private readonly SharedQueries<Question, FrontEndAnswer> shared = new();
+    private readonly SharedQueries<Question, FrontEndAnswer> shared = new(instruments.OnJoined);
     private long lastUnique;
 
     /// <summary>The queries that clients wait for.</summary>
@@ -74,7 +74,6 @@ internal sealed partial class QueryFrontEnd(
                     return WorkAsync(entered, choice, mayStore, cancellation);
                 },
                 stop.Token);
-            instruments.OnAnswered(joined);
             samples = lease.Result.Result.Statistics.TotalQueryableSamples;
             return lease;
         }
