@@ -11,7 +11,7 @@ using Metrics.PromQL.Parsing;
 namespace Metrics.Gateway.QueryApi;
 
 /// <summary><c>series</c>, <c>labels</c> and <c>label/NAME/values</c>: each shard answers for itself, and the sorted union is the answer.</summary>
-internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, QueryOptions options)
+internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, PlainReads reads, QueryOptions options)
 {
     private const string Truncated = "results truncated due to limit";
 
@@ -36,20 +36,22 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, Que
         // Cut off before replicas become one, there could be too few.
         query = replicaLabels.Count > 0 ? query with { Limit = 0 } : query;
         var series = new SortedSet<Labels>();
-        foreach (var part in await AskAsync(request, shard => shard.SeriesAsync(query, request.Aborted)))
+        var (parts, missing) = await AskAsync(request, "series", query, (shard, stop) => shard.SeriesAsync(query, stop));
+        reads.BoundsOf(request.Tenant).CheckSeries(parts.Sum(static p => (long)p.Count));
+        foreach (var part in parts)
         {
             series.UnionWith(replicaLabels.Count > 0 ? part.Select(labels => ReplicaSource.Without(labels, replicaLabels)) : part);
         }
 
         var isTruncated = limit > 0 && series.Count > limit;
         var shown = isTruncated ? series.Take(limit) : series;
-        return new ApiAnswer((writer, cancellation) => SeriesJson.WriteLabelSetsAsync(writer, shown, request.Tenant, cancellation)) { Warnings = isTruncated ? [Truncated] : [] };
+        return new ApiAnswer((writer, cancellation) => SeriesJson.WriteLabelSetsAsync(writer, shown, request.Tenant, cancellation)) { Warnings = isTruncated ? [.. missing, Truncated] : missing };
     }
 
     private async ValueTask<ApiAnswer> LabelsAsync(ApiRequest request)
     {
         var (query, limit) = Read(request, message => new ApiException(ApiErrorType.BadData, message));
-        return Names(await AskAsync(request, shard => shard.LabelNamesAsync(query, request.Aborted)), limit);
+        return Names(await AskAsync(request, "labels", query, (shard, stop) => shard.LabelNamesAsync(query, stop)), limit);
     }
 
     private async ValueTask<ApiAnswer> ValuesAsync(ApiRequest request)
@@ -61,7 +63,7 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, Que
         }
 
         var (query, limit) = Read(request, message => new ApiException(ApiErrorType.BadData, message));
-        return Names(await AskAsync(request, shard => shard.LabelValuesAsync(name, query, request.Aborted)), limit);
+        return Names(await AskAsync(request, $"values of {name}", query, (shard, stop) => shard.LabelValuesAsync(name, query, stop)), limit);
     }
 
     /// <summary>The selectors in <c>match[]</c>.</summary>
@@ -97,22 +99,19 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, Que
         return matchers.All(m => m.MatchesEmpty) ? throw bad("match[] must contain at least one non-empty matcher") : matchers;
     }
 
-    private async ValueTask<IReadOnlyList<T>[]> AskAsync<T>(ApiRequest request, Func<IShard, ValueTask<IReadOnlyList<T>>> ask)
+    /// <summary>What each shard answers, and why some don't, where the client is content with the others' answers.</summary>
+    private async ValueTask<(IReadOnlyList<T>[] Parts, IReadOnlyList<string> Missing)> AskAsync<T>(ApiRequest request, string what, LabelQuery query, Func<IShard, CancellationToken, ValueTask<IReadOnlyList<T>>> ask)
     {
-        try
-        {
-            return await cluster.AskAsync(request.Tenant, async shards => await Task.WhenAll(shards.Select(shard => ask(shard).AsTask())), request.Aborted);
-        }
-        catch (OperationCanceledException e)
-        {
-            throw new ApiException(ApiErrorType.Canceled, "context canceled", e);
-        }
+        var missing = ReplicaChoice.Of(request.Parameters, options.ReplicaLabels).IsPartial ? new PartialWarnings() : null;
+        var parts = await reads.RunAsync(
+            request, what, query.Selectors, query.Range, stop => cluster.AskAsync(request.Tenant, async shards => await Task.WhenAll(shards.Select(shard => missing?.OrNothingAsync(ask(shard, stop)) ?? ask(shard, stop).AsTask())), stop));
+        return (parts, missing?.Texts ?? []);
     }
 
-    private static ApiAnswer Names(IReadOnlyList<string>[] parts, int limit)
+    private static ApiAnswer Names((IReadOnlyList<string>[] Parts, IReadOnlyList<string> Missing) answer, int limit)
     {
         var all = new SortedSet<string>(Utf8Order.Instance);
-        foreach (var part in parts)
+        foreach (var part in answer.Parts)
         {
             all.UnionWith(part);
         }
@@ -124,7 +123,7 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, Que
             JsonFields.Strings(writer, names);
             return ValueTask.CompletedTask;
         })
-        { Warnings = isTruncated ? [Truncated] : [] };
+        { Warnings = isTruncated ? [.. answer.Missing, Truncated] : answer.Missing };
     }
 
     /// <summary>Undoes the escaping of names that URLs cannot carry: <c>U__</c>, then <c>__</c> for <c>_</c> and <c>_2e_</c> for a code point in hex. What is malformed stays as it is.</summary>

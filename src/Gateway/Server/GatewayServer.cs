@@ -60,6 +60,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         var limits = new LimitsTable(options);
         var ingest = new IngestLimits(limits, time, cluster.ShareOf);
         cluster.LimitSeries(limits.SeriesOf);
+        cluster.ServeCounts(ingest.CountsOf);
         var readable = new ReadableCluster(cluster, limits, options.Tenancy.UnionLabel, time);
         var budget = new ByteBudget(options.RemoteWrite.MaxInflight.Bytes);
         var ranking = new TenantRanking(cluster, options.Telemetry.MaxTenants);
@@ -74,6 +75,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         var tenants = new TenantResolver(options.Tenancy, cluster);
         var endpoint = new ApiEndpoint(cluster, tenants);
         var active = new ActiveQueries(time);
+        var reads = new PlainReads(gate, active, queryLimits, options.Query.Timeout, time);
         rules = new RulesHost(options, cluster, engine, new RuleQueries(queryLimits, gate, active, options.Query.Timeout, time), time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
         var writeRules = new WriteRules(limits, options.Relabelling, ElectionsOf(options.HaDedup, cluster, time), time);
@@ -139,16 +141,16 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new TopQueriesEndpoint(endpoint, history, time).Routes,
             .. new OpenApiEndpoint(() => Routes!, options.Http.RoutePrefix).Routes,
             .. new LiveNotifications(app.Lifetime.ApplicationStopping).Routes,
-            .. new LabelEndpoints(endpoint, readable, options.Query).Routes,
-            .. new SearchEndpoints(endpoint, readable, time).Routes,
-            .. new CardinalityEndpoints(endpoint, readable).Routes,
-            .. new TsdbStatusEndpoint(endpoint, readable).Routes,
+            .. new LabelEndpoints(endpoint, readable, reads, options.Query).Routes,
+            .. new SearchEndpoints(endpoint, readable, reads, time).Routes,
+            .. new CardinalityEndpoints(endpoint, readable, reads).Routes,
+            .. new TsdbStatusEndpoint(endpoint, readable, reads).Routes,
             .. new ScrapeEndpoints(endpoint).Routes,
             .. new FeaturesEndpoint(endpoint, options, engine).Routes,
             .. new MetadataEndpoint(endpoint, readable).Routes,
-            .. new ExemplarsEndpoint(endpoint, readable, engine.Parsing).Routes,
-            .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, gate, queryLimits).Routes,
-            .. new FederationEndpoint(endpoint, readable, RuleSettings.LabelsOf(options.Rules), options.Query.LookbackDelta, time).Routes,
+            .. new ExemplarsEndpoint(endpoint, readable, reads, engine.Parsing).Routes,
+            .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, reads, queryLimits).Routes,
+            .. new FederationEndpoint(endpoint, readable, reads, RuleSettings.LabelsOf(options.Rules), options.Query.LookbackDelta, time).Routes,
             .. new AdminEndpoints(endpoint, cluster, options.Http.AdminApi, app.Services.GetRequiredService<ILogger<AdminEndpoints>>()).Routes,
             .. new TenantDeletion(endpoint, cluster, tenants, rules, app.Services.GetRequiredService<ILogger<TenantDeletion>>()).Routes,
             .. new UsageEndpoints(endpoint, cluster, ingest, time).Routes,
