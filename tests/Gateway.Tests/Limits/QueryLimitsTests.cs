@@ -65,7 +65,6 @@ public class QueryLimitsTests
 
     [Theory]
     [InlineData(Limit3, false, 422)]
-    [InlineData(Limit3, true, 422)]
     [InlineData("max_fetched_chunk_bytes_per_query: 100", false, 422)]
     [InlineData("max_samples_per_query: 5", false, 422)]
     [InlineData("max_samples_per_query: 5", true, 200)]
@@ -85,6 +84,15 @@ public class QueryLimitsTests
         Assert.Equal(200, (await ReadAsync("b")).Code);
         var stats = (await app.GetAsync("/api/v1/user_stats", ("X-Scope-OrgID", "b"))).Body;
         Assert.Contains("\"queries\":1,\"queriedSamples\":20}", stats, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AStreamThatMeetsALimitHalfWayIsCutOffAndNotEnded()
+    {
+        await using var app = await RealGateway.StartAsync(static (o, _) => o.Limits.MaxFetchedSeriesPerQuery = 3);
+        Assert.Equal(204, (await app.WriteAsync("a", [.. Enumerable.Range(0, 20).Select(i => $"__name__=m,i={i}")])).Code);
+
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => app.SendAsync(HttpMethod.Post, "/api/v1/read", RealGateway.Body(ReadMessage("m", isStream: true)), ("X-Scope-OrgID", "a")));
     }
 
     [Fact]
