@@ -11,6 +11,8 @@ public class QueryLimitsTests
     [Theory]
     [InlineData(Limit3, "query?query=count(m)", "the query reads more series than the limit max_fetched_series_per_query of 3 of tenant a (err-mimir-max-series-per-query): narrow its selectors or its time")]
     [InlineData("max_fetched_chunk_bytes_per_query: 100", "query?query=count(m)", "the query reads more bytes than the limit max_fetched_chunk_bytes_per_query of 100 of tenant a (err-mimir-max-chunks-bytes-per-query): narrow its selectors or its time")]
+    [InlineData(Limit3, "query?query=count(m)&replicaLabels[]=i", "the query reads more series than the limit max_fetched_series_per_query of 3 of tenant a (err-mimir-max-series-per-query): narrow its selectors or its time")]
+    [InlineData("max_fetched_chunk_bytes_per_query: 100", "query?query=count(m)&replicaLabels[]=i", "the query reads more bytes than the limit max_fetched_chunk_bytes_per_query of 100 of tenant a (err-mimir-max-chunks-bytes-per-query): narrow its selectors or its time")]
     [InlineData("max_samples_per_query: 5", "query?query=m", "query processing would load too many samples into memory in query execution")]
     [InlineData("max_total_query_length: 1h", "query_range?query=m&start=0&end=3601&step=60", "the query's time range of 3601s exceeds the limit max_total_query_length of 1h of tenant a (err-mimir-max-total-query-length)")]
     [InlineData("max_query_expression_size_bytes: 8", "query?query=count(m%2Bm)", "the query's text of 10 bytes exceeds the limit max_query_expression_size_bytes of 8B of tenant a (err-mimir-max-query-expression-size-bytes)")]
