@@ -42,6 +42,32 @@ internal sealed class PartialWarnings
         }
     }
 
+    /// <summary>What was noted so far.</summary>
+    public IReadOnlyList<string> Texts
+    {
+        get
+        {
+            lock (texts)
+            {
+                return [.. texts];
+            }
+        }
+    }
+
+    /// <summary>What a shard answers, or nothing and a warning when it can't answer.</summary>
+    public async Task<IReadOnlyList<T>> OrNothingAsync<T>(ValueTask<IReadOnlyList<T>> answer)
+    {
+        try
+        {
+            return await answer;
+        }
+        catch (ShardUnavailableException e) when (!e.IsMoved)
+        {
+            Add(e.Message);
+            return [];
+        }
+    }
+
     /// <summary>The answer with its own warnings and these.</summary>
     public QueryResult AddTo(QueryResult answer)
     {
