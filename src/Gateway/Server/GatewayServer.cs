@@ -22,6 +22,7 @@ using Metrics.Gateway.Search;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Telemetry;
 using Metrics.Gateway.Tenancy;
+using Metrics.Gateway.TextImport;
 using Metrics.PromQL;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -137,6 +138,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new RemoteWriteEndpoint(intake, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
             .. new OtlpEndpoint(intake, new OtlpTranslators(translation), app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
             .. new InfluxEndpoint(intake, options.Influx, time, app.Services.GetRequiredService<ILogger<InfluxEndpoint>>()).Routes,
+            .. new TextImportEndpoint(intake, time, app.Services.GetRequiredService<ILogger<TextImportEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, frontEnd, options.Query, options.FrontEnd.UserHeader, engine, queryLimits, Instruments, time).Routes,
             .. new ActiveQueryEndpoints(endpoint, frontEnd.Active, time).Routes,
             .. new TopQueriesEndpoint(endpoint, history, time).Routes,

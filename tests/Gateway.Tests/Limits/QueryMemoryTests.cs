@@ -63,7 +63,7 @@ public sealed class QueryMemoryTests
         // 500 of anything are more than 10,000 bytes, and than 100, unless it is the names of two labels.
         var isSmall = path.Contains("labels", StringComparison.Ordinal);
         Assert.Equal(isSmall ? 200 : 503, (await app.GetAsync(path, ("X-Scope-OrgID", "b"))).Code);
-        Assert.Equal(isSmall ? 422 : 503, (await app.GetAsync(path, ("X-Scope-OrgID", "a"))).Code);
+        Assert.True((await app.GetAsync(path, ("X-Scope-OrgID", "a"))).Code is var code && (code == 422 || (code == 503 && !isSmall)), $"{code}"); // whichever is reached first
         Assert.Equal(0, app.Engine.Memory.Held);
     }
 
