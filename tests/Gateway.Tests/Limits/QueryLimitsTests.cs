@@ -12,6 +12,8 @@ public class QueryLimitsTests
     [InlineData(Limit3, "query?query=count(m)", "the query reads more series than the limit max_fetched_series_per_query of 3 of tenant a (err-mimir-max-series-per-query): narrow its selectors or its time")]
     [InlineData("max_fetched_chunk_bytes_per_query: 100", "query?query=count(m)", "the query reads more bytes than the limit max_fetched_chunk_bytes_per_query of 100 of tenant a (err-mimir-max-chunks-bytes-per-query): narrow its selectors or its time")]
     [InlineData("max_fetched_chunks_per_query: 3", "query?query=count(m)", "the query reads more chunks than the limit max_fetched_chunks_per_query of 3 of tenant a (err-mimir-max-chunks-per-query): narrow its selectors or its time")]
+    [InlineData(Limit3, "query?query=count(m)&replicaLabels[]=i", "the query reads more series than the limit max_fetched_series_per_query of 3 of tenant a (err-mimir-max-series-per-query): narrow its selectors or its time")]
+    [InlineData("max_fetched_chunk_bytes_per_query: 100", "query?query=count(m)&replicaLabels[]=i", "the query reads more bytes than the limit max_fetched_chunk_bytes_per_query of 100 of tenant a (err-mimir-max-chunks-bytes-per-query): narrow its selectors or its time")]
     [InlineData("max_samples_per_query: 5", "query?query=m", "query processing would load too many samples into memory in query execution")]
     [InlineData("max_total_query_length: 1h", "query_range?query=m&start=0&end=3601&step=60", "the query's time range of 3601s exceeds the limit max_total_query_length of 1h of tenant a (err-mimir-max-total-query-length)")]
     [InlineData("max_query_expression_size_bytes: 8", "query?query=count(m%2Bm)", "the query's text of 10 bytes exceeds the limit max_query_expression_size_bytes of 8B of tenant a (err-mimir-max-query-expression-size-bytes)")]
@@ -66,7 +68,6 @@ public class QueryLimitsTests
 
     [Theory]
     [InlineData(Limit3, false, 422)]
-    [InlineData(Limit3, true, 422)]
     [InlineData("max_fetched_chunk_bytes_per_query: 100", false, 422)]
     [InlineData("max_samples_per_query: 5", false, 422)]
     [InlineData("max_samples_per_query: 5", true, 200)]
@@ -86,6 +87,15 @@ public class QueryLimitsTests
         Assert.Equal(200, (await ReadAsync("b")).Code);
         var stats = (await app.GetAsync("/api/v1/user_stats", ("X-Scope-OrgID", "b"))).Body;
         Assert.Contains("\"queries\":1,\"queriedSamples\":20}", stats, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AStreamThatMeetsALimitHalfWayIsCutOffAndNotEnded()
+    {
+        await using var app = await RealGateway.StartAsync(static (o, _) => o.Limits.MaxFetchedSeriesPerQuery = 3);
+        Assert.Equal(204, (await app.WriteAsync("a", [.. Enumerable.Range(0, 20).Select(i => $"__name__=m,i={i}")])).Code);
+
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => app.SendAsync(HttpMethod.Post, "/api/v1/read", RealGateway.Body(ReadMessage("m", isStream: true)), ("X-Scope-OrgID", "a")));
     }
 
     [Fact]

@@ -50,7 +50,7 @@ public sealed class PlainReadTests
         var waiting = app.GetAsync("/api/v1/labels");
         var second = (await ActiveAsync(app, 2))[1];
 
-        Assert.Equal(("series {__name__=\"up\",job=\"a\"}", "running", 10m, 20m), (Text(first, "query"), Text(first, "state"), first.GetProperty("start").GetDecimal(), first.GetProperty("end").GetDecimal()));
+        Assert.Equal(("series {job=\"a\",__name__=\"up\"}", "running", 10m, 20m), (Text(first, "query"), Text(first, "state"), first.GetProperty("start").GetDecimal(), first.GetProperty("end").GetDecimal()));
         Assert.Equal(("labels", "waiting"), (Text(second, "query"), Text(second, "state")));
         foreach (var (request, id) in new[] { (waiting, Text(second, "id")), (running, Text(first, "id")) })
         {
