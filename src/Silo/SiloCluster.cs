@@ -36,7 +36,7 @@ internal static class SiloCluster
                 node = ShardNode.Open(storage, replication, engine, store, transport, transport.Followers, TimeProvider.System, logger.NodeReport, transport.Crowded);
             }
 
-            var card = new SiloCard(node?.Id ?? new NodeId(""), settings.Zone, settings.Role == SiloRole.Shards ? "" : HttpAddress(options));
+            var card = new SiloCard(node?.Id ?? new NodeId(""), settings.Zone, settings.Role == SiloRole.Shards ? "" : HttpAddress(options)) { Pool = TenantPool.Of(settings.Tenants) };
             var maps = node?.Maps ?? new TenantShardMaps(store, storage.ShardsPerTenant);
             var context = new SiloContext(card, store, node, storage.DataDirectory, maps, new Grains.SiloOptions { IdleAfter = settings.IdleAfter, DrainTimeout = settings.DrainTimeout, BalanceEvery = settings.BalanceEvery, Resharding = storage.Resharding });
             var tls = settings.TlsCertFile.Length > 0 ? new SiloTls(settings, logger) : null;

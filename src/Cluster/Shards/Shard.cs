@@ -35,6 +35,7 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
     private readonly Action<string> report;
     private readonly ShardSource source;
     private readonly LocalLeaf leaf;
+    private readonly QueryMemory memory;
     private readonly Lock writing = new();
     private readonly SemaphoreSlim lifecycle = new(1, 1);
     private readonly TaskCompletionSource gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -61,6 +62,7 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
         lastUsed = time.GetTimestamp();
         source = new ShardSource(Store);
         leaf = new LocalLeaf(source, engine, id.Tenant);
+        memory = engine.Memory;
     }
 
     /// <inheritdoc/>
@@ -197,6 +199,8 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
     {
         NoteUse();
         using var found = source.Select(matchers, range, new SelectionHints(), cancellation);
+        using var lease = memory.Open(QueryBounds.None);
+        lease.Take((long)found.Count * MemoryLease.SeriesBytes);
         var order = new (Labels Labels, int Index)[found.Count];
         for (var i = 0; i < order.Length; i++)
         {
@@ -240,7 +244,7 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation) =>
-        LookAsync(() => ShardLabels.Series(source, query, cancellation), cancellation);
+        LookAsync(() => ShardLabels.Series(source, query, memory, cancellation), cancellation);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> LabelNamesAsync(LabelQuery query, CancellationToken cancellation) =>
@@ -252,7 +256,7 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
 
     /// <inheritdoc/>
     public ValueTask<ShardCardinality> CardinalityAsync(CardinalityQuery query, CancellationToken cancellation) =>
-        LookAsync(() => CardinalityCount.Of(Store(), source, query, cancellation), cancellation);
+        LookAsync(() => CardinalityCount.Of(Store(), source, query, memory, cancellation), cancellation);
 
     /// <summary>Looks something up within the tenant's share of the processors.</summary>
     private ValueTask<T> LookAsync<T>(Func<T> look, CancellationToken cancellation)

@@ -173,6 +173,11 @@ internal sealed class ClusterEndpoints(ApiEndpoint endpoint, ICluster cluster, b
         json.WriteString("node", silo.Card.Node.Value);
         json.WriteString("zone", silo.Card.Zone);
         json.WriteString("http", silo.Card.Http);
+        if (!silo.Card.Pool.IsEverybodys)
+        {
+            json.WriteString("tenants", silo.Card.Pool.ToString());
+        }
+
         if (silo.Report is { } report)
         {
             json.WriteBoolean("leaving", report.IsLeaving);

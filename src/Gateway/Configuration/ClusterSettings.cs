@@ -28,6 +28,10 @@ public sealed class ClusterSettings
     [Setting("What this silo shares a fate with: rack, room, availability zone.", Flag = "zone")]
     public string Zone { get; set; } = "";
 
+    /// <summary>"Hard" tenants have silos of their own, "soft" ones share the others.</summary>
+    [Setting("Tenants that have this silo to themselves, by name or with * and ?; empty for all that have none of their own.")]
+    public IReadOnlyList<string> Tenants { get; set; } = [];
+
     /// <summary>Orleans's own port.</summary>
     [Setting("Address and port for other silos; never for the outside: who reaches it is trusted.")]
     public string Listen { get; set; } = "0.0.0.0:11111";

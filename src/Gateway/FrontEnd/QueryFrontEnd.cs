@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Limits;
 using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.Telemetry;
 using Metrics.Model;
@@ -27,12 +28,13 @@ internal readonly record struct Question(TenantId Tenant, QueryRequest Query, Re
 /// slow.
 /// </summary>
 internal sealed partial class QueryFrontEnd(
-    ICluster cluster, QueryExecution execute, GatewayOptions options, EngineOptions engine, ConcurrencyGate gate, ActiveQueries active, QueryHistory history, FrontEndInstruments instruments, ResultCache? cache, TimeProvider time, ILogger<QueryFrontEnd> logger)
+    ICluster cluster, QueryExecution execute, GatewayOptions options, EngineOptions engine, ConcurrencyGate gate, QueryLimits limits, ActiveQueries active, QueryHistory history, FrontEndInstruments instruments, ResultCache? cache, TimeProvider time, ILogger<QueryFrontEnd> logger)
 {
     // A float sample as the bounds of a query count it.
     private const int SampleBytes = 16;
 
     private readonly RangeQueries ranges = new(execute, cache, options.FrontEnd, engine, instruments, time);
+    private readonly InstantQueries instants = new(execute, cache, options.FrontEnd, engine);
     private readonly SharedQueries<Question, FrontEndAnswer> shared = new();
     private long lastUnique;
 
@@ -107,8 +109,11 @@ internal sealed partial class QueryFrontEnd(
                 {
                     cancellation.ThrowIfCancellationRequested();
                     return !choice.IsPlain ? await ChosenAsync(entered.Query, shards, choice, cancellation)
-                        : entered.Query.IsRange ? await ranges.AnswerAsync(entered.Tenant, entered.Query, shards, mayStore, cancellation)
-                        : await execute(entered.Query, shards, cancellation);
+                        : entered.Query.IsRange ? await RangeAsync(entered.Query)
+                        : await instants.AnswerAsync(entered.Tenant, entered.Query, shards, RangeAsync, cancellation);
+
+                    ValueTask<QueryResult> RangeAsync(QueryRequest query) =>
+                        ranges.AnswerAsync(entered.Tenant, query, shards, limits.Parallelism(entered.Tenant, options.FrontEnd.MaxParallelParts), mayStore, cancellation);
                 },
                 cancellation);
             return new FrontEndAnswer(result, new QueryTimings(time.GetElapsedTime(arrived, started), time.GetElapsedTime(started)));

@@ -21,6 +21,9 @@ internal sealed class QueryLimits(IngestLimits usage, ParseOptions parsing, Gate
         return (own.MaxQueryConcurrency, own.MaxOutstandingRequestsPerTenant);
     }
 
+    /// <summary>Parts of one query of a tenant that are evaluated at once, of as many as the server allows.</summary>
+    public int Parallelism(TenantId tenant, int most) => (int)TenantLimits.Least(limits.Of(tenant).MaxQueryParallelism, most);
+
     /// <summary>Checks a query; gives it with the bounds that hold while it runs.</summary>
     /// <exception cref="ApiException">It exceeds a limit (422).</exception>
     public QueryRequest Admit(TenantId tenant, QueryRequest query)
@@ -37,15 +40,16 @@ internal sealed class QueryLimits(IngestLimits usage, ParseOptions parsing, Gate
         return BoundsOf(tenant) is var bounds && bounds == QueryBounds.None ? query : query with { Bounds = bounds };
     }
 
-    /// <summary>What one query of a tenant may read.</summary>
+    /// <summary>What one query of a tenant, or whatever else it reads by, may read and hold.</summary>
     public QueryBounds BoundsOf(TenantId tenant)
     {
         var own = limits.Of(tenant);
-        return own is { MaxFetchedSeriesPerQuery: 0, MaxFetchedChunkBytesPerQuery.Bytes: 0, MaxSamplesPerQuery: 0, MaxEstimatedMemoryConsumptionPerQuery.Bytes: 0 }
+        return own is { MaxFetchedSeriesPerQuery: 0, MaxFetchedChunksPerQuery: 0, MaxFetchedChunkBytesPerQuery.Bytes: 0, MaxSamplesPerQuery: 0, MaxEstimatedMemoryConsumptionPerQuery.Bytes: 0 }
             ? QueryBounds.None
             : new QueryBounds(own.MaxFetchedSeriesPerQuery, own.MaxFetchedChunkBytesPerQuery.Bytes, own.MaxSamplesPerQuery, $"tenant {tenant}")
             {
                 MaxMemory = own.MaxEstimatedMemoryConsumptionPerQuery.Bytes,
+                MaxChunks = own.MaxFetchedChunksPerQuery,
             };
     }
 

@@ -34,7 +34,7 @@ internal sealed class ApiAnswer(Func<PipeWriter, CancellationToken, ValueTask> w
     public bool IsBare { get; private init; }
 
     /// <summary>JSON without an envelope.</summary>
-    public static ApiAnswer Bare(Func<PipeWriter, CancellationToken, ValueTask> write) => new(write) { IsBare = true };
+    public static ApiAnswer Bare(Func<PipeWriter, CancellationToken, ValueTask> write, IDisposable? owner = null) => new(write, owner) { IsBare = true };
 
     /// <summary>JSON without an envelope, small enough to be written in one go.</summary>
     public static ApiAnswer Bare(Action<PipeWriter> write) => Bare((writer, _) =>

@@ -11,7 +11,7 @@ namespace Metrics.Gateway.QueryApi;
 /// <summary>
 /// <c>cardinality/{label_names,label_values,active_series}</c>: Mimir's parameters and shapes, which have no envelope. With a selector head and blocks are looked at; without one, what the heads hold.
 /// </summary>
-internal sealed class CardinalityEndpoints(ApiEndpoint endpoint, ICluster cluster, PlainReads reads)
+internal sealed class CardinalityEndpoints(ApiEndpoint endpoint, ICluster cluster, PlainReads reads, LabelLookup lookup)
 {
     private const int LimitDefault = 20;
     private const int LimitMax = 500;
@@ -95,16 +95,14 @@ internal sealed class CardinalityEndpoints(ApiEndpoint endpoint, ICluster cluste
     {
         var selector = Selector(request) ?? throw new ApiException(ApiErrorType.BadData, "'selector' param is required");
         var query = new LabelQuery([selector], TimeRange.All, 0);
-        var parts = await reads.RunAsync(
-            request, "active series", query.Selectors, query.Range, stop => cluster.AskAsync(request.Tenant, async shards => await Task.WhenAll(shards.Select(s => s.SeriesAsync(query, stop).AsTask())), stop));
-        reads.BoundsOf(request.Tenant).CheckSeries(parts.Sum(static p => (long)p.Count));
+        var (parts, lease) = await lookup.AskAsync(request, "active series", query, (shard, stop) => shard.SeriesAsync(query, stop));
         var series = parts.SelectMany(p => p).Distinct().Order().ToList();
         return ApiAnswer.Bare(async (to, cancellation) =>
         {
             JsonFields.Raw(to, "{\"data\":"u8);
             await SeriesJson.WriteLabelSetsAsync(to, series, request.Tenant, cancellation);
             JsonFields.Raw(to, "}"u8);
-        });
+        }, lease);
     }
 
     private ValueTask<TenantCardinality> AskAsync(ApiRequest request, string what, CardinalityQuery query) =>

@@ -17,7 +17,7 @@ using Metrics.Wire;
 namespace Metrics.Gateway.RemoteRead;
 
 /// <summary><c>/api/v1/read</c>: raw samples for another Prometheus, in one message or as a stream of chunks.</summary>
-internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenants, RemoteWriteOptions bodies, QueryOptions options, ByteBudget budget, PlainReads reads, QueryLimits limits)
+internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenants, RemoteWriteOptions bodies, QueryOptions options, ByteBudget budget, PlainReads reads, QueryLimits limits, QueryMemory memory)
 {
     /// <summary>Prometheus's bound for the bytes of one message of a stream.</summary>
     private const int FrameBytes = 1024 * 1024;
@@ -92,14 +92,16 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
         var tenant = await cluster.FindTenantAsync(id, stop);
         var bounds = reads.BoundsOf(id);
         var count = new ReadCount(bounds);
-        await (request.Response == ReadResponseType.StreamedXorChunks ? StreamAsync(context, tenant, request, count, stop) : AnswerWholeAsync(context, tenant, request, count, bounds, stop));
+        using var lease = memory.Open(bounds);
+        await (request.Response == ReadResponseType.StreamedXorChunks ? StreamAsync(context, tenant, request, count, stop) : AnswerWholeAsync(context, tenant, request, count, bounds, lease, stop));
         reads.CountSamples(id, count.Samples);
         return true;
     }
 
-    private async Task AnswerWholeAsync(HttpContext context, ITenant? tenant, ReadRequest request, ReadCount count, QueryBounds bounds, CancellationToken stop)
+    private async Task AnswerWholeAsync(HttpContext context, ITenant? tenant, ReadRequest request, ReadCount count, QueryBounds bounds, MemoryLease lease, CancellationToken stop)
     {
         using var answer = new ReadResponseWriter();
+        var counted = 0L;
         foreach (var query in request.Queries)
         {
             answer.BeginResult();
@@ -110,12 +112,15 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
                     count.Add(series);
                     CheckSamples(count.Samples, bounds);
                     answer.AddSeries(series.Labels, series.Samples);
+                    lease.Take(answer.Written.Length - counted);
+                    counted = answer.Written.Length;
                 }
             }
 
             answer.EndResult();
         }
 
+        lease.Take(answer.Written.Length);
         var compressed = new byte[SnappyEncoder.MaxEncodedLength(answer.Written.Length)];
         var length = SnappyEncoder.Encode(answer.Written, compressed);
         context.Response.ContentType = "application/x-protobuf";

@@ -10,7 +10,7 @@ using Metrics.Model;
 namespace Metrics.Gateway.Search;
 
 /// <summary><c>search/metric_names</c>, <c>search/label_names</c>, <c>search/label_values</c>: what an editor completes names from, as lines of JSON. Prometheus's, where they are experimental.</summary>
-internal sealed class SearchEndpoints(ApiEndpoint endpoint, ICluster cluster, PlainReads reads, TimeProvider time)
+internal sealed class SearchEndpoints(ApiEndpoint endpoint, ICluster cluster, PlainReads reads, LabelLookup labels, TimeProvider time)
 {
     private const string ContentType = "application/x-ndjson; charset=utf-8";
 
@@ -62,7 +62,8 @@ internal sealed class SearchEndpoints(ApiEndpoint endpoint, ICluster cluster, Pl
 
     private async ValueTask<List<(string Name, double Score)>> FindAsync(TenantId tenant, SearchRequest search, Func<IShard, CancellationToken, ValueTask<IReadOnlyList<string>>> ask, CancellationToken stop)
     {
-        var parts = await cluster.AskAsync<IReadOnlyList<string>[]>(tenant, async shards => await Task.WhenAll(shards.Select(shard => ask(shard, stop).AsTask())), stop);
+        var (parts, lease) = await labels.ReadAsync(tenant, ask, null, stop);
+        using var held = lease;
         return await ProcessorShares.OfProcess.RunAsync(tenant, ProcessorUse.Query, Choose, stop);
 
         List<(string, double)> Choose()

@@ -22,6 +22,7 @@ using Metrics.Gateway.Search;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Telemetry;
 using Metrics.Gateway.Tenancy;
+using Metrics.Gateway.TextImport;
 using Metrics.PromQL;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -112,7 +113,8 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         maxQueries = options.Query.MaxConcurrency;
         var cache = options.FrontEnd.ResultsCache ? new ResultCache(options.FrontEnd.CacheMaxSize.Bytes, options.FrontEnd.CacheMaxItems, options.FrontEnd.CacheValidity, time) : null;
         var history = new QueryHistory(time);
-        var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, active, history, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
+        var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, queryLimits, active, history, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
+        var labels = new LabelLookup(readable, reads, engine.Memory);
         var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
         if (options.Cluster.Role != SiloRole.Shards && cluster.Objects is not null)
         {
@@ -136,20 +138,21 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new RemoteWriteEndpoint(intake, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
             .. new OtlpEndpoint(intake, new OtlpTranslators(translation), app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
             .. new InfluxEndpoint(intake, options.Influx, time, app.Services.GetRequiredService<ILogger<InfluxEndpoint>>()).Routes,
+            .. new TextImportEndpoint(intake, time, app.Services.GetRequiredService<ILogger<TextImportEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, frontEnd, options.Query, options.FrontEnd.UserHeader, engine, queryLimits, Instruments, time).Routes,
             .. new ActiveQueryEndpoints(endpoint, frontEnd.Active, time).Routes,
             .. new TopQueriesEndpoint(endpoint, history, time).Routes,
             .. new OpenApiEndpoint(() => Routes!, options.Http.RoutePrefix).Routes,
             .. new LiveNotifications(app.Lifetime.ApplicationStopping).Routes,
-            .. new LabelEndpoints(endpoint, readable, reads, options.Query).Routes,
-            .. new SearchEndpoints(endpoint, readable, reads, time).Routes,
-            .. new CardinalityEndpoints(endpoint, readable, reads).Routes,
+            .. new LabelEndpoints(endpoint, labels, options.Query).Routes,
+            .. new SearchEndpoints(endpoint, readable, reads, labels, time).Routes,
+            .. new CardinalityEndpoints(endpoint, readable, reads, labels).Routes,
             .. new TsdbStatusEndpoint(endpoint, readable, reads).Routes,
             .. new ScrapeEndpoints(endpoint).Routes,
             .. new FeaturesEndpoint(endpoint, options, engine).Routes,
             .. new MetadataEndpoint(endpoint, readable).Routes,
             .. new ExemplarsEndpoint(endpoint, readable, reads, engine.Parsing).Routes,
-            .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, reads, queryLimits).Routes,
+            .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, reads, queryLimits, engine.Memory).Routes,
             .. new FederationEndpoint(endpoint, readable, reads, RuleSettings.LabelsOf(options.Rules), options.Query.LookbackDelta, time).Routes,
             .. new AdminEndpoints(endpoint, cluster, options.Http.AdminApi, app.Services.GetRequiredService<ILogger<AdminEndpoints>>()).Routes,
             .. new TenantDeletion(endpoint, cluster, tenants, rules, app.Services.GetRequiredService<ILogger<TenantDeletion>>()).Routes,

@@ -14,7 +14,7 @@ internal sealed class SiloDirectory(IClusterMembershipService membership)
     public IReadOnlyList<Silo> Silos => Current.Silos;
 
     /// <summary>The silos that may be given shards and replicas now.</summary>
-    public IReadOnlyList<ShardHost> Hosts => [.. Current.Silos.Where(IsHost).Select(s => new ShardHost(s.Card.Node, s.Card.Zone, ReportOf(s.Address)?.Load ?? default))];
+    public IReadOnlyList<ShardHost> Hosts => [.. Current.Silos.Where(IsHost).Select(s => new ShardHost(s.Card.Node, s.Card.Zone, ReportOf(s.Address)?.Load ?? default) { Pool = s.Card.Pool })];
 
     /// <summary>The silos that take requests.</summary>
     public int Gateways => Current.Gateways;

@@ -11,6 +11,7 @@ public class QueryLimitsTests
     [Theory]
     [InlineData(Limit3, "query?query=count(m)", "the query reads more series than the limit max_fetched_series_per_query of 3 of tenant a (err-mimir-max-series-per-query): narrow its selectors or its time")]
     [InlineData("max_fetched_chunk_bytes_per_query: 100", "query?query=count(m)", "the query reads more bytes than the limit max_fetched_chunk_bytes_per_query of 100 of tenant a (err-mimir-max-chunks-bytes-per-query): narrow its selectors or its time")]
+    [InlineData("max_fetched_chunks_per_query: 3", "query?query=count(m)", "the query reads more chunks than the limit max_fetched_chunks_per_query of 3 of tenant a (err-mimir-max-chunks-per-query): narrow its selectors or its time")]
     [InlineData(Limit3, "query?query=count(m)&replicaLabels[]=i", "the query reads more series than the limit max_fetched_series_per_query of 3 of tenant a (err-mimir-max-series-per-query): narrow its selectors or its time")]
     [InlineData("max_fetched_chunk_bytes_per_query: 100", "query?query=count(m)&replicaLabels[]=i", "the query reads more bytes than the limit max_fetched_chunk_bytes_per_query of 100 of tenant a (err-mimir-max-chunks-bytes-per-query): narrow its selectors or its time")]
     [InlineData("max_samples_per_query: 5", "query?query=m", "query processing would load too many samples into memory in query execution")]
