@@ -10,7 +10,7 @@ namespace Metrics.Cluster.Silos.Processes;
 public sealed class SiloS3Tests(CephServer ceph, ITestOutputHelper log) : IClassFixture<CephServer>
 {
     [Fact]
-    public async Task KillingOneOfThreeSilosUnderWritesLosesNothing()
+    public async Task KillingAndFreezingOneOfThreeSilosUnderWritesLosesNothing()
     {
         using var lab = await SiloLab.StartAsync(3, 3, _ => Bucket("killed"), null);
         await SequenceLoad.RunAsync(lab, log, async () =>
@@ -19,6 +19,13 @@ public sealed class SiloS3Tests(CephServer ceph, ITestOutputHelper log) : IClass
             silo.Kill();
             await Task.Delay(TimeSpan.FromSeconds(6));
             await lab.StartAgainAsync(silo);
+            await lab.WaitUntilWholeAsync(3);
+
+            var frozen = lab.Silos[2];
+            frozen.Freeze();
+            await lab.WaitUntilGivenUpAsync();
+            frozen.Thaw();
+            await lab.TakeBackAsync(frozen);
             await lab.WaitUntilWholeAsync(3);
         });
     }

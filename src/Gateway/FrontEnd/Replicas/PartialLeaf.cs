@@ -6,7 +6,7 @@ namespace Metrics.Gateway.FrontEnd;
 /// <summary>A shard that, when it can't answer, gives nothing and a warning: what Thanos's <c>partial_response</c> asks for.</summary>
 /// <param name="shard">The shard.</param>
 /// <param name="warnings">Where the warnings of one query go.</param>
-internal sealed class PartialLeaf(IShard shard, PartialWarnings warnings) : IQueryLeaf
+internal sealed class PartialLeaf(IQueryLeaf shard, PartialWarnings warnings) : IQueryLeaf
 {
     /// <inheritdoc/>
     public async ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation)
