@@ -36,7 +36,7 @@ internal sealed class ExemplarsEndpoint(ApiEndpoint endpoint, ICluster cluster, 
         var parts = await reads.RunAsync(
             request, "exemplars", selectors, range,
             stop => cluster.AskAsync(
-                request.Tenant, async shards => await Task.WhenAll(shards.Select(shard => missing?.OrNothingAsync(shard.ExemplarsAsync(query, stop)) ?? shard.ExemplarsAsync(query, stop).AsTask())), stop));
+                request.Tenant, async shards => await Task.WhenAll(shards.Select(shard => missing?.OrNothingAsync(() => shard.ExemplarsAsync(query, stop)) ?? shard.ExemplarsAsync(query, stop).AsTask())), stop));
         return ApiAnswer.Small(writer => Write(writer, parts.SelectMany(p => p).OrderBy(s => s.Series)), missing?.Texts);
     }
 

@@ -47,7 +47,7 @@ internal sealed class LabelLookup(ICluster cluster, PlainReads reads, QueryMemor
 
         async Task<IReadOnlyList<T>> CountedAsync(IShard shard)
         {
-            var part = missing is null ? await ask(shard, stop) : await missing.OrNothingAsync(ask(shard, stop));
+            var part = missing is null ? await ask(shard, stop) : await missing.OrNothingAsync(() => ask(shard, stop));
             var bytes = 0L;
             foreach (var item in part)
             {

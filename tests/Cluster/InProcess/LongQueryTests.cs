@@ -51,7 +51,8 @@ public sealed class LongQueryTests : IDisposable
         await Assert.ThrowsAnyAsync<Exception>(() => query);
         SpinWait.SpinUntil(() => shard.IsStopped, TimeSpan.FromSeconds(30));
 
-        Assert.True(since.Elapsed < TimeSpan.FromSeconds(1), $"it went on for {since.Elapsed}");
+        // A second, and what a busy machine takes besides.
+        Assert.True(since.Elapsed < TimeSpan.FromSeconds(3), $"it went on for {since.Elapsed}");
     }
 
     [Fact]

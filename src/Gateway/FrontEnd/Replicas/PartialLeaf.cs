@@ -55,11 +55,11 @@ internal sealed class PartialWarnings
     }
 
     /// <summary>What a shard answers, or nothing and a warning when it can't answer.</summary>
-    public async Task<IReadOnlyList<T>> OrNothingAsync<T>(ValueTask<IReadOnlyList<T>> answer)
+    public async Task<IReadOnlyList<T>> OrNothingAsync<T>(Func<ValueTask<IReadOnlyList<T>>> ask)
     {
         try
         {
-            return await answer;
+            return await ask();
         }
         catch (ShardUnavailableException e) when (!e.IsMoved)
         {
