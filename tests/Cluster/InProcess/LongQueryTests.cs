@@ -95,9 +95,12 @@ public sealed class LongQueryTests : IDisposable
         var trace = new TaskCompletionSource<ActivityTraceId>();
         var query = Task.Run(async () =>
         {
-            using var request = source.StartActivity("request")!;
-            trace.SetResult(request.TraceId);
-            using var result = await new QueryEngine(new EngineOptions()).ExecuteAsync(new QueryRequest(Heavy, new TimeGrid(start, start + 3_600_000, 1000), IsRange: true), shards, client);
+            using var span = source.StartActivity("request")!;
+            trace.SetResult(span.TraceId);
+
+            // With a lookback of hours there is a value in every second.
+            var request = new QueryRequest(Heavy, new TimeGrid(start, start + 3_600_000, 1000), IsRange: true) { LookbackMs = 7_200_000 };
+            using var result = await new QueryEngine(new EngineOptions()).ExecuteAsync(request, shards, client);
         }, CancellationToken.None);
         var id = await trace.Task;
         Activity? span = null;
