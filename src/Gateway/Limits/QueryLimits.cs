@@ -53,6 +53,28 @@ internal sealed class QueryLimits(IngestLimits usage, ParseOptions parsing, Gate
             };
     }
 
+    /// <summary>Checks what selects series without being a query, as <c>match[]</c> does. Without selectors nothing is blocked, and ranges of any length are looked through: where none is asked for, it is all time.</summary>
+    /// <exception cref="ApiException">It is blocked (422).</exception>
+    public void AdmitSelectors(TenantId tenant, IReadOnlyList<IReadOnlyList<Matcher>> selectors, TimeRange range)
+    {
+        var own = limits.Of(tenant);
+        if (own.BlockedQueries.Count == 0)
+        {
+            return;
+        }
+
+        foreach (var selector in selectors)
+        {
+            if (Formatted(TextOf(selector)) is { } formatted)
+            {
+                AdmitUnblocked(tenant, own, formatted, range.MinMs, range.MaxMs, 0);
+            }
+        }
+    }
+
+    /// <summary>The text of a selector.</summary>
+    public static string TextOf(IReadOnlyList<Matcher> selector) => $"{{{string.Join(",", selector)}}}";
+
     /// <summary>Checks a remote read.</summary>
     /// <exception cref="ApiException">It exceeds a limit (422).</exception>
     public void Admit(TenantId tenant, IReadOnlyList<Matcher> matchers, TimeRange range)
@@ -60,7 +82,7 @@ internal sealed class QueryLimits(IngestLimits usage, ParseOptions parsing, Gate
         var own = limits.Of(tenant);
         CountQuery(tenant);
         AdmitLength(tenant, own, range.MinMs, range.MaxMs);
-        if (own.BlockedQueries.Count > 0 && Formatted($"{{{string.Join(",", matchers)}}}") is { } formatted)
+        if (own.BlockedQueries.Count > 0 && Formatted(TextOf(matchers)) is { } formatted)
         {
             AdmitUnblocked(tenant, own, formatted, range.MinMs, range.MaxMs, 0);
         }

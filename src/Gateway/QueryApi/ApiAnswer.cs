@@ -44,11 +44,14 @@ internal sealed class ApiAnswer(Func<PipeWriter, CancellationToken, ValueTask> w
     });
 
     /// <summary>An answer small enough to be written in one go.</summary>
-    public static ApiAnswer Small(Action<PipeWriter> write) => new((writer, _) =>
+    public static ApiAnswer Small(Action<PipeWriter> write, IReadOnlyList<string>? warnings = null) => new((writer, _) =>
     {
         write(writer);
         return ValueTask.CompletedTask;
-    });
+    })
+    {
+        Warnings = warnings ?? [],
+    };
 
     /// <summary>Writes the value of <c>data</c>.</summary>
     public ValueTask WriteDataAsync(PipeWriter writer, CancellationToken cancellation) => writeData(writer, cancellation);

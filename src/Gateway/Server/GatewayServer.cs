@@ -61,6 +61,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         var limits = new LimitsTable(options);
         var ingest = new IngestLimits(limits, time, cluster.ShareOf);
         cluster.LimitSeries(limits.SeriesOf);
+        cluster.ServeCounts(ingest.CountsOf);
         var readable = new ReadableCluster(cluster, limits, options.Tenancy.UnionLabel, time);
         var budget = new ByteBudget(options.RemoteWrite.MaxInflight.Bytes);
         var ranking = new TenantRanking(cluster, options.Telemetry.MaxTenants);
@@ -75,6 +76,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         var tenants = new TenantResolver(options.Tenancy, cluster);
         var endpoint = new ApiEndpoint(cluster, tenants);
         var active = new ActiveQueries(time);
+        var reads = new PlainReads(gate, active, queryLimits, options.Query.Timeout, time);
         rules = new RulesHost(options, cluster, engine, new RuleQueries(queryLimits, gate, active, options.Query.Timeout, time), time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
         var writeRules = new WriteRules(limits, options.Relabelling, ElectionsOf(options.HaDedup, cluster, time), time);
@@ -112,7 +114,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         var cache = options.FrontEnd.ResultsCache ? new ResultCache(options.FrontEnd.CacheMaxSize.Bytes, options.FrontEnd.CacheMaxItems, options.FrontEnd.CacheValidity, time) : null;
         var history = new QueryHistory(time);
         var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, queryLimits, active, history, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
-        var labels = new LabelLookup(readable, queryLimits, engine.Memory);
+        var labels = new LabelLookup(readable, reads, engine.Memory);
         var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
         if (options.Cluster.Role != SiloRole.Shards && cluster.Objects is not null)
         {
@@ -143,15 +145,15 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new OpenApiEndpoint(() => Routes!, options.Http.RoutePrefix).Routes,
             .. new LiveNotifications(app.Lifetime.ApplicationStopping).Routes,
             .. new LabelEndpoints(endpoint, labels, options.Query).Routes,
-            .. new SearchEndpoints(endpoint, readable, labels, time).Routes,
-            .. new CardinalityEndpoints(endpoint, readable, labels).Routes,
-            .. new TsdbStatusEndpoint(endpoint, readable).Routes,
+            .. new SearchEndpoints(endpoint, readable, reads, labels, time).Routes,
+            .. new CardinalityEndpoints(endpoint, readable, reads, labels).Routes,
+            .. new TsdbStatusEndpoint(endpoint, readable, reads).Routes,
             .. new ScrapeEndpoints(endpoint).Routes,
             .. new FeaturesEndpoint(endpoint, options, engine).Routes,
             .. new MetadataEndpoint(endpoint, readable).Routes,
-            .. new ExemplarsEndpoint(endpoint, readable, engine.Parsing).Routes,
-            .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, gate, queryLimits, engine.Memory).Routes,
-            .. new FederationEndpoint(endpoint, readable, RuleSettings.LabelsOf(options.Rules), options.Query.LookbackDelta, time).Routes,
+            .. new ExemplarsEndpoint(endpoint, readable, reads, engine.Parsing).Routes,
+            .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, reads, queryLimits, engine.Memory).Routes,
+            .. new FederationEndpoint(endpoint, readable, reads, RuleSettings.LabelsOf(options.Rules), options.Query.LookbackDelta, time).Routes,
             .. new AdminEndpoints(endpoint, cluster, options.Http.AdminApi, app.Services.GetRequiredService<ILogger<AdminEndpoints>>()).Routes,
             .. new TenantDeletion(endpoint, cluster, tenants, rules, app.Services.GetRequiredService<ILogger<TenantDeletion>>()).Routes,
             .. new UsageEndpoints(endpoint, cluster, ingest, time).Routes,

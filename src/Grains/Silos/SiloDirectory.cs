@@ -65,6 +65,24 @@ internal sealed class SiloDirectory(IClusterMembershipService membership)
     /// <summary>Notes what a silo says.</summary>
     public void Hear(SiloAddress silo, SiloReport report) => reports[silo] = report;
 
+    /// <summary>True for a shard that a silo says it owns; of what was opened or closed within the last seconds nothing is known yet.</summary>
+    public bool IsOpen(ShardId shard)
+    {
+        var range = shard.Range.ToString();
+        foreach (var silo in Current.Silos)
+        {
+            foreach (var owned in ReportOf(silo.Address)?.Shards ?? [])
+            {
+                if (owned.Tenant == shard.Tenant.Value && owned.Range == range)
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Nodes that may become followers of a shard, the best first.</summary>
     public IReadOnlyList<NodeId> Followers(ShardId shard, IReadOnlyList<NodeId> members) => FollowerRanking.Of(shard, Hosts, members);
 

@@ -56,7 +56,7 @@ public sealed record QueryBounds(long MaxSeries = 0, long MaxBytes = 0, long Max
 
     /// <summary>Checks the chunks read.</summary>
     /// <exception cref="QueryException">There are too many.</exception>
-    internal void CheckChunks(long read)
+    public void CheckChunks(long read)
     {
         if (MaxChunks > 0 && read > MaxChunks)
         {
@@ -67,7 +67,7 @@ public sealed record QueryBounds(long MaxSeries = 0, long MaxBytes = 0, long Max
 
     /// <summary>Checks the bytes read.</summary>
     /// <exception cref="QueryException">There are too many.</exception>
-    internal void CheckBytes(long read)
+    public void CheckBytes(long read)
     {
         if (MaxBytes > 0 && read > MaxBytes)
         {
