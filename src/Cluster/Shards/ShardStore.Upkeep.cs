@@ -13,6 +13,7 @@ internal sealed partial class ShardStore
     private const int IdleShare = 4;
 
     private readonly Lock cutting = new();
+    private long restedAfter; // The last append before the log was laid to rest.
 
     /// <inheritdoc/>
     public void Maintain(CancellationToken cancellation)
@@ -22,6 +23,7 @@ internal sealed partial class ShardStore
         {
             SpillWhenDue();
             SnapshotWhenDue(afterCut: false);
+            RestWhenIdle();
         }
     }
 
@@ -76,7 +78,41 @@ internal sealed partial class ShardStore
             }
         }
 
+        // Beside the seal, for writers wait.
+        var leaving = archive.LeaveExemplarsAsync(request, [.. Exemplars(TimeRange.All).Select(static e => new HandedExemplar(e.Series, e.Exemplar))], cancellation);
         await archive.SealAsync(request, cancellation);
+        await leaving;
+    }
+
+    /// <summary>Takes in what the shard's parents left for it; before anybody writes.</summary>
+    private Task TakeExemplarsAsync(CancellationToken cancellation) => archive.TakeExemplarsAsync(
+        async handed =>
+        {
+            long position;
+            lock (appending)
+            {
+                appender.Adopt(handed);
+                if (appender.Record.IsEmpty)
+                {
+                    return;
+                }
+
+                position = log.Append(appender.Record.Encode());
+                coverage.Logged(position, long.MinValue);
+            }
+
+            await log.WaitDurableAsync(position);
+        },
+        cancellation);
+
+    /// <summary>A log that nobody writes to costs no file. That of a shard with replicas is one of its node's replicas, which look after themselves.</summary>
+    private void RestWhenIdle()
+    {
+        if (local is not null && !disposed && Volatile.Read(ref lastAppend) is var last && last != restedAfter && time.GetElapsedTime(last) >= ShardNode.RestEvery)
+        {
+            local.Rest();
+            restedAfter = last;
+        }
     }
 
     private void CutWhile(Func<long?> end, CancellationToken cancellation)
@@ -182,6 +218,7 @@ internal sealed partial class ShardStore
             {
                 var rebuilt = head.Rebuilt();
                 var old = head;
+                SetAside(exemplars.TakeOut(rebuilt));
                 Volatile.Write(ref head, rebuilt);
                 appender = new HeadAppender(rebuilt, exemplars, active);
                 active.Settle(rebuilt);
@@ -189,6 +226,17 @@ internal sealed partial class ShardStore
             }
 
             active.Follow(head);
+        }
+    }
+
+    /// <summary>Keeps the exemplars of series that go, with their labels.</summary>
+    private void SetAside(List<Exemplar> ofGone)
+    {
+        if (ofGone.Count > 0)
+        {
+            using var view = OpenView();
+            var labelled = ofGone.Select(e => new HandedExemplar(view.FindLabels(e.Series) ?? Labels.Empty, e));
+            exemplarsOfGone = [.. exemplarsOfGone.Concat(labelled).TakeLast(options.ExemplarsPerShard)];
         }
     }
 

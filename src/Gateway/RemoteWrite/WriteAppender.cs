@@ -10,9 +10,16 @@ namespace Metrics.Gateway.RemoteWrite;
 
 /// <summary>Walks a decompressed request once, straight into the batches of the tenant's shards, and sends them. Thread-safe.</summary>
 /// <remarks>A known series costs no object and no decoding of its labels. Nothing is appended before the whole message was found sound.</remarks>
-internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options, IngestLimits limits, WriteRules rules, WriteRuleInstruments instruments)
+internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options, IngestLimits limits, WriteRules rules, WriteRuleInstruments instruments, TimeProvider time)
 {
-    private readonly ConcurrentDictionary<TenantId, TenantWriter> writers = new();
+    /// <summary>How often writers are looked for that were not used since the last look: what is known of a tenant's series is forgotten then, and costs reading their labels again when the tenant comes back.</summary>
+    public static readonly TimeSpan ForgetEvery = TimeSpan.FromMinutes(2);
+
+    private readonly ConcurrentDictionary<TenantId, WriterInUse> writers = new();
+    private int forgetting;
+
+    /// <summary>Tenants whose series are remembered.</summary>
+    public int Remembered => writers.Count;
 
     /// <summary>What walks the messages of a remote write protocol.</summary>
     public static WriteReader ReaderOf(WriteProtocol protocol) => protocol == WriteProtocol.V1 ? WriteV1.Read : WriteV2.Read;
@@ -87,14 +94,48 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
     {
         var bounds = BoundsOf(tenant.Id);
         var rewrite = rules.RewriteOf(tenant.Id);
-        if (writers.TryGetValue(tenant.Id, out var known) && IsSame(known, tenant, bounds, rewrite))
+        if (writers.TryGetValue(tenant.Id, out var known) && IsSame(known.Writer, tenant, bounds, rewrite))
         {
-            return known;
+            known.IsUsed = true;
+            return known.Writer;
         }
 
         // Opened again since, and then its references are of another incarnation; or its limits or rules have changed, and with them what is known of its series.
-        var writer = new TenantWriter(tenant, bounds, rewrite: rewrite);
-        return writers.AddOrUpdate(tenant.Id, static (_, made) => made, static (_, old, made) => IsSame(old, made.Tenant, made.Limits, made.Rewrite) ? old : made, writer);
+        var made = new WriterInUse(new TenantWriter(tenant, bounds, rewrite: rewrite));
+        var kept = writers.AddOrUpdate(tenant.Id, static (_, made) => made, static (_, old, made) => IsSame(old.Writer, made.Writer.Tenant, made.Writer.Limits, made.Writer.Rewrite) ? old : made, made);
+        ForgetLater();
+        return kept.Writer;
+    }
+
+    /// <summary>Sets the clock for the next look, unless it is set; it runs only while there is anything to forget.</summary>
+    private void ForgetLater()
+    {
+        if (Interlocked.Exchange(ref forgetting, 1) == 0)
+        {
+            _ = ForgetIdleAsync();
+        }
+    }
+
+    private async Task ForgetIdleAsync()
+    {
+        await Task.Delay(ForgetEvery, time);
+        foreach (var (tenant, writer) in writers)
+        {
+            if (writer.IsUsed)
+            {
+                writer.IsUsed = false;
+            }
+            else
+            {
+                writers.TryRemove(new KeyValuePair<TenantId, WriterInUse>(tenant, writer));
+            }
+        }
+
+        Volatile.Write(ref forgetting, 0);
+        if (!writers.IsEmpty)
+        {
+            ForgetLater();
+        }
     }
 
     private static bool IsSame(TenantWriter known, ITenant tenant, LabelLimits bounds, ISeriesRewrite? rewrite) =>
@@ -109,6 +150,14 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
             MaxNameBytes = (int)TenantLimits.Least(options.MaxLabelName.Bytes, own.MaxLabelNameLength),
             MaxValueBytes = (int)TenantLimits.Least(options.MaxLabelValue.Bytes, own.MaxLabelValueLength),
         };
+    }
+
+    /// <summary>A tenant's writer, and whether anybody used it since the last look.</summary>
+    private sealed class WriterInUse(TenantWriter writer)
+    {
+        public TenantWriter Writer => writer;
+
+        public volatile bool IsUsed = true;
     }
 }
 
