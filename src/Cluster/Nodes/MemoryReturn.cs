@@ -4,7 +4,7 @@ namespace Metrics.Cluster;
 
 /// <summary>Gives memory back to the operating system when a process was left with much less to hold: many shards were closed, or their heads went into blocks, and nobody writes. It would have no reason to collect then, and
 /// keep for days what it needed once.</summary>
-/// <remarks>One collection, once it is over. That holds everything up for as long as the rest of the heap takes, so it is done only when most of what there was is gone: a head that is cut every two hours is no reason.</remarks>
+/// <remarks>One collection, once it is over, and another one minutes later, for what gateways know of series they forget only then. That holds everything up for as long as the rest of the heap takes, so it is done only when most of what there was is gone: a head that is cut every two hours is no reason.</remarks>
 /// <param name="time">The clock.</param>
 /// <param name="giveBack">Gives it back; null for one collection, and a trim of what heads have freed.</param>
 internal sealed class MemoryReturn(TimeProvider time, Action? giveBack = null)
@@ -21,6 +21,9 @@ internal sealed class MemoryReturn(TimeProvider time, Action? giveBack = null)
     /// <summary>For so long there must be nothing more to let go of.</summary>
     private static readonly TimeSpan quiet = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan later = TimeSpan.FromMinutes(2);
+
+    private (long At, long InUse)? before; // The collection to which another one belongs.
     private long most;
     private long last;
     private long fellAt;
@@ -32,12 +35,22 @@ internal sealed class MemoryReturn(TimeProvider time, Action? giveBack = null)
         most = Math.Max(most, inUse);
         fellAt = inUse < last ? time.GetTimestamp() : fellAt;
         last = inUse;
+        if (before is { } first && time.GetElapsedTime(first.At) >= later)
+        {
+            before = null;
+            if (most - first.InUse < LeastBytes)
+            {
+                (giveBack ?? Collect)();
+                return true;
+            }
+        }
+
         if (most - inUse < LeastBytes || inUse > most / 2 || time.GetElapsedTime(fellAt) < quiet)
         {
             return false;
         }
 
-        most = inUse;
+        (most, before) = (inUse, (time.GetTimestamp(), inUse));
         (giveBack ?? Collect)();
         return true;
     }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Limits;
@@ -12,14 +11,7 @@ namespace Metrics.Gateway.RemoteWrite;
 /// <remarks>A known series costs no object and no decoding of its labels. Nothing is appended before the whole message was found sound.</remarks>
 internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options, IngestLimits limits, WriteRules rules, WriteRuleInstruments instruments, TimeProvider time)
 {
-    /// <summary>How often writers are looked for that were not used since the last look: what is known of a tenant's series is forgotten then, and costs reading their labels again when the tenant comes back.</summary>
-    public static readonly TimeSpan ForgetEvery = TimeSpan.FromMinutes(2);
-
-    private readonly ConcurrentDictionary<TenantId, WriterInUse> writers = new();
-    private int forgetting;
-
-    /// <summary>Tenants whose series are remembered.</summary>
-    public int Remembered => writers.Count;
+    private readonly TenantWriters writers = new(time);
 
     /// <summary>What walks the messages of a remote write protocol.</summary>
     public static WriteReader ReaderOf(WriteProtocol protocol) => protocol == WriteProtocol.V1 ? WriteV1.Read : WriteV2.Read;
@@ -94,48 +86,10 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
     {
         var bounds = BoundsOf(tenant.Id);
         var rewrite = rules.RewriteOf(tenant.Id);
-        if (writers.TryGetValue(tenant.Id, out var known) && IsSame(known.Writer, tenant, bounds, rewrite))
-        {
-            known.IsUsed = true;
-            return known.Writer;
-        }
-
         // Opened again since, and then its references are of another incarnation; or its limits or rules have changed, and with them what is known of its series.
-        var made = new WriterInUse(new TenantWriter(tenant, bounds, rewrite: rewrite));
-        var kept = writers.AddOrUpdate(tenant.Id, static (_, made) => made, static (_, old, made) => IsSame(old.Writer, made.Writer.Tenant, made.Writer.Limits, made.Writer.Rewrite) ? old : made, made);
-        ForgetLater();
-        return kept.Writer;
-    }
-
-    /// <summary>Sets the clock for the next look, unless it is set; it runs only while there is anything to forget.</summary>
-    private void ForgetLater()
-    {
-        if (Interlocked.Exchange(ref forgetting, 1) == 0)
-        {
-            _ = ForgetIdleAsync();
-        }
-    }
-
-    private async Task ForgetIdleAsync()
-    {
-        await Task.Delay(ForgetEvery, time);
-        foreach (var (tenant, writer) in writers)
-        {
-            if (writer.IsUsed)
-            {
-                writer.IsUsed = false;
-            }
-            else
-            {
-                writers.TryRemove(new KeyValuePair<TenantId, WriterInUse>(tenant, writer));
-            }
-        }
-
-        Volatile.Write(ref forgetting, 0);
-        if (!writers.IsEmpty)
-        {
-            ForgetLater();
-        }
+        return writers.Find(tenant.Id) is { } known && IsSame(known, tenant, bounds, rewrite)
+            ? known
+            : writers.Put(new TenantWriter(tenant, bounds, rewrite: rewrite), static (old, made) => IsSame(old, made.Tenant, made.Limits, made.Rewrite));
     }
 
     private static bool IsSame(TenantWriter known, ITenant tenant, LabelLimits bounds, ISeriesRewrite? rewrite) =>
@@ -150,14 +104,6 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
             MaxNameBytes = (int)TenantLimits.Least(options.MaxLabelName.Bytes, own.MaxLabelNameLength),
             MaxValueBytes = (int)TenantLimits.Least(options.MaxLabelValue.Bytes, own.MaxLabelValueLength),
         };
-    }
-
-    /// <summary>A tenant's writer, and whether anybody used it since the last look.</summary>
-    private sealed class WriterInUse(TenantWriter writer)
-    {
-        public TenantWriter Writer => writer;
-
-        public volatile bool IsUsed = true;
     }
 }
 

@@ -28,6 +28,23 @@ public sealed class MemoryReturnTests
         Assert.Equal(times, done);
     }
 
+    [Theory]
+    [InlineData(1, 2)]
+    [InlineData(50, 1)] // It is in use again, and the collector has work.
+    public void OnceMoreMinutesLater(int then, int times)
+    {
+        var time = new SteppedTime();
+        var done = 0;
+        var memory = new MemoryReturn(time, () => done++);
+        for (var look = 0; look < 100; look++)
+        {
+            time.Now += TimeSpan.FromSeconds(5);
+            memory.ReturnWhenDue((look == 0 ? 100 : look < 20 ? 1 : then) * MiB);
+        }
+
+        Assert.Equal(times, done);
+    }
+
     private sealed class SteppedTime : TimeProvider
     {
         public TimeSpan Now { get; set; }
