@@ -67,6 +67,7 @@ internal sealed class LogReplica : ILogPeer, IAsyncDisposable
     {
         using var turn = await turns.TakeAsync();
         var to = await OpenAsync();
+        (isUsed, rests) = (true, false);
         await to.BeginAtAsync(first, keepBehind: false);
         await SaveAsync(state with { History = EpochHistory.Empty, BehindHistory = EpochHistory.Empty, WholeAt = wholeAt });
     }

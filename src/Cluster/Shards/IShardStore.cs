@@ -65,9 +65,13 @@ internal interface IShardStore : IAsyncDisposable
     /// <exception cref="IOException">A step failed; what was there before still serves, and the next call tries again.</exception>
     void Maintain(CancellationToken cancellation);
 
-    /// <summary>Cuts all that the head holds into blocks.</summary>
+    /// <summary>Cuts all that the head holds now into blocks.</summary>
     /// <exception cref="IOException">As <see cref="Maintain"/>.</exception>
     void CutAll(CancellationToken cancellation);
+
+    /// <summary>Cuts all that the head holds into blocks, and does nothing that would help it later: for a shard that is about to be sealed.</summary>
+    /// <exception cref="IOException">As <see cref="Maintain"/>.</exception>
+    void CutBeforeSeal(CancellationToken cancellation) => CutAll(cancellation);
 
     /// <summary>Publishes, compacts, retires and removes blocks as far as due.</summary>
     /// <exception cref="IOException">Object storage, or the disk, failed; the next call tries again.</exception>

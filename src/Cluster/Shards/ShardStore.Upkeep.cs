@@ -40,7 +40,10 @@ internal sealed partial class ShardStore
     }
 
     /// <inheritdoc/>
-    public void CutAll(CancellationToken cancellation) => CutWhile(NextCutEnd, cancellation);
+    public void CutAll(CancellationToken cancellation) => CutWhile(WhatIsHere(), cancellation);
+
+    /// <inheritdoc/>
+    public void CutBeforeSeal(CancellationToken cancellation) => CutWhile(WhatIsHere(), cancellation, onlyCuts: true);
 
     /// <inheritdoc/>
     public async Task DeleteAsync(IReadOnlyList<IReadOnlyList<Matcher>> selectors, TimeRange range, CancellationToken cancellation)
@@ -68,7 +71,7 @@ internal sealed partial class ShardStore
     /// <inheritdoc/>
     public async Task SealAsync(SealRequest request, CancellationToken cancellation)
     {
-        CutAll(cancellation);
+        CutBeforeSeal(cancellation);
         step("a sealed head is cut");
         lock (appending)
         {
@@ -115,7 +118,32 @@ internal sealed partial class ShardStore
         }
     }
 
-    private void CutWhile(Func<long?> end, CancellationToken cancellation)
+    /// <summary>The ends of the blocks that take what is in the head now: not what is written while they are.</summary>
+    private Func<long?> WhatIsHere()
+    {
+        long newest;
+        lock (appending)
+        {
+            newest = head.MaxTimeMs;
+        }
+
+        var lateIsCut = false;
+        return () =>
+        {
+            lock (appending)
+            {
+                var isInOrder = head.ChunkCount > 0 && head.MinTimeMs <= head.MaxTimeMs;
+                var goesOn = isInOrder ? Math.Max(head.MinTimeMs, head.MinValidMs) <= newest : !lateIsCut;
+                lateIsCut |= !isInOrder;
+                return goesOn ? NextCutEnd() : null;
+            }
+        };
+    }
+
+    /// <param name="end">The exclusive end of the next block, or null.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <param name="onlyCuts">For a head that has no future: the series that hold nothing any more stay, so that they need not be sent again meanwhile, and so does the log.</param>
+    private void CutWhile(Func<long?> end, CancellationToken cancellation, bool onlyCuts = false)
     {
         lock (cutting)
         {
@@ -126,7 +154,7 @@ internal sealed partial class ShardStore
                 cut = true;
             }
 
-            if (cut)
+            if (cut && !onlyCuts)
             {
                 if (local is not null)
                 {
