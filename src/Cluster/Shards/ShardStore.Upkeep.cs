@@ -140,6 +140,7 @@ internal sealed partial class ShardStore
         };
     }
 
+    /// <summary>Cuts as long as there is an end.</summary>
     /// <param name="end">The exclusive end of the next block, or null.</param>
     /// <param name="cancellation">Ends it.</param>
     /// <param name="onlyCuts">For a head that has no future: the series that hold nothing any more stay, so that they need not be sent again meanwhile, and so does the log.</param>

@@ -234,7 +234,7 @@ public sealed class ShardLogTests : IDisposable
             Rest(log);
             Assert.Equal(27, log.Append(Record(27)));
             Rest(log); // Writes what nobody waited for.
-            Assert.Equal(3, log.ReadFrames(25, 1 << 20).Count);
+            Assert.Equal(1, log.ReadFrames(27, 1 << 20).Count);
         }
 
         await using var again = Open(out var records, options);
