@@ -71,7 +71,7 @@ internal sealed partial class ShardStore
     /// <inheritdoc/>
     public async Task SealAsync(SealRequest request, CancellationToken cancellation)
     {
-        CutBeforeSeal(cancellation);
+        CutWhile(NextCutEnd, cancellation, onlyCuts: true);
         step("a sealed head is cut");
         lock (appending)
         {
@@ -127,14 +127,13 @@ internal sealed partial class ShardStore
             newest = head.MaxTimeMs;
         }
 
-        var lateIsCut = false;
+        var isFirst = true; // Which takes all samples that came late.
         return () =>
         {
             lock (appending)
             {
-                var isInOrder = head.ChunkCount > 0 && head.MinTimeMs <= head.MaxTimeMs;
-                var goesOn = isInOrder ? Math.Max(head.MinTimeMs, head.MinValidMs) <= newest : !lateIsCut;
-                lateIsCut |= !isInOrder;
+                var goesOn = isFirst || Math.Max(head.MinTimeMs, head.MinValidMs) <= newest;
+                isFirst = false;
                 return goesOn ? NextCutEnd() : null;
             }
         };

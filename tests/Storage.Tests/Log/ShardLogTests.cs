@@ -227,7 +227,7 @@ public sealed class ShardLogTests : IDisposable
             Rest(log);
             log.Rotate();
             Rest(log);
-            Assert.True(log.TruncateBefore(10, checkpoint => checkpoint.Add("checkpoint"u8)));
+            Assert.True(log.TruncateBefore(15, checkpoint => checkpoint.Add("checkpoint"u8)));
             log.TruncateFrom(28);
             Rest(log);
             log.TruncateFrom(27);
