@@ -65,11 +65,11 @@ internal interface IShardStore : IAsyncDisposable
     /// <exception cref="IOException">A step failed; what was there before still serves, and the next call tries again.</exception>
     void Maintain(CancellationToken cancellation);
 
-    /// <summary>Cuts all that the head holds now into blocks.</summary>
+    /// <summary>Cuts all that the head holds into blocks.</summary>
     /// <exception cref="IOException">As <see cref="Maintain"/>.</exception>
     void CutAll(CancellationToken cancellation);
 
-    /// <summary>Cuts all that the head holds into blocks, and does nothing that would help it later: for a shard that is about to be sealed.</summary>
+    /// <summary>Cuts about what the head holds now into blocks, not what is written meanwhile, and does nothing that would help it later: for a shard that is about to be sealed, which takes the rest.</summary>
     /// <exception cref="IOException">As <see cref="Maintain"/>.</exception>
     void CutBeforeSeal(CancellationToken cancellation) => CutAll(cancellation);
 

@@ -40,7 +40,7 @@ internal sealed partial class ShardStore
     }
 
     /// <inheritdoc/>
-    public void CutAll(CancellationToken cancellation) => CutWhile(WhatIsHere(), cancellation);
+    public void CutAll(CancellationToken cancellation) => CutWhile(NextCutEnd, cancellation);
 
     /// <inheritdoc/>
     public void CutBeforeSeal(CancellationToken cancellation) => CutWhile(WhatIsHere(), cancellation, onlyCuts: true);
@@ -118,7 +118,7 @@ internal sealed partial class ShardStore
         }
     }
 
-    /// <summary>The ends of the blocks that take what is in the head now: not what is written while they are.</summary>
+    /// <summary>The ends of the blocks that take what came in order until now, and what came late before the first of them: not all that is written meanwhile.</summary>
     private Func<long?> WhatIsHere()
     {
         long newest;
@@ -127,7 +127,7 @@ internal sealed partial class ShardStore
             newest = head.MaxTimeMs;
         }
 
-        var isFirst = true; // Which takes all samples that came late.
+        var isFirst = true;
         return () =>
         {
             lock (appending)
