@@ -68,6 +68,10 @@ public sealed class ClusterSettings
     [Setting("How often shards are moved from silos that do much to those that do little, one at a time; 0 for never.", Min = "0", Max = "1d")]
     public TimeSpan BalanceEvery { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Placement may be so much out of date, and a hundred silos send two thousand small messages a second.</summary>
+    [Setting("How often a silo tells the others how it is, and what it holds.", Min = "100ms", Max = "1m")]
+    public TimeSpan ReportEvery { get; set; } = TimeSpan.FromSeconds(5);
+
     /// <summary>A disk that is away for longer than a machine takes to boot may be away for good; with one replica nothing else is left then but to go on.</summary>
     [Setting("How long a log of one replica is waited for before its shard begins without it.", Min = "0", Max = "30d")]
     public TimeSpan LogGrace { get; set; } = TimeSpan.FromMinutes(10);

@@ -33,7 +33,7 @@ internal sealed partial class QueryFrontEnd(
     private const int SampleBytes = 16;
 
     private readonly RangeQueries ranges = new(execute, cache, options.FrontEnd, engine, instruments, time);
-    private readonly SharedQueries<Question, FrontEndAnswer> shared = new();
+    private readonly SharedQueries<Question, FrontEndAnswer> shared = new(instruments.OnJoined);
     private long lastUnique;
 
     /// <summary>The queries that clients wait for.</summary>
@@ -72,7 +72,6 @@ internal sealed partial class QueryFrontEnd(
                     return WorkAsync(entered, choice, mayStore, cancellation);
                 },
                 stop.Token);
-            instruments.OnAnswered(joined);
             samples = lease.Result.Result.Statistics.TotalQueryableSamples;
             return lease;
         }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Runtime.InteropServices;
 using Metrics.EndToEnd.Programs;
+using Metrics.Testing;
 
 namespace Metrics.Cluster.Silos.Processes;
 
@@ -44,7 +45,7 @@ internal sealed partial class SiloProcess(string objectStore, string data, SiloH
     /// <summary>Starts the program without waiting for it.</summary>
     public void Start()
     {
-        var (http, silo) = (RunningProgram.FreePort(), RunningProgram.FreePort());
+        var (http, silo) = (FreePorts.Next(), FreePorts.Next());
         Address = new Uri($"http://{host.Http}:{http}/");
         ClusterPort = silo;
         string[] arguments =

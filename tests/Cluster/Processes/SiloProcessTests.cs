@@ -21,7 +21,7 @@ public sealed class SiloProcessTests(ITestOutputHelper log)
             {
                 var silo = lab.Silos[kill];
                 silo.Kill();
-                await Task.Delay(TimeSpan.FromSeconds(6));
+                await lab.WaitUntilGivenUpAsync();
                 await lab.StartAgainAsync(silo);
                 await WaitUntilWholeAsync(lab, replicationFactor); // One at a time is what this factor outlives.
             }
