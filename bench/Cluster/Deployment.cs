@@ -90,6 +90,16 @@ internal sealed class Deployment : IDisposable
     /// <summary>The text that a GET of the first process gives.</summary>
     public async Task<string> GetAsync(string pathAndQuery) => await http.GetStringAsync(new Uri(members[0].Address, pathAndQuery));
 
+    /// <summary>Posts to the first process, and waits for its answer.</summary>
+    public async Task PostAsync(string pathAndQuery)
+    {
+        using var answer = await http.PostAsync(new Uri(members[0].Address, pathAndQuery), content: null);
+        if (!answer.IsSuccessStatusCode)
+        {
+            throw new HttpRequestException($"{pathAndQuery} was answered with {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync()}");
+        }
+    }
+
     /// <summary>Waits until what the load left to do is done: until CPU use falls to that of an idle setup, some twenty seconds at most. Gives the CPU seconds used so far.</summary>
     public async Task<double> QuietAsync()
     {

@@ -3,10 +3,10 @@ using System.Text;
 using Metrics.ClusterBench;
 using Metrics.SideBySide;
 
-// Sends the same series to one process and to silos on this machine, and measures what grains, hops and replicas cost; or makes many tenants and looks what idle ones cost.
+// Sends the same series to one process and to silos on this machine, and measures what grains, hops and replicas cost; or makes many tenants and looks what idle ones cost; or splits a shard that is written to.
 const string Usage = """
     dotnet build -c Release src/Silo && dotnet run -c Release --project bench/Cluster -- [--quick] [option value]...
-      --part NAME     ingest or idle (ingest)
+      --part NAME     ingest, idle or split (ingest)
       --setups LIST   of process,silo,silos-rf1,silos-rf2,silos-rf3 (all)
       --series N      series (100,000)
       --scrapes N     scrapes that are measured, 15 s apart (120)
@@ -31,7 +31,7 @@ for (var i = 0; i < args.Length; i++)
     var isNumber = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0;
     switch (args[i++])
     {
-        case "--part" when value is "ingest" or "idle": part = value; break;
+        case "--part" when value is "ingest" or "idle" or "split": part = value; break;
         case "--setups" when value.Split(',').All(static s => Setup.All.Any(k => k.Name == s)): setups = [.. value.Split(',').Select(static s => Setup.All.Single(k => k.Name == s))]; break;
         case "--series" when isNumber: series = number; break;
         case "--scrapes" when isNumber: scrapes = number; break;
@@ -55,10 +55,12 @@ for (var run = 0; run < runs; run++)
         try
         {
             // Every setup gets the same bytes.
-            var task = part == "idle"
-                ? IdleRun.MeasureAsync(setup, root, tenants, figures)
-                : IngestRun.MeasureAsync(setup, root, new ChurningScrapes(series, firstMs, seed: 1), warmUp, scrapes, connections, figures);
-            await task;
+            await (part switch
+            {
+                "idle" => IdleRun.MeasureAsync(setup, root, tenants, figures),
+                "split" => SplitRun.MeasureAsync(setup, root, new ChurningScrapes(series, firstMs, seed: 1), connections, figures),
+                _ => IngestRun.MeasureAsync(setup, root, new ChurningScrapes(series, firstMs, seed: 1), warmUp, scrapes, connections, figures),
+            });
         }
         finally
         {

@@ -47,7 +47,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
         string[] kinds =
         [
             "process killed", "power cut", "process frozen", "network parted", "one way cut", "message lost", "message doubled", "disk full", "disk error", "disk stall", "disk lost", "record rotten",
-            "unsynced records lost", "bucket error", "put in doubt", "late put refused", "owner doubled", "owner cut off", "owner fenced", "planned move", "log truncated", "replica swept",
+            "unsynced records lost", "bucket error", "put in doubt", "late put refused", "owner doubled", "owner cut off", "owner fenced", "planned move", "log truncated", "replica swept", "replica laid to rest",
             "change announced", "change done", "change given up", "shard sealed", "shared block rewritten", "shared block removed",
         ];
         Assert.All(kinds, kind => Assert.True(counts.GetValueOrDefault(kind) > 0, kind));

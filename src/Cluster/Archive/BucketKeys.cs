@@ -26,6 +26,15 @@ internal static class BucketKeys
     /// <summary>The checkpoint of a log at a record, by the owner of an epoch: no two owners write the same object.</summary>
     public static string Checkpoint(ShardId shard, long epoch, long record) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Checkpoints(shard)}{epoch:D10}-{record:D20}");
 
+    /// <summary>The folder of exemplars that a shard's parents left for it, ending in a slash.</summary>
+    public static string Exemplars(ShardId child) => $"{child.Tenant}/shards/{child.Range}/exemplars/";
+
+    /// <summary>How the names of those begin that a change left.</summary>
+    public static string Exemplars(ShardId child, long announced) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Exemplars(child)}{announced:D20}-");
+
+    /// <summary>Those of one parent.</summary>
+    public static string Exemplars(ShardId child, long announced, HashRange parent) => $"{Exemplars(child, announced)}{parent}";
+
     /// <summary>A tenant's shard map.</summary>
     public static string ShardMap(TenantId tenant) => $"{tenant}/shards.json";
 }

@@ -1,3 +1,5 @@
+using Metrics.ObjectStore;
+
 namespace Metrics.Cluster;
 
 /// <summary>How a shard's archive comes to rest before the shard is split or merged.</summary>
@@ -65,6 +67,37 @@ internal sealed partial class ShardArchive
         finally
         {
             turn.Release();
+        }
+    }
+
+    /// <summary>Leaves the shard's exemplars for its children.</summary>
+    public async Task LeaveExemplarsAsync(SealRequest request, IReadOnlyList<HandedExemplar> exemplars, CancellationToken cancellation)
+    {
+        try
+        {
+            await HandedExemplars.LeaveAsync(store, shard, request, exemplars, cancellation);
+        }
+        catch (IOException e)
+        {
+            report($"the exemplars are lost with the split or merge: {e.Message}");
+        }
+    }
+
+    /// <summary>Takes the exemplars that the shard's parents left for it, if it has parents.</summary>
+    public async Task TakeExemplarsAsync(Func<IReadOnlyList<HandedExemplar>, ValueTask> keep, CancellationToken cancellation)
+    {
+        if (manifest.Current.MadeBy is not { } madeBy)
+        {
+            return;
+        }
+
+        try
+        {
+            await HandedExemplars.TakeAsync(store, shard, madeBy, keep, cancellation);
+        }
+        catch (Exception e) when (e is ObjectStoreException or InvalidDataException)
+        {
+            report($"exemplars from before the split or merge can't be read: {e.Message}");
         }
     }
 

@@ -27,6 +27,7 @@ public sealed partial class InProcessCluster : ICluster
     private readonly ConcurrentDictionary<TenantId, Tenant> tenants = new();
     private readonly SemaphoreSlim making = new(1, 1);
     private readonly SemaphoreSlim replaying;
+    private readonly MemoryReturn memory;
     private readonly CancellationTokenSource stopping = new();
     private readonly Task starting;
     private readonly Task upkeep;
@@ -53,7 +54,8 @@ public sealed partial class InProcessCluster : ICluster
         rates = new SteadyRates(options.Resharding.RateOver, time);
         OpenExisting();
         starting = Task.WhenAll([.. Array.ConvertAll(replayedShards, OpenShardAsync), ResumeChangesAsync()]);
-        upkeep = Task.Run(() => LookAfterAsync(UpkeepEvery, shard => shard.MaintainAsync(stopping.Token), ResumeChangesAsync));
+        memory = new MemoryReturn(time);
+        upkeep = Task.Run(() => LookAfterAsync(UpkeepEvery, shard => shard.MaintainAsync(stopping.Token), EndUpkeepAsync));
         archiving = Task.Run(() => LookAfterAsync(options.Archive.WorkEvery, shard => shard.ArchiveAsync(stopping.Token)));
         splitting = options.Resharding.Every > TimeSpan.Zero ? Task.Run(() => EveryAsync(options.Resharding.Every, ReshardAsync)) : Task.CompletedTask;
         resumed = Task.Run(DeleteMarkedAsync);
@@ -274,6 +276,12 @@ public sealed partial class InProcessCluster : ICluster
 
         await (andThen?.Invoke() ?? Task.CompletedTask);
     });
+
+    private Task EndUpkeepAsync()
+    {
+        memory.ReturnWhenDue(tenants.Values.Sum(static t => t.Owned.Sum(static s => s.Statistics.HeadMemoryBytes)));
+        return ResumeChangesAsync();
+    }
 
     private async Task EveryAsync(TimeSpan every, Func<Task> work)
     {

@@ -19,25 +19,32 @@ public sealed class ShardNode : IShardNode
     /// <summary>How often each shard is looked after.</summary>
     public static readonly TimeSpan UpkeepEvery = TimeSpan.FromSeconds(5);
 
+    /// <summary>How often replicas are looked for that nobody has used since the last look. A tenant that is scraped once a minute keeps its files open.</summary>
+    public static readonly TimeSpan RestEvery = TimeSpan.FromSeconds(90);
+
     /// <summary>How often replicas that no manifest names are looked for.</summary>
     public static readonly TimeSpan SweepEvery = TimeSpan.FromHours(1);
 
     private readonly NodeServices services;
     private readonly Lock gate = new();
     private readonly Dictionary<ShardId, OwnedShard> shards = [];
+    private readonly MemoryReturn memory;
     private readonly CancellationTokenSource stopping = new();
     private readonly Task upkeep;
     private readonly Task archiving;
     private readonly Task sweeping;
+    private readonly Task resting;
     private bool disposed;
 
     private ShardNode(NodeServices services)
     {
         this.services = services;
         Maps = new TenantShardMaps(services.Archive.Store, services.Storage.ShardsPerTenant);
-        upkeep = Task.Run(() => EveryAsync(UpkeepEvery, () => EachAsync(s => s.MaintainAsync(stopping.Token))));
+        memory = new MemoryReturn(services.Replication.Time);
+        upkeep = Task.Run(() => EveryAsync(UpkeepEvery, MaintainAsync));
         archiving = Task.Run(() => EveryAsync(services.Storage.Archive.WorkEvery, () => EachAsync(s => s.ArchiveAsync(stopping.Token))));
         sweeping = Task.Run(() => EveryAsync(SweepEvery, SweepAsync));
+        resting = Task.Run(() => EveryAsync(RestEvery, () => services.Replication.Replicas.RestAsync().AsTask()));
     }
 
     /// <inheritdoc/>
@@ -263,6 +270,7 @@ public sealed class ShardNode : IShardNode
         await upkeep;
         await archiving;
         await sweeping;
+        await resting;
         await Task.WhenAll(Owned().Select(s => s.DisposeAsync().AsTask()));
         await services.Replication.Replicas.DisposeAsync();
         services.Archive.Opener.Dispose();
@@ -303,6 +311,12 @@ public sealed class ShardNode : IShardNode
     {
         await owned.Shard.Gone;
         await RemovedAsync(shard, owned);
+    }
+
+    private async Task MaintainAsync()
+    {
+        await EachAsync(s => s.MaintainAsync(stopping.Token));
+        memory.ReturnWhenDue((services.Replication.Replicas.Awake * MemoryReturn.ReplicaBytes) + Owned().Sum(static s => s.Shard.Statistics.HeadMemoryBytes + MemoryReturn.ShardOverheadBytes));
     }
 
     private async Task EachAsync(Func<OwnedShard, Task> look)

@@ -174,6 +174,14 @@ internal sealed class FileReplicaStore : IReplicaStore
     }
 
     /// <inheritdoc/>
+    public ValueTask RestAsync()
+    {
+        log.Rest();
+        behind?.Rest();
+        return ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         try

@@ -68,4 +68,7 @@ internal interface IReplicaStore : IAsyncDisposable
     /// <summary>Reads records, those behind too: at least one if it is there, then as many as fit.</summary>
     /// <exception cref="InvalidDataException">The bytes on disk are not those that were written.</exception>
     ValueTask<(ReadOnlyMemory<byte> Frames, int Count)> ReadAsync(long from, int maxBytes);
+
+    /// <summary>Closes the files, synced, and gives memory back until they are needed again; everything goes on working.</summary>
+    ValueTask RestAsync();
 }

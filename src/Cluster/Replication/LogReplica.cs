@@ -17,6 +17,8 @@ internal sealed class LogReplica : ILogPeer, IAsyncDisposable
     private long bytesSinceSave;
     private long droppedBefore;
     private bool closed;
+    private bool isUsed; // Since the last look of RestAsync.
+    private volatile bool rests;
 
     /// <summary>Makes a replica over a store that is opened with the first request, and again after the disk has refused.</summary>
     public LogReplica(Func<ValueTask<IReplicaStore>> open, Mutant mutant = Mutant.None)
@@ -24,6 +26,9 @@ internal sealed class LogReplica : ILogPeer, IAsyncDisposable
         this.open = open;
         this.mutant = mutant;
     }
+
+    /// <summary>True while its files are closed because nobody uses it.</summary>
+    public bool Rests => rests;
 
     /// <inheritdoc/>
     public async ValueTask<ReplicaAnswer> AskAsync(ReplicaRequest request, CancellationToken cancellation)
@@ -33,6 +38,11 @@ internal sealed class LogReplica : ILogPeer, IAsyncDisposable
         try
         {
             var to = await OpenAsync();
+            if (request is not BeginRequest { Epoch: 0 })
+            {
+                (isUsed, rests) = (true, false); // Who only asks what there is needs no file.
+            }
+
             return request switch
             {
                 BeginRequest begin => await BeginAsync(to, begin),
@@ -57,8 +67,35 @@ internal sealed class LogReplica : ILogPeer, IAsyncDisposable
     {
         using var turn = await turns.TakeAsync();
         var to = await OpenAsync();
+        (isUsed, rests) = (true, false);
         await to.BeginAtAsync(first, keepBehind: false);
         await SaveAsync(state with { History = EpochHistory.Empty, BehindHistory = EpochHistory.Empty, WholeAt = wholeAt });
+    }
+
+    /// <summary>Lets the store close its files when nobody has written or read here since this was last called; the next who does opens them again. What the replica has promised and holds it goes on knowing.</summary>
+    public async ValueTask RestAsync()
+    {
+        using var turn = await turns.TakeAsync();
+        if (closed || rests || store is null)
+        {
+            return;
+        }
+
+        if (isUsed)
+        {
+            isUsed = false;
+            return;
+        }
+
+        try
+        {
+            await store.RestAsync();
+            rests = true;
+        }
+        catch (IOException)
+        {
+            await CloseStoreAsync(); // As after a request that the disk refused.
+        }
     }
 
     /// <summary>Closes for good and removes what there is, unless an epoch, or a higher one, was promised; false then.</summary>

@@ -40,6 +40,18 @@ public sealed class LogReplicas : IAsyncDisposable
     /// <summary>This node.</summary>
     public NodeId Node => node;
 
+    /// <summary>Logs whose files are open, or may be.</summary>
+    public int Awake
+    {
+        get
+        {
+            lock (gate)
+            {
+                return replicas.Values.Count(static r => !r.Rests);
+            }
+        }
+    }
+
     /// <summary>Answers a message of another node.</summary>
     /// <exception cref="InvalidDataException">The bytes are no message.</exception>
     public async ValueTask<ReadOnlyMemory<byte>> AnswerAsync(ReadOnlyMemory<byte> message, CancellationToken cancellation)
@@ -63,6 +75,15 @@ public sealed class LogReplicas : IAsyncDisposable
         }
     }
 
+    /// <summary>Closes the files of replicas that nobody has written to or read since this was last called: an idle log costs no file, and no memory but for what it must know. To be called now and then.</summary>
+    public async ValueTask RestAsync()
+    {
+        foreach (var replica in Known())
+        {
+            await replica.RestAsync();
+        }
+    }
+
     /// <summary>Removes the replicas that no manifest names any more; to be called now and then.</summary>
     /// <remarks>
     /// Only those whose promise is older than the manifest's epoch: the owner they promised to is gone and can't make members of them, and the present one would have spoken to them first.
@@ -77,16 +98,23 @@ public sealed class LogReplicas : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        List<LogReplica> open;
+        var open = Known();
         lock (gate)
         {
-            open = [.. replicas.Values];
             replicas.Clear();
         }
 
         foreach (var replica in open)
         {
             await replica.DisposeAsync();
+        }
+    }
+
+    private List<LogReplica> Known()
+    {
+        lock (gate)
+        {
+            return [.. replicas.Values];
         }
     }
 

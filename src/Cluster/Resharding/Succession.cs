@@ -78,6 +78,11 @@ internal sealed class Succession(IObjectStore store, TenantShardMaps maps, TimeP
             throw ShardUnavailableException.Moved(shard);
         }
 
+        if (manifest.Current.SealedFor is { } given)
+        {
+            await HandedExemplars.ForgetAsync(store, shard, given, cancellation);
+        }
+
         foreach (var parent in manifest.Current.Parents ?? [])
         {
             await RetireAsync(new ShardId(shard.Tenant, HashRange.Parse(parent)), manifest.Current.MadeBy ?? 0, cancellation);

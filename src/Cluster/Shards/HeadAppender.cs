@@ -98,6 +98,32 @@ internal sealed class HeadAppender(Head head, ExemplarRing exemplars, ActiveSeri
         };
     }
 
+    /// <summary>Takes exemplars of series that the head may not know yet, and makes those, as far as the tenant may have them.</summary>
+    public void Adopt(IReadOnlyList<HandedExemplar> handed)
+    {
+        Record.Clear();
+        foreach (var (series, exemplar) in handed)
+        {
+            var hash = SeriesHash.Of(series.Encoded);
+            if (!head.TryFind(series.Encoded, hash, out var reference))
+            {
+                if (active.Take(head, series.Encoded) != RejectReason.None)
+                {
+                    continue;
+                }
+
+                reference = head.Create(series.Encoded, hash);
+                Record.AddSeries(reference, series.Encoded);
+            }
+
+            var taken = exemplar with { Series = reference };
+            if (exemplars.Add(taken, out var isNew) && isNew)
+            {
+                Record.AddExemplar(taken);
+            }
+        }
+    }
+
     // Those of a series that the head doesn't hold, because it never came or none of its samples was taken, are dropped: an exemplar makes no series.
     private int AppendExemplars(SampleBatch batch, uint[] given)
     {

@@ -69,6 +69,10 @@ internal interface IShardStore : IAsyncDisposable
     /// <exception cref="IOException">As <see cref="Maintain"/>.</exception>
     void CutAll(CancellationToken cancellation);
 
+    /// <summary>Cuts about what the head holds now into blocks, not what is written meanwhile, and does nothing that would help it later: for a shard that is about to be sealed, which takes the rest.</summary>
+    /// <exception cref="IOException">As <see cref="Maintain"/>.</exception>
+    void CutBeforeSeal(CancellationToken cancellation) => CutAll(cancellation);
+
     /// <summary>Publishes, compacts, retires and removes blocks as far as due.</summary>
     /// <exception cref="IOException">Object storage, or the disk, failed; the next call tries again.</exception>
     /// <exception cref="EpochLostException">Another owner has the shard.</exception>

@@ -40,6 +40,10 @@ internal sealed class LocalShardLog(string folder, LogOptions options, TimeProvi
     /// <exception cref="IOException">The log could not be written.</exception>
     public void Sync() => Opened.Sync();
 
+    /// <summary>Closes the file and gives memory back until something is appended; everything goes on working.</summary>
+    /// <exception cref="IOException">The log could not be written.</exception>
+    public void Rest() => Opened.Rest();
+
     /// <inheritdoc/>
     public async ValueTask ReplayAsync(ILogVisitor visitor, long from, Action<string> report, CancellationToken cancellation)
     {

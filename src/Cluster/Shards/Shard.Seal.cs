@@ -6,6 +6,12 @@ internal sealed partial class Shard
     /// <summary>A sealed shard that hears nothing for so long looks itself what was decided, and gives the change up if nothing was.</summary>
     public static readonly TimeSpan SealPatience = TimeSpan.FromSeconds(30);
 
+    /// <summary>Rounds of putting what came meanwhile into blocks; each makes a block.</summary>
+    private const int RoundsMax = 4;
+
+    /// <summary>Each round is shorter than the one before, for it has only what was written meanwhile; after one that was as short as this, writes are stopped.</summary>
+    private static readonly TimeSpan shortRound = TimeSpan.FromMilliseconds(500);
+
     private long? sealedAt; // Guarded by writing.
     private SealRequest sealedFor;
     private bool moved;
@@ -50,8 +56,17 @@ internal sealed partial class Shard
             return;
         }
 
-        // Once more, for what came meanwhile: what is left for the time without writes is then little.
-        await PublishAsync(open, cancellation);
+        // Again, for what came meanwhile, until that is little: what is left for the time without writes is then little too.
+        for (var round = 0; round < RoundsMax; round++)
+        {
+            var began = time.GetTimestamp();
+            await PublishAsync(open, cancellation);
+            if (time.GetElapsedTime(began) < shortRound)
+            {
+                break;
+            }
+        }
+
         lock (writing)
         {
             if (!ReferenceEquals(store, open) || !takesWrites)
@@ -105,7 +120,7 @@ internal sealed partial class Shard
 
     private async Task PublishAsync(IShardStore open, CancellationToken cancellation)
     {
-        await Task.Run(() => open.CutAll(cancellation), cancellation);
+        await Task.Run(() => open.CutBeforeSeal(cancellation), cancellation);
         await ArchivedAsync(open, () => open.PublishAsync(cancellation));
     }
 

@@ -13,6 +13,7 @@ internal sealed partial class ShardStore
     private const int IdleShare = 4;
 
     private readonly Lock cutting = new();
+    private long restedAfter; // The last append before the log was laid to rest.
 
     /// <inheritdoc/>
     public void Maintain(CancellationToken cancellation)
@@ -22,6 +23,7 @@ internal sealed partial class ShardStore
         {
             SpillWhenDue();
             SnapshotWhenDue(afterCut: false);
+            RestWhenIdle();
         }
     }
 
@@ -39,6 +41,9 @@ internal sealed partial class ShardStore
 
     /// <inheritdoc/>
     public void CutAll(CancellationToken cancellation) => CutWhile(NextCutEnd, cancellation);
+
+    /// <inheritdoc/>
+    public void CutBeforeSeal(CancellationToken cancellation) => CutWhile(WhatIsHere(), cancellation, onlyCuts: true);
 
     /// <inheritdoc/>
     public async Task DeleteAsync(IReadOnlyList<IReadOnlyList<Matcher>> selectors, TimeRange range, CancellationToken cancellation)
@@ -66,7 +71,7 @@ internal sealed partial class ShardStore
     /// <inheritdoc/>
     public async Task SealAsync(SealRequest request, CancellationToken cancellation)
     {
-        CutAll(cancellation);
+        CutWhile(NextCutEnd, cancellation, onlyCuts: true);
         step("a sealed head is cut");
         lock (appending)
         {
@@ -76,10 +81,69 @@ internal sealed partial class ShardStore
             }
         }
 
+        // Beside the seal, for writers wait.
+        var leaving = archive.LeaveExemplarsAsync(request, [.. Exemplars(TimeRange.All).Select(static e => new HandedExemplar(e.Series, e.Exemplar))], cancellation);
         await archive.SealAsync(request, cancellation);
+        await leaving;
     }
 
-    private void CutWhile(Func<long?> end, CancellationToken cancellation)
+    /// <summary>Takes in what the shard's parents left for it; before anybody writes.</summary>
+    private Task TakeExemplarsAsync(CancellationToken cancellation) => archive.TakeExemplarsAsync(
+        async handed =>
+        {
+            long position;
+            lock (appending)
+            {
+                appender.Adopt(handed);
+                if (appender.Record.IsEmpty)
+                {
+                    return;
+                }
+
+                position = log.Append(appender.Record.Encode());
+                coverage.Logged(position, long.MinValue);
+            }
+
+            await log.WaitDurableAsync(position);
+        },
+        cancellation);
+
+    /// <summary>A log that nobody writes to costs no file. That of a shard with replicas is one of its node's replicas, which look after themselves.</summary>
+    private void RestWhenIdle()
+    {
+        if (local is not null && !disposed && Volatile.Read(ref lastAppend) is var last && last != restedAfter && time.GetElapsedTime(last) >= ShardNode.RestEvery)
+        {
+            local.Rest();
+            restedAfter = last;
+        }
+    }
+
+    /// <summary>The ends of the blocks that take what came in order until now, and what came late before the first of them: not all that is written meanwhile.</summary>
+    private Func<long?> WhatIsHere()
+    {
+        long newest;
+        lock (appending)
+        {
+            newest = head.MaxTimeMs;
+        }
+
+        var isFirst = true;
+        return () =>
+        {
+            lock (appending)
+            {
+                var goesOn = isFirst || Math.Max(head.MinTimeMs, head.MinValidMs) <= newest;
+                isFirst = false;
+                return goesOn ? NextCutEnd() : null;
+            }
+        };
+    }
+
+    /// <summary>Cuts as long as there is an end.</summary>
+    /// <param name="end">The exclusive end of the next block, or null.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <param name="onlyCuts">For a head that has no future: the series that hold nothing any more stay, so that they need not be sent again meanwhile, and so does the log.</param>
+    private void CutWhile(Func<long?> end, CancellationToken cancellation, bool onlyCuts = false)
     {
         lock (cutting)
         {
@@ -90,7 +154,7 @@ internal sealed partial class ShardStore
                 cut = true;
             }
 
-            if (cut)
+            if (cut && !onlyCuts)
             {
                 if (local is not null)
                 {
@@ -182,6 +246,7 @@ internal sealed partial class ShardStore
             {
                 var rebuilt = head.Rebuilt();
                 var old = head;
+                SetAside(exemplars.TakeOut(rebuilt));
                 Volatile.Write(ref head, rebuilt);
                 appender = new HeadAppender(rebuilt, exemplars, active);
                 active.Settle(rebuilt);
@@ -189,6 +254,17 @@ internal sealed partial class ShardStore
             }
 
             active.Follow(head);
+        }
+    }
+
+    /// <summary>Keeps the exemplars of series that go, with their labels.</summary>
+    private void SetAside(List<Exemplar> ofGone)
+    {
+        if (ofGone.Count > 0)
+        {
+            using var view = OpenView();
+            var labelled = ofGone.Select(e => new HandedExemplar(view.FindLabels(e.Series) ?? Labels.Empty, e));
+            exemplarsOfGone = [.. exemplarsOfGone.Concat(labelled).TakeLast(options.ExemplarsPerShard)];
         }
     }
 

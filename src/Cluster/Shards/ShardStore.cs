@@ -24,6 +24,7 @@ internal sealed partial class ShardStore : IShardStore
     private readonly SettledPast settled;
     private readonly ExemplarRing exemplars;
     private readonly ActiveSeriesPart active;
+    private volatile HandedExemplar[] exemplarsOfGone = []; // Of series that the head has given up since the opening.
     private Head head;
     private HeadAppender appender;
     private long samplesAppended;
@@ -186,7 +187,17 @@ internal sealed partial class ShardStore : IShardStore
     {
         try
         {
-            return new ShardStore(blocks, records, lostLogs, await HeadRecovery.RunAsync(folder, records, options, blocks.Cuts, meter, report, cancellation), options, services.Time, step);
+            var opened = new ShardStore(blocks, records, lostLogs, await HeadRecovery.RunAsync(folder, records, options, blocks.Cuts, meter, report, cancellation), options, services.Time, step);
+            try
+            {
+                await opened.TakeExemplarsAsync(cancellation);
+                return opened;
+            }
+            catch
+            {
+                opened.LetGo();
+                throw;
+            }
         }
         catch
         {
@@ -247,6 +258,14 @@ internal sealed partial class ShardStore : IShardStore
     /// <inheritdoc/>
     public IEnumerable<(Labels Series, Exemplar Exemplar)> Exemplars(TimeRange range)
     {
+        foreach (var (series, exemplar) in exemplarsOfGone)
+        {
+            if (range.Contains(exemplar.TimeMs))
+            {
+                yield return (series, exemplar);
+            }
+        }
+
         using var view = OpenView();
         foreach (var exemplar in exemplars.Read(range))
         {
@@ -300,15 +319,20 @@ internal sealed partial class ShardStore : IShardStore
         }
         finally
         {
-            lock (appending)
-            {
-                active.Clear();
-            }
-
-            head.Dispose();
-            spill.Dispose();
+            LetGo();
             archive.Dispose();
         }
+    }
+
+    private void LetGo()
+    {
+        lock (appending)
+        {
+            active.Clear();
+        }
+
+        head.Dispose();
+        spill.Dispose();
     }
 
     private HeadView OpenView()

@@ -9,25 +9,17 @@ internal sealed class TenantMetadata : IMetricMetadata, IDisposable
 {
     private readonly MetadataBook book = new();
     private readonly Lock writing = new();
-    private readonly FileStream file;
+    private readonly string path;
+    private bool closed;
 
-    private TenantMetadata(FileStream file) => this.file = file;
+    private TenantMetadata(string path) => this.path = path;
 
     /// <summary>Opens the store of a tenant's folder.</summary>
     public static TenantMetadata Open(string folder)
     {
-        var path = Path.Combine(folder, "metadata.jsonl");
-        var store = new TenantMetadata(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read));
-        try
-        {
-            store.Load();
-            return store;
-        }
-        catch
-        {
-            store.Dispose();
-            throw;
-        }
+        var store = new TenantMetadata(Path.Combine(folder, "metadata.jsonl"));
+        store.Load();
+        return store;
     }
 
     /// <inheritdoc/>
@@ -37,9 +29,9 @@ internal sealed class TenantMetadata : IMetricMetadata, IDisposable
         {
             lock (writing)
             {
-                file.Write(line);
-                file.WriteByte((byte)'\n');
-                file.Flush();
+                // Opened for each line: most tenants declare all they have with their first requests, and nothing in the months after.
+                ObjectDisposedException.ThrowIf(closed, this);
+                File.AppendAllBytes(path, [.. line, (byte)'\n']);
             }
         }
     }
@@ -52,18 +44,18 @@ internal sealed class TenantMetadata : IMetricMetadata, IDisposable
     {
         lock (writing)
         {
-            file.Dispose();
+            closed = true;
         }
     }
 
     private void Load()
     {
+        using var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, 1);
         var lines = new byte[file.Length];
         file.ReadExactly(lines);
 
         // What a crash left of the last line ends it. Whatever follows can't be trusted; senders will say it again.
         var complete = book.PutLines(lines);
         file.SetLength(complete);
-        file.Position = complete;
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Limits;
@@ -10,9 +9,9 @@ namespace Metrics.Gateway.RemoteWrite;
 
 /// <summary>Walks a decompressed request once, straight into the batches of the tenant's shards, and sends them. Thread-safe.</summary>
 /// <remarks>A known series costs no object and no decoding of its labels. Nothing is appended before the whole message was found sound.</remarks>
-internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options, IngestLimits limits, WriteRules rules, WriteRuleInstruments instruments)
+internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options, IngestLimits limits, WriteRules rules, WriteRuleInstruments instruments, TimeProvider time)
 {
-    private readonly ConcurrentDictionary<TenantId, TenantWriter> writers = new();
+    private readonly TenantWriters writers = new(time);
 
     /// <summary>What walks the messages of a remote write protocol.</summary>
     public static WriteReader ReaderOf(WriteProtocol protocol) => protocol == WriteProtocol.V1 ? WriteV1.Read : WriteV2.Read;
@@ -87,14 +86,10 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
     {
         var bounds = BoundsOf(tenant.Id);
         var rewrite = rules.RewriteOf(tenant.Id);
-        if (writers.TryGetValue(tenant.Id, out var known) && IsSame(known, tenant, bounds, rewrite))
-        {
-            return known;
-        }
-
         // Opened again since, and then its references are of another incarnation; or its limits or rules have changed, and with them what is known of its series.
-        var writer = new TenantWriter(tenant, bounds, rewrite: rewrite);
-        return writers.AddOrUpdate(tenant.Id, static (_, made) => made, static (_, old, made) => IsSame(old, made.Tenant, made.Limits, made.Rewrite) ? old : made, writer);
+        return writers.Find(tenant.Id) is { } known && IsSame(known, tenant, bounds, rewrite)
+            ? known
+            : writers.Put(new TenantWriter(tenant, bounds, rewrite: rewrite), static (old, made) => IsSame(old, made.Tenant, made.Limits, made.Rewrite));
     }
 
     private static bool IsSame(TenantWriter known, ITenant tenant, LabelLimits bounds, ISeriesRewrite? rewrite) =>

@@ -81,7 +81,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         rules = new RulesHost(options, cluster, engine, new RuleQueries(queryLimits, gate, active, options.Query.Timeout, time), time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
         var writeRules = new WriteRules(limits, options.Relabelling, ElectionsOf(options.HaDedup, cluster, time), time);
-        var appender = new WriteAppender(cluster, options.RemoteWrite, ingest, writeRules, new WriteRuleInstruments(Registry, ranking, () => writeRules.Elections.Failovers, () => writeRules.Replaced));
+        var appender = new WriteAppender(cluster, options.RemoteWrite, ingest, writeRules, new WriteRuleInstruments(Registry, ranking, () => writeRules.Elections.Failovers, () => writeRules.Replaced), time);
         var intake = new WriteIntake(cluster, tenants, appender, options.RemoteWrite, budget, ingest, Instruments, options.Tenancy.LabelName);
         authenticator = new Authenticator(options.Security, time, new SecurityInstruments(Registry), app.Services.GetRequiredService<ILogger<Authenticator>>());
         WarnOfStrangers(options);

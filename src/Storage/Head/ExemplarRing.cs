@@ -59,6 +59,28 @@ public sealed class ExemplarRing(int capacity)
         }
     }
 
+    /// <summary>Takes out those whose series a head does not know any more, in the order they came.</summary>
+    public List<Exemplar> TakeOut(Head head)
+    {
+        lock (gate)
+        {
+            var (kept, taken) = (new List<Exemplar>(), new List<Exemplar>());
+            foreach (var exemplar in held)
+            {
+                (head.IsKnown(exemplar.Series) ? kept : taken).Add(exemplar);
+            }
+
+            if (taken.Count > 0)
+            {
+                held.Clear();
+                kept.ForEach(held.Enqueue);
+                taken.ForEach(e => newest.Remove(e.Series));
+            }
+
+            return taken;
+        }
+    }
+
     /// <summary>The exemplars in a range, in the order they came.</summary>
     public List<Exemplar> Read(TimeRange range)
     {

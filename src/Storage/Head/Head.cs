@@ -27,7 +27,7 @@ public sealed unsafe partial class Head : IDisposable
     private readonly ConcurrentDictionary<uint, OutOfOrderSamples> outOfOrder = new();
     private readonly ConcurrentDictionary<uint, HistogramSamples> histograms = new();
     private HeadSeries[]?[] pages = new HeadSeries[]?[16];
-    private uint[] table = new uint[1024];
+    private uint[] table = new uint[64];
     private uint[] names = new uint[64]; // Labels of a series being made.
     private uint[] values = new uint[64];
     private uint nextReference;

@@ -50,7 +50,7 @@ public sealed partial class ShardLog
             next = scan.NextRecord;
             if (scan.End == SegmentEnd.Whole)
             {
-                last = new(path, scan.Length);
+                last = new(path, firsts[i], scan.Length);
                 continue;
             }
 
@@ -65,7 +65,7 @@ public sealed partial class ShardLog
                 SetAside(directory, firsts.Skip(i + 1), $"{path}: damaged at {scan.Length}: {scan.What}; what follows is kept as *{DamagedSuffix}", report);
             }
 
-            last = Cut(path, scan.Length);
+            last = Cut(path, firsts[i], scan.Length);
             break;
         }
 
@@ -87,7 +87,7 @@ public sealed partial class ShardLog
         }
     }
 
-    private static Recovered Cut(string path, long length)
+    private static Recovered Cut(string path, long first, long length)
     {
         if (length < LogSegment.HeaderBytes)
         {
@@ -98,7 +98,7 @@ public sealed partial class ShardLog
         using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
         RandomAccess.SetLength(handle, length);
         RandomAccess.FlushToDisk(handle);
-        return new(path, length);
+        return new(path, first, length);
     }
 
     private static void CopyAside(string path, long from)

@@ -23,7 +23,7 @@ public sealed partial class ShardLog
             var need = pendingBytes + frames.Length;
             if (need > pending.Length)
             {
-                Array.Resize(ref pending, Math.Max(need, pending.Length * 2));
+                Array.Resize(ref pending, Math.Max(need, Math.Max(BufferBytesMin, pending.Length * 2)));
             }
 
             frames.CopyTo(pending.AsSpan(pendingBytes));
@@ -42,7 +42,7 @@ public sealed partial class ShardLog
         }
 
         TakeTurn();
-        Flush(beginSegment: false);
+        Flush();
         TakeTurn();
         try
         {
@@ -84,9 +84,9 @@ public sealed partial class ShardLog
         TakeTurn();
         try
         {
-            if (file is not null)
+            if (fileFirst >= 0)
             {
-                RandomAccess.FlushToDisk(file);
+                RandomAccess.FlushToDisk(OpenLast());
             }
         }
         finally
@@ -150,6 +150,7 @@ public sealed partial class ShardLog
 
     private void CutFiles(long number)
     {
+        (fileFirst, fileBytes) = (-1, 0);
         var firsts = LogSegment.Firsts(directory, LogSegment.Extension);
         for (var i = firsts.Count - 1; i >= 0; i--)
         {
@@ -164,8 +165,8 @@ public sealed partial class ShardLog
             var length = OffsetOf(handle, firsts[i], number);
             RandomAccess.SetLength(handle, length);
             RandomAccess.FlushToDisk(handle);
-            file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
-            fileBytes = length;
+            file = OpenSegment(path);
+            (fileFirst, fileBytes) = (firsts[i], length);
             break;
         }
 

@@ -16,6 +16,8 @@ public sealed class LogException(string message, Exception? cause = null) : IOEx
 /// </remarks>
 public sealed partial class ShardLog : IAsyncDisposable
 {
+    private const int BufferBytesMin = 4096;
+
     private readonly string directory;
     private readonly LogOptions options;
     private readonly ITimer? syncTimer;
@@ -23,9 +25,9 @@ public sealed partial class ShardLog : IAsyncDisposable
     private readonly List<(long Number, TaskCompletionSource Done)> waiters = [];
 
     // Guarded by gate.
-    private byte[] pending = new byte[256 * 1024];
+    private byte[] pending = []; // Grows with what is appended between two writes, and is given back by Rest.
     private int pendingBytes;
-    private byte[] writing = new byte[256 * 1024];
+    private byte[] writing = [];
     private long nextRecord;
     private long durable; // Records below this are durable.
     private bool flushing;
@@ -33,7 +35,8 @@ public sealed partial class ShardLog : IAsyncDisposable
     private LogException? failure;
 
     // The flusher's own, while flushing is set; the sync timer only reads the handle.
-    private SafeFileHandle? file;
+    private SafeFileHandle? file; // Of the last segment; null while the log rests.
+    private long fileFirst = -1; // That segment's first record; negative when there is no segment.
     private long fileBytes;
     private long pendingFirst;
     private int dirty;
@@ -48,8 +51,8 @@ public sealed partial class ShardLog : IAsyncDisposable
         durable = nextRecord;
         if (last.Path is not null)
         {
-            file = File.OpenHandle(last.Path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
-            fileBytes = last.Length;
+            file = OpenSegment(last.Path);
+            (fileFirst, fileBytes) = (last.First, last.Length);
         }
 
         if (options.Fsync == FsyncPolicy.Interval)
@@ -85,7 +88,7 @@ public sealed partial class ShardLog : IAsyncDisposable
             var need = pendingBytes + LogSegment.FrameHeaderBytes + payload.Length;
             if (need > pending.Length)
             {
-                Array.Resize(ref pending, Math.Max(need, pending.Length * 2));
+                Array.Resize(ref pending, Math.Max(need, Math.Max(BufferBytesMin, pending.Length * 2)));
             }
 
             pendingBytes += LogSegment.WriteFrame(pending.AsSpan(pendingBytes), nextRecord, payload);
@@ -123,7 +126,7 @@ public sealed partial class ShardLog : IAsyncDisposable
             return new ValueTask(wait);
         }
 
-        Flush(beginSegment: false);
+        Flush();
         lock (gate)
         {
             ThrowIfFailed();
@@ -137,7 +140,7 @@ public sealed partial class ShardLog : IAsyncDisposable
     public void Sync()
     {
         TakeTurn();
-        Flush(beginSegment: false, thenSync: true);
+        Flush(then: FlushEnd.Sync);
         lock (gate)
         {
             ThrowIfFailed();
@@ -149,7 +152,28 @@ public sealed partial class ShardLog : IAsyncDisposable
     public void Rotate()
     {
         TakeTurn();
-        Flush(beginSegment: true);
+        Flush(then: FlushEnd.BeginSegment);
+        lock (gate)
+        {
+            ThrowIfFailed();
+        }
+    }
+
+    /// <summary>Closes the file, synced, and gives memory back, until something is written again: for a log that nobody has written to for a while. Everything goes on working. Does nothing while records are being written.</summary>
+    /// <exception cref="LogException">The log could not be written.</exception>
+    public void Rest()
+    {
+        lock (gate)
+        {
+            if (flushing || disposed || failure is not null)
+            {
+                return;
+            }
+
+            flushing = true;
+        }
+
+        Flush(then: FlushEnd.Rest);
         lock (gate)
         {
             ThrowIfFailed();
@@ -222,8 +246,8 @@ public sealed partial class ShardLog : IAsyncDisposable
         }
     }
 
-    /// <summary>Writes what is pending until nothing is; called by whoever set <see cref="flushing"/>.</summary>
-    private void Flush(bool beginSegment, bool thenSync = false)
+    /// <summary>Writes what is pending until nothing is; called by whoever set <see cref="flushing"/>. Behind the first write does what else was asked for.</summary>
+    private void Flush(FlushEnd then = FlushEnd.Nothing)
     {
         while (true)
         {
@@ -238,7 +262,7 @@ public sealed partial class ShardLog : IAsyncDisposable
             }
 
             LogException? failed = null;
-            if (length > 0 || beginSegment || thenSync)
+            if (length > 0 || then != FlushEnd.Nothing)
             {
                 try
                 {
@@ -247,17 +271,8 @@ public sealed partial class ShardLog : IAsyncDisposable
                         Write(writing.AsSpan(0, length), first);
                     }
 
-                    if (beginSegment && fileBytes > LogSegment.HeaderBytes)
-                    {
-                        BeginSegment(end);
-                    }
-
-                    if (thenSync && file is not null)
-                    {
-                        RandomAccess.FlushToDisk(file);
-                    }
-
-                    (beginSegment, thenSync) = (false, false);
+                    End(then, end);
+                    then = FlushEnd.Nothing;
                 }
                 catch (Exception e) when (e is IOException or UnauthorizedAccessException)
                 {
@@ -269,6 +284,28 @@ public sealed partial class ShardLog : IAsyncDisposable
             {
                 return;
             }
+        }
+    }
+
+    private void End(FlushEnd then, long end)
+    {
+        switch (then)
+        {
+            case FlushEnd.BeginSegment when fileBytes > LogSegment.HeaderBytes:
+                BeginSegment(end);
+                break;
+            case FlushEnd.Sync when fileFirst >= 0:
+                RandomAccess.FlushToDisk(OpenLast());
+                break;
+            case FlushEnd.Rest:
+                CloseLast();
+                writing = [];
+                lock (gate)
+                {
+                    pending = pendingBytes == 0 ? [] : pending;
+                }
+
+                break;
         }
     }
 
@@ -316,16 +353,17 @@ public sealed partial class ShardLog : IAsyncDisposable
 
     private void Write(ReadOnlySpan<byte> frames, long first)
     {
-        if (file is null || fileBytes >= options.SegmentBytes)
+        if (fileFirst < 0 || fileBytes >= options.SegmentBytes)
         {
             BeginSegment(first);
         }
 
-        RandomAccess.Write(file!, frames, fileBytes);
+        var to = OpenLast();
+        RandomAccess.Write(to, frames, fileBytes);
         fileBytes += frames.Length;
         if (options.Fsync == FsyncPolicy.Always)
         {
-            RandomAccess.FlushToDisk(file!);
+            RandomAccess.FlushToDisk(to);
         }
         else if (Interlocked.Exchange(ref dirty, 1) == 0 && Volatile.Read(ref syncing) == 0)
         {
@@ -334,16 +372,43 @@ public sealed partial class ShardLog : IAsyncDisposable
         }
     }
 
-    private void BeginSegment(long first)
+    /// <summary>The file of the last segment, which there is; opened again after a rest.</summary>
+    private SafeFileHandle OpenLast()
+    {
+        if (file is { } open)
+        {
+            return open;
+        }
+
+        var path = Path.Combine(directory, LogSegment.NameOf(fileFirst, LogSegment.Extension));
+        var opened = OpenSegment(path);
+        if (RandomAccess.GetLength(opened) is var length && length != fileBytes)
+        {
+            opened.Dispose();
+            throw new IOException($"{path} has {length} bytes, and had {fileBytes} when it was closed");
+        }
+
+        file = opened;
+        return opened;
+    }
+
+    private void CloseLast()
     {
         Sync(ignoreFailure: false);
         file?.Dispose();
         file = null;
+    }
+
+    private static SafeFileHandle OpenSegment(string path) => File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
+
+    private void BeginSegment(long first)
+    {
+        CloseLast();
         Span<byte> header = stackalloc byte[LogSegment.HeaderBytes];
         LogSegment.WriteHeader(header, first);
         file = File.OpenHandle(Path.Combine(directory, LogSegment.NameOf(first, LogSegment.Extension)), FileMode.Create, FileAccess.ReadWrite, FileShare.Read);
         RandomAccess.Write(file, header, 0);
-        fileBytes = header.Length;
+        (fileFirst, fileBytes) = (first, header.Length);
         if (options.Fsync != FsyncPolicy.Never)
         {
             RandomAccess.FlushToDisk(file);
@@ -456,6 +521,15 @@ public sealed partial class ShardLog : IAsyncDisposable
         }
     }
 
+    /// <summary>What a flush does besides writing.</summary>
+    private enum FlushEnd
+    {
+        Nothing,
+        BeginSegment,
+        Sync,
+        Rest,
+    }
+
     [StructLayout(LayoutKind.Auto)]
-    private readonly record struct Recovered(string? Path, long Length);
+    private readonly record struct Recovered(string? Path, long First, long Length);
 }

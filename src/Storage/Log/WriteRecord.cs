@@ -18,10 +18,10 @@ public sealed class WriteRecord
     private readonly List<Exemplar> exemplars = [];
 
     private readonly LoggedSeries series = new();
-    private uint[] references = new uint[1024];
-    private long[] times = new long[1024];
-    private double[] values = new double[1024];
-    private byte[] encoded = new byte[4096];
+    private uint[] references = new uint[64];
+    private long[] times = new long[64];
+    private double[] values = new double[64];
+    private byte[] encoded = new byte[1024];
 
     /// <summary>New series held.</summary>
     public int SeriesCount => series.Count;

@@ -4,20 +4,22 @@ using Metrics.Storage;
 namespace Metrics.Cluster.Replication;
 
 /// <summary>The replica over real files: what the simulation assumes of its disks holds here, across openings.</summary>
-public sealed class LogReplicaTests : IAsyncLifetime
+public class LogReplicaTests : IAsyncLifetime
 {
     private readonly string folder = Directory.CreateTempSubdirectory("replica").FullName;
-    private LogReplica replica = null!;
+    private protected LogReplica Replica { get; private set; } = null!;
+
+    private protected string Folder => folder;
 
     public Task InitializeAsync()
     {
-        replica = Open();
+        Replica = Open();
         return Task.CompletedTask;
     }
 
     public async Task DisposeAsync()
     {
-        await replica.DisposeAsync();
+        await Replica.DisposeAsync();
         Directory.Delete(folder, recursive: true);
     }
 
@@ -64,7 +66,7 @@ public sealed class LogReplicaTests : IAsyncLifetime
     {
         await BeginAsync(1);
         await AppendAsync(1, 1, 0, 0, "a", "b", "never acknowledged");
-        var begun = await replica.AskAsync(new BeginRequest(3, 0, EpochHistory.Empty.With(1, 0).With(3, 2)), CancellationToken.None);
+        var begun = await AskAsync(new BeginRequest(3, 0, EpochHistory.Empty.With(1, 0).With(3, 2)), CancellationToken.None);
         Assert.Equal(2, begun.Next);
         await AppendAsync(3, 3, 1, 2, "c");
         await ReopenAsync();
@@ -77,9 +79,9 @@ public sealed class LogReplicaTests : IAsyncLifetime
     {
         await BeginAsync(1);
         await AppendAsync(1, 1, 0, 0, "a", "b");
-        await replica.AskAsync(new AppendRequest(1, 1, 1, 2, 1, Frames.Of(2, "c"), Committed: 2, Start: 0), CancellationToken.None);
+        await AskAsync(new AppendRequest(1, 1, 1, 2, 1, Frames.Of(2, "c"), Committed: 2, Start: 0), CancellationToken.None);
         await Assert.ThrowsAsync<ReplicationInvariantException>(async () =>
-            await replica.AskAsync(new BeginRequest(2, 0, EpochHistory.Empty.With(1, 0).With(2, 1)), CancellationToken.None));
+            await AskAsync(new BeginRequest(2, 0, EpochHistory.Empty.With(1, 0).With(2, 1)), CancellationToken.None));
     }
 
     [Fact]
@@ -87,11 +89,11 @@ public sealed class LogReplicaTests : IAsyncLifetime
     {
         await BeginAsync(1);
         await AppendAsync(1, 1, 0, 0, "a");
-        await replica.AskAsync(new BeginRequest(2, 0, EpochHistory.Empty.With(1, 0).With(2, 1), Join: 1, JoinAt: 3), CancellationToken.None);
+        await AskAsync(new BeginRequest(2, 0, EpochHistory.Empty.With(1, 0).With(2, 1), Join: 1, JoinAt: 3), CancellationToken.None);
         var joined = await AppendAsync(2, 2, 2, 3, "d", "e");
         Assert.Equal((3, 5, 0, 1), (joined.First, joined.Next, joined.BehindFirst, joined.BehindNext));
         await ReopenAsync();
-        var behind = await replica.AskAsync(new AppendRequest(2, 2, 1, 1, 2, Frames.Of(1, "b", "c"), 0, 0, IsBehind: true), CancellationToken.None);
+        var behind = await AskAsync(new AppendRequest(2, 2, 1, 1, 2, Frames.Of(1, "b", "c"), 0, 0, IsBehind: true), CancellationToken.None);
         Assert.Equal((ReplicaStatus.Done, 0L, 5L), (behind.Status, behind.First, behind.Next));
         await ReopenAsync();
         Assert.Equal(["a"], await ReadAsync(0));
@@ -105,16 +107,16 @@ public sealed class LogReplicaTests : IAsyncLifetime
     {
         await BeginAsync(1);
         await AppendAsync(1, 1, 0, 0, "first record", "second record", "third record");
-        await replica.DisposeAsync();
+        await Replica.DisposeAsync();
         var segment = Directory.EnumerateFiles(Path.Combine(folder, "log"), "*.log").Single();
         var bytes = File.ReadAllBytes(segment);
         bytes[45] ^= 1;
         File.WriteAllBytes(segment, bytes);
-        replica = Open();
+        Replica = Open();
         Assert.True((await BeginAsync(1)).IsDamaged);
         await ReopenAsync();
         Assert.Equal(ReplicaStatus.Damaged, (await AppendAsync(1, 1, 1, 1, "second record")).Status);
-        var joined = await replica.AskAsync(new BeginRequest(1, 0, EpochHistory.Empty.With(1, 0), Join: 1, JoinAt: 3, WholeAt: 4), CancellationToken.None);
+        var joined = await AskAsync(new BeginRequest(1, 0, EpochHistory.Empty.With(1, 0), Join: 1, JoinAt: 3, WholeAt: 4), CancellationToken.None);
         Assert.Equal((false, false), (joined.IsDamaged, joined.IsWhole));
         Assert.True((await AppendAsync(1, 1, 1, 3, "fourth record")).IsWhole);
         await ReopenAsync();
@@ -126,10 +128,10 @@ public sealed class LogReplicaTests : IAsyncLifetime
     {
         await BeginAsync(1);
         await AppendAsync(1, 1, 0, 0, "a", "b");
-        await replica.DisposeAsync();
+        await Replica.DisposeAsync();
         var segment = Directory.EnumerateFiles(Path.Combine(folder, "log"), "*.log").Single();
         File.WriteAllBytes(segment, File.ReadAllBytes(segment)[..^1]);
-        replica = Open();
+        Replica = Open();
         var begun = await BeginAsync(1);
         Assert.Equal((1, false), (begun.Next, begun.IsDamaged));
         await AppendAsync(1, 1, 1, 1, "b");
@@ -145,9 +147,9 @@ public sealed class LogReplicaTests : IAsyncLifetime
             await AppendAsync(1, 1, i == 0 ? 0 : 1, i, new string('x', 200));
         }
 
-        var answer = await replica.AskAsync(new BeginRequest(1, 15, EpochHistory.Empty.With(1, 0)), CancellationToken.None);
+        var answer = await AskAsync(new BeginRequest(1, 15, EpochHistory.Empty.With(1, 0)), CancellationToken.None);
         Assert.InRange(answer.First, 1, 15);
-        Assert.Equal(ReplicaStatus.Absent, (await replica.AskAsync(new ReadRequest(0, 1000), CancellationToken.None)).Status);
+        Assert.Equal(ReplicaStatus.Absent, (await AskAsync(new ReadRequest(0, 1000), CancellationToken.None)).Status);
         await ReopenAsync();
         Assert.Equal(answer.First, (await BeginAsync(1)).First);
         Assert.Equal(5, (await ReadAsync(15)).Count);
@@ -176,18 +178,38 @@ public sealed class LogReplicaTests : IAsyncLifetime
         await replicas.DisposeAsync();
     }
 
+    /// <summary>Asks the replica; in a derived class, of one that has been idle.</summary>
+    private protected virtual ValueTask<ReplicaAnswer> AskAsync(ReplicaRequest request, CancellationToken cancellation) => Replica.AskAsync(request, cancellation);
+
     private LogReplica Open() => new(async () => await FileReplicaStore.OpenAsync(folder, new LogOptions { SegmentBytes = 1000 }, TimeProvider.System, _ => { }));
 
     private async Task ReopenAsync()
     {
-        await replica.DisposeAsync();
-        replica = Open();
+        await Replica.DisposeAsync();
+        Replica = Open();
     }
 
-    private async Task<ReplicaAnswer> BeginAsync(long epoch) => await replica.AskAsync(new BeginRequest(epoch, 0, EpochHistory.Empty), CancellationToken.None);
+    private async Task<ReplicaAnswer> BeginAsync(long epoch) => await AskAsync(new BeginRequest(epoch, 0, EpochHistory.Empty), CancellationToken.None);
 
     private async Task<ReplicaAnswer> AppendAsync(long epoch, long recordEpoch, long previousEpoch, long first, params string[] payloads) =>
-        await replica.AskAsync(new AppendRequest(epoch, recordEpoch, previousEpoch, first, payloads.Length, Frames.Of(first, payloads), 0, 0), CancellationToken.None);
+        await AskAsync(new AppendRequest(epoch, recordEpoch, previousEpoch, first, payloads.Length, Frames.Of(first, payloads), 0, 0), CancellationToken.None);
 
-    private async Task<List<string>> ReadAsync(long from) => Frames.Texts((await replica.AskAsync(new ReadRequest(from, 1 << 20), CancellationToken.None)).Frames.Span);
+    private async Task<List<string>> ReadAsync(long from) => Frames.Texts((await AskAsync(new ReadRequest(from, 1 << 20), CancellationToken.None)).Frames.Span);
+}
+
+/// <summary>The same of a replica that is idle before each question: it has closed its files, and answers as before.</summary>
+public sealed class IdleLogReplicaTests : LogReplicaTests
+{
+    private protected override async ValueTask<ReplicaAnswer> AskAsync(ReplicaRequest request, CancellationToken cancellation)
+    {
+        // The first time it only notes that it was used.
+        await Replica.RestAsync();
+        await Replica.RestAsync();
+        if (OperatingSystem.IsLinux())
+        {
+            Assert.DoesNotContain(Directory.GetFiles("/proc/self/fd"), f => new FileInfo(f).LinkTarget?.StartsWith(Folder, StringComparison.Ordinal) == true);
+        }
+
+        return await base.AskAsync(request, cancellation);
+    }
 }

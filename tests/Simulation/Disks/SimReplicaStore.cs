@@ -163,6 +163,19 @@ internal sealed class SimReplicaStore : IReplicaStore
     }
 
     /// <inheritdoc/>
+    public ValueTask RestAsync()
+    {
+        faults.Count("replica laid to rest");
+        return DoAsync(() =>
+        {
+            if (syncs)
+            {
+                files.Log.Concat(files.Behind).ToList().ForEach(r => r.IsSynced = true);
+            }
+        });
+    }
+
+    /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     /// <summary>A change that is made at once, at some time before the call ends.</summary>

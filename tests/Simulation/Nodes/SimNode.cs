@@ -71,6 +71,7 @@ internal sealed class SimNode
         owners.Clear();
         world.Say($"{Id}: starts");
         Process.Start(SweepAsync);
+        Process.Start(RestAsync);
     }
 
     /// <summary>Ends this life in the middle of whatever it does; with the power, what was not synced goes too.</summary>
@@ -175,6 +176,15 @@ internal sealed class SimNode
         // Zones as a placement layer sees them change now and then.
         var others = members.Where(m => m != owner).ToArray();
         return others.Length > 0 && Scheduler.Chance(0.05) ? Scheduler.Random.GetItems(others, 1)[0] : null;
+    }
+
+    private async Task RestAsync()
+    {
+        while (true)
+        {
+            await Task.Delay(Scheduler.Between(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(3)), Process.Time);
+            await Replicas.RestAsync();
+        }
     }
 
     private async Task SweepAsync()

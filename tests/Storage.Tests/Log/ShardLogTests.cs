@@ -205,6 +205,104 @@ public sealed class ShardLogTests : IDisposable
         Directory.CreateDirectory(directory);
     }
 
+    [Theory]
+    [InlineData(FsyncPolicy.Interval)]
+    [InlineData(FsyncPolicy.Always)]
+    [InlineData(FsyncPolicy.Never)]
+    public async Task ALogAtRestHasNoFileOpenAndDoesAllThatItDidBefore(FsyncPolicy policy)
+    {
+        var options = new LogOptions { Fsync = policy, SegmentBytes = 200 };
+        await using (var log = Open(out _, options))
+        {
+            Rest(log);
+            for (var i = 0; i < 30; i++)
+            {
+                await log.WaitDurableAsync(log.Append(Record(i)));
+                Rest(log);
+            }
+
+            log.Sync();
+            log.SyncFile();
+            Assert.Equal(OperatingSystem.IsLinux() ? 1 : 0, OpenFiles().Count);
+            Rest(log);
+            log.Rotate();
+            Rest(log);
+            Assert.True(log.TruncateBefore(15, checkpoint => checkpoint.Add("checkpoint"u8)));
+            log.TruncateFrom(28);
+            Rest(log);
+            log.TruncateFrom(27);
+            Rest(log);
+            Assert.Equal(27, log.Append(Record(27)));
+            Rest(log); // Writes what nobody waited for.
+            Assert.Equal(1, log.ReadFrames(27, 1 << 20).Count);
+        }
+
+        await using var again = Open(out var records, options);
+        Assert.Equal("checkpoint", records[0]);
+        Assert.Equal("record 27", records[^1]);
+        Assert.Equal(28, again.NextRecord);
+        Assert.Empty(reports);
+    }
+
+    [Fact]
+    public async Task ALogMayBeLaidToRestWhileOthersAppendAndWait()
+    {
+        await using (var log = Open(out _, new LogOptions { SegmentBytes = 10_000 }))
+        {
+            using var done = new CancellationTokenSource();
+            var resting = Task.Run(() =>
+            {
+                while (!done.IsCancellationRequested)
+                {
+                    log.Rest();
+                }
+            });
+            var gate = new Lock();
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+            {
+                for (var i = 0; i < 500; i++)
+                {
+                    long number;
+                    lock (gate)
+                    {
+                        number = log.Append(Record(i));
+                    }
+
+                    await log.WaitDurableAsync(number);
+                }
+            })));
+            await done.CancelAsync();
+            await resting;
+        }
+
+        await using var again = Open(out var records);
+        Assert.Equal(2000, records.Count);
+    }
+
+    [Fact]
+    public async Task ALogWhoseFileChangedWhileItRestedTakesNothingMore()
+    {
+        await using var log = Open(out _);
+        await log.WaitDurableAsync(log.Append(Record(0)));
+        log.Rest();
+        var path = Directory.GetFiles(directory).Single();
+        var whole = await File.ReadAllBytesAsync(path);
+        await File.WriteAllBytesAsync(path, whole[..^1]);
+        var number = log.Append(Record(1));
+        await Assert.ThrowsAsync<LogException>(() => log.WaitDurableAsync(number).AsTask());
+        Assert.Equal(whole.Length - 1, new FileInfo(path).Length);
+    }
+
+    private void Rest(ShardLog log)
+    {
+        log.Rest();
+        Assert.Empty(OpenFiles());
+    }
+
+    /// <summary>The files of the log that this process has open, where the system can say.</summary>
+    private List<string> OpenFiles() => !OperatingSystem.IsLinux() ? [] :
+        [.. Directory.GetFiles("/proc/self/fd").Select(static f => new FileInfo(f).LinkTarget ?? "").Where(f => f.StartsWith(directory, StringComparison.Ordinal))];
+
     private static byte[] Record(int i) => Encoding.UTF8.GetBytes($"record {i}");
 
     private async Task<byte[]> WrittenAsync(int count, long segmentBytes = 1 << 20)

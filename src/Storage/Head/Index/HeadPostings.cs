@@ -6,11 +6,13 @@ namespace Metrics.Storage;
 /// <remarks>
 /// A list is a native array that grows by half; a full one is retired, not freed, because a reader may be in it. A reader takes the count first and the array second: the writer
 /// publishes them in the other order, so the array it sees holds at least so many items.
+/// The first page of lists is small and is replaced by larger copies; a reader that still has the old one sees the lists as they were then, whose arrays are kept for its view.
 /// References of a list ascend because references are given out in ascending order.
 /// </remarks>
 internal sealed unsafe class HeadPostings(NativeArena arena, ViewEpochs epochs, SymbolTable symbols) : IPostingsSource
 {
     private const int PageBits = 10;
+    private const int FirstLists = 32;
 
     /// <summary>Key of the list of a name's values: no symbol is all ones, so no pair has it.</summary>
     private const ulong NamesKey = 0xffff_ffff_0000_0000;
@@ -20,7 +22,7 @@ internal sealed unsafe class HeadPostings(NativeArena arena, ViewEpochs epochs, 
 
     /// <summary>The first list made holds every series.</summary>
     private const int All = 0;
-    private PairTable pairs = new(1024);
+    private PairTable pairs = new(64);
     private List[][] pages = [];
     private int lists;
 
@@ -141,7 +143,13 @@ internal sealed unsafe class HeadPostings(NativeArena arena, ViewEpochs epochs, 
     {
         if (lists >> PageBits == pages.Length)
         {
-            Volatile.Write(ref pages, [.. pages, new List[1 << PageBits]]);
+            Volatile.Write(ref pages, [.. pages, new List[lists == 0 ? FirstLists : 1 << PageBits]]);
+        }
+        else if (lists == pages[0].Length)
+        {
+            var grown = new List[lists * 2];
+            pages[0].CopyTo(grown, 0);
+            Volatile.Write(ref pages[0], grown);
         }
 
         Volatile.Write(ref lists, lists + 1);

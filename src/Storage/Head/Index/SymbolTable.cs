@@ -6,17 +6,20 @@ namespace Metrics.Storage;
 /// <summary>Label names and values of a head, each stored once and known by a number. One writer; readers need no lock.</summary>
 /// <remarks>
 /// Append-only: text in pages, positions in pages, and an open-addressing table of numbers that is replaced as a whole when it grows. A number is published by the volatile write
-/// of its table slot, after its text is in place.
+/// of its table slot, after its text is in place. The first pages are small and grow: a process may have thousands of heads with a handful of series each. A reader that still has a page which was
+/// replaced by a larger copy finds in it all that it can know of.
 /// </remarks>
 internal sealed class SymbolTable
 {
     public const uint None = uint.MaxValue;
     private const int PageBits = 12;
+    private const int FirstPositions = 32;
     private const int TextPageBytes = 64 * 1024;
+    private const int FirstTextPageBytes = 1024;
     private byte[][] textPages = [];
     private Position[][] positions = [];
-    private uint[] slots = new uint[1024];
-    private int textUsed = TextPageBytes;
+    private uint[] slots = new uint[64];
+    private int textUsed;
     private uint count;
 
     public uint Count => Volatile.Read(ref count);
@@ -63,14 +66,23 @@ internal sealed class SymbolTable
         var symbol = count;
         if (symbol >> PageBits == positions.Length)
         {
-            Volatile.Write(ref positions, [.. positions, new Position[1 << PageBits]]);
-            Bytes += Unsafe.SizeOf<Position>() << PageBits;
+            var page = new Position[symbol == 0 ? FirstPositions : 1 << PageBits];
+            Volatile.Write(ref positions, [.. positions, page]);
+            Bytes += (long)Unsafe.SizeOf<Position>() * page.Length;
+        }
+        else if (symbol == positions[0].Length)
+        {
+            Bytes += (long)Unsafe.SizeOf<Position>() * symbol;
+            var grown = new Position[symbol * 2];
+            positions[0].CopyTo(grown, 0);
+            Volatile.Write(ref positions[0], grown);
         }
 
-        if (textUsed + text.Length > TextPageBytes)
+        if (textPages.Length == 0 || textUsed + text.Length > textPages[^1].Length)
         {
             // A text longer than a page gets a page of its own.
-            var page = new byte[Math.Max(TextPageBytes, text.Length)];
+            var usual = textPages.Length == 0 ? FirstTextPageBytes : Math.Min(TextPageBytes, textPages[^1].Length * 2);
+            var page = new byte[Math.Max(usual, text.Length)];
             Volatile.Write(ref textPages, [.. textPages, page]);
             textUsed = 0;
             Bytes += page.Length;

@@ -5,16 +5,18 @@ namespace Metrics.Storage;
 
 /// <summary>Memory outside the garbage collector's sight, in size classes, for one head.</summary>
 /// <remarks>
-/// Pages of 256 KiB are cut into pieces of four classes per power of two (16, 20 -> 32, ... rounded to 16 bytes), so a piece wastes a fifth at most; free pieces are chained through
+/// Pages, from 8 KiB for a head of a few series up to 256 KiB, are cut into pieces of four classes per power of two (16, 20 -> 32, ... rounded to 16 bytes), so a piece wastes a fifth at most; free pieces are chained through
 /// their own first word. Pieces above <see cref="LargestClass"/> are allocated one by one. All memory is given back at once by <see cref="Dispose"/>. Only the head's writer allocates and frees.
 /// </remarks>
 internal sealed unsafe class NativeArena : IDisposable
 {
     public const int LargestClass = 64 * 1024;
     private const int PageBytes = 256 * 1024;
+    private const int FirstPageBytes = 8 * 1024;
     private readonly List<nint> pages = [];
     private readonly HashSet<nint> large = [];
     private readonly nint[] free = new nint[80];
+    private int nextPageBytes = FirstPageBytes;
     private byte* page;
     private int pageLeft;
 
@@ -47,10 +49,11 @@ internal sealed unsafe class NativeArena : IDisposable
 
         if (pageLeft < size)
         {
-            page = (byte*)NativeMemory.AllocZeroed(PageBytes);
+            pageLeft = Math.Max(nextPageBytes, size);
+            page = (byte*)NativeMemory.AllocZeroed((nuint)pageLeft);
             pages.Add((nint)page);
-            pageLeft = PageBytes;
-            Bytes += PageBytes;
+            Bytes += pageLeft;
+            nextPageBytes = Math.Min(PageBytes, nextPageBytes * 2);
         }
 
         var taken = page;
@@ -88,7 +91,7 @@ internal sealed unsafe class NativeArena : IDisposable
         pages.Clear();
         large.Clear();
         Array.Clear(free);
-        pageLeft = 0;
+        (pageLeft, nextPageBytes) = (0, FirstPageBytes);
         Bytes = 0;
     }
 

@@ -5,7 +5,7 @@ namespace Metrics.Storage;
 /// <summary>The bytes of open chunks: chains of small blocks of one size, so that chunks that grow together leave no holes behind them, as pieces that are outgrown would.</summary>
 /// <remarks>
 /// A block is 64 bytes, a cache line: the number of the next block (4), then data (60). Numbers are given from 1; 0 ends a chain. Only the head's writer takes and frees blocks; a reader inside a view may walk
-/// a chain that still grows, since a block is linked after its bytes are in place.
+/// a chain that still grows, since a block is linked after its bytes are in place. The first page begins small and is replaced by larger copies; those it outgrew stay, for readers in them, until all goes.
 /// </remarks>
 internal sealed unsafe class OpenBlocks : IDisposable
 {
@@ -13,7 +13,10 @@ internal sealed unsafe class OpenBlocks : IDisposable
     private const int BlockBytes = 64;
     private const int LinkBytes = sizeof(uint);
     private const int PageBits = 12;
+    private const int FirstBlocks = 64;
+    private readonly List<nint> outgrown = [];
     private nint[] pages = [];
+    private uint firstBlocks;
     private uint taken = 1;
     private uint free;
 
@@ -38,7 +41,11 @@ internal sealed unsafe class OpenBlocks : IDisposable
             Volatile.Write(ref pages, grown);
         }
 
-        if (pages[taken >> PageBits] == 0)
+        if (taken >> PageBits == 0)
+        {
+            GrowFirst();
+        }
+        else if (pages[taken >> PageBits] == 0)
         {
             Volatile.Write(ref pages[taken >> PageBits], (nint)NativeMemory.AllocZeroed(BlockBytes << PageBits));
             Bytes += BlockBytes << PageBits;
@@ -121,12 +128,34 @@ internal sealed unsafe class OpenBlocks : IDisposable
 
     public void Dispose()
     {
-        foreach (var page in pages)
+        foreach (var page in pages.Concat(outgrown))
         {
             NativeMemory.Free((void*)page);
         }
 
-        (pages, taken, free, Bytes) = ([], 1, 0, 0);
+        outgrown.Clear();
+        (pages, firstBlocks, taken, free, Bytes) = ([], 0, 1, 0, 0);
+    }
+
+    /// <summary>Sees to it that the first page has the block that is taken next.</summary>
+    private void GrowFirst()
+    {
+        if (taken < firstBlocks)
+        {
+            return;
+        }
+
+        var blocks = Math.Max(FirstBlocks, firstBlocks * 4);
+        var grown = (byte*)NativeMemory.AllocZeroed((nuint)(blocks * BlockBytes));
+        if (firstBlocks > 0)
+        {
+            new ReadOnlySpan<byte>((void*)pages[0], (int)firstBlocks * BlockBytes).CopyTo(new Span<byte>(grown, (int)firstBlocks * BlockBytes));
+            outgrown.Add(pages[0]);
+        }
+
+        Volatile.Write(ref pages[0], (nint)grown);
+        Bytes += blocks * BlockBytes;
+        firstBlocks = blocks;
     }
 
     private byte* At(uint block) => (byte*)Volatile.Read(ref pages)[block >> PageBits] + ((block & ((1 << PageBits) - 1)) * BlockBytes);
