@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net;
-using Metrics.PromQL;
 using Xunit;
 using ValueType = Metrics.PromQL.Parsing.ValueType;
 
