@@ -14,6 +14,12 @@ namespace Metrics.Silo;
 /// <summary>Starts this process's silo, for the gateway of the same process to serve.</summary>
 internal static class SiloCluster
 {
+    /// <summary>How often at least a silo writes down that it lives, in the bucket. Who comes after all silos were lost at once waits for three of these.</summary>
+    private static readonly TimeSpan aliveEveryMost = TimeSpan.FromSeconds(15);
+
+    /// <summary>How often at least a silo reads who is a member: a change travels by gossip, and this is for who missed it.</summary>
+    private static readonly TimeSpan refreshEveryMost = TimeSpan.FromSeconds(20);
+
     /// <summary>Opens the bucket and the node, starts the silo and joins the cluster.</summary>
     /// <exception cref="ConfigurationException">A setting is missing.</exception>
     /// <exception cref="IOException">The data folder or the bucket can't be used, or the address is taken.</exception>
@@ -38,7 +44,7 @@ internal static class SiloCluster
 
             var card = new SiloCard(node?.Id ?? new NodeId(""), settings.Zone, settings.Role == SiloRole.Shards ? "" : HttpAddress(options)) { Pool = TenantPool.Of(settings.Tenants) };
             var maps = node?.Maps ?? new TenantShardMaps(store, storage.ShardsPerTenant);
-            var context = new SiloContext(card, store, node, storage.DataDirectory, maps, new Grains.SiloOptions { IdleAfter = settings.IdleAfter, DrainTimeout = settings.DrainTimeout, BalanceEvery = settings.BalanceEvery, Resharding = storage.Resharding });
+            var context = new SiloContext(card, store, node, storage.DataDirectory, maps, new Grains.SiloOptions { IdleAfter = settings.IdleAfter, DrainTimeout = settings.DrainTimeout, BalanceEvery = settings.BalanceEvery, ReportEvery = settings.ReportEvery, Resharding = storage.Resharding });
             var tls = settings.TlsCertFile.Length > 0 ? new SiloTls(settings, logger) : null;
             if (tls is null && !IPAddress.IsLoopback(OptionsValidator.ParseListen(settings.Listen, "cluster.listen").Address))
             {
@@ -67,7 +73,7 @@ internal static class SiloCluster
     private static async Task JoinAsync(IHost host, ClusterSettings settings, IObjectStore store, ILogger logger, CancellationToken stop)
     {
         using var joined = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var watching = new BucketMembership(store).BurySilentAsync(settings.Name, 3 * settings.AliveEvery, TimeProvider.System, logger.NodeReport, joined.Token);
+        var watching = new BucketMembership(store).BurySilentAsync(settings.Name, 3 * AliveEvery(settings), TimeProvider.System, logger.NodeReport, joined.Token);
         try
         {
             await host.StartAsync(stop);
@@ -106,8 +112,8 @@ internal static class SiloCluster
             silo.Configure<ClusterMembershipOptions>(membership =>
             {
                 membership.ProbeTimeout = settings.ProbeTimeout;
-                membership.IAmAliveTablePublishTimeout = settings.AliveEvery;
-                membership.TableRefreshTimeout = TimeSpan.FromSeconds(20); // A change travels by gossip; this is for who missed it.
+                membership.IAmAliveTablePublishTimeout = AliveEvery(settings);
+                membership.TableRefreshTimeout = Shorter(refreshEveryMost, 10 * settings.ProbeTimeout);
             });
             silo.Configure<SiloMessagingOptions>(messaging =>
             {
@@ -128,6 +134,11 @@ internal static class SiloCluster
         });
         return builder.Build();
     }
+
+    // Who wants the dead found sooner than by default wants these sooner too; nobody wants them later.
+    private static TimeSpan AliveEvery(ClusterSettings settings) => Shorter(aliveEveryMost, 7.5 * settings.ProbeTimeout);
+
+    private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
     private static string HttpAddress(GatewayOptions options)
     {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Metrics.EndToEnd.Programs;
+using Metrics.Testing;
 using Xunit;
 
 namespace Metrics.EndToEnd;
@@ -39,7 +40,7 @@ public sealed class MigrationTests : IDisposable
     public async Task APrometheusIsReadByRemoteRead()
     {
         var data = PrometheusData();
-        var port = RunningProgram.FreePort();
+        var port = FreePorts.Next();
         var configuration = directory.Sub("prometheus.yml");
         await File.WriteAllTextAsync(configuration, "global: {}\n");
         using var ours = await MetricsServer.StartAsync(directory.Sub("ours"));
@@ -52,7 +53,7 @@ public sealed class MigrationTests : IDisposable
     [Fact]
     public async Task AVictoriaMetricsIsExported()
     {
-        var port = RunningProgram.FreePort();
+        var port = FreePorts.Next();
         using var ours = await MetricsServer.StartAsync(directory.Sub("ours"));
         using var victoria = RunningProgram.Start("victoria-metrics", $"-storageDataPath={directory.Sub("vm")}", $"-httpListenAddr=127.0.0.1:{port}", "-retentionPeriod=100y");
         await victoria.WaitReadyAsync(ours.Http, new Uri($"http://127.0.0.1:{port}/health"), TimeSpan.FromSeconds(30));

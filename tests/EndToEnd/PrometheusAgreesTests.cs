@@ -1,5 +1,6 @@
 using System.Globalization;
 using Metrics.EndToEnd.Programs;
+using Metrics.Testing;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -59,8 +60,8 @@ public sealed class PrometheusAgreesTests(ITestOutputHelper log) : IAsyncLifetim
     public async Task InitializeAsync()
     {
         ours = await MetricsServer.StartAsync(directory.Sub("ours"));
-        var nodePort = RunningProgram.FreePort();
-        var prometheusPort = RunningProgram.FreePort();
+        var nodePort = FreePorts.Next();
+        var prometheusPort = FreePorts.Next();
         prometheus = new Uri($"http://127.0.0.1:{prometheusPort}/");
         var configuration = directory.Sub("prometheus.yml");
         await File.WriteAllTextAsync(configuration, $"""

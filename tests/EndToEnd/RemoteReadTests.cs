@@ -1,6 +1,7 @@
 using System.Net;
 using Metrics.EndToEnd.Programs;
 using Metrics.Model;
+using Metrics.Testing;
 using Metrics.Wire;
 using Xunit;
 
@@ -39,7 +40,7 @@ public sealed class RemoteReadTests : IAsyncLifetime
         using var histogram = await ours.WriteAsync(NativeHistogram());
         Assert.Equal(HttpStatusCode.NoContent, histogram.StatusCode);
 
-        var port = RunningProgram.FreePort();
+        var port = FreePorts.Next();
         prometheus = new Uri($"http://127.0.0.1:{port}/");
         var configuration = directory.Sub("prometheus.yml");
         await File.WriteAllTextAsync(configuration, $"""

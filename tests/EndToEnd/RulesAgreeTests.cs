@@ -1,6 +1,7 @@
 using System.Globalization;
 using Metrics.EndToEnd.Programs;
 using Metrics.Model;
+using Metrics.Testing;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -147,7 +148,7 @@ public sealed class RulesAgreeTests(ITestOutputHelper log) : IDisposable
     {
         var configuration = directory.Sub("prometheus.yml");
         await File.WriteAllTextAsync(configuration, $"rule_files: ['{rules}']\n");
-        var address = new Uri($"http://127.0.0.1:{RunningProgram.FreePort()}/");
+        var address = new Uri($"http://127.0.0.1:{FreePorts.Next()}/");
         var program = RunningProgram.Start(
             "prometheus", $"--config.file={configuration}", $"--storage.tsdb.path={directory.Sub("prometheus")}", $"--web.listen-address={address.Authority}",
             "--web.enable-remote-write-receiver", "--query.lookback-delta=4s");

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Metrics.EndToEnd.Programs;
+using Metrics.Testing;
 using Xunit;
 
 namespace Metrics.EndToEnd;
@@ -28,7 +29,7 @@ public sealed class RulesTests : IDisposable
     {
         var rules = directory.Sub("rules.yml");
         await File.WriteAllTextAsync(rules, Rules);
-        var port = RunningProgram.FreePort();
+        var port = FreePorts.Next();
         using var alertmanager = await StartAlertmanagerAsync(port);
         using var ours = await MetricsServer.StartAsync(
             directory.Sub("ours"), "--rules-files", rules, "--rules-alertmanagers", $"http://127.0.0.1:{port}", "--rules-external-url", "http://metrics.example");

@@ -1,4 +1,5 @@
 using Metrics.EndToEnd.Programs;
+using Metrics.Testing;
 using Xunit;
 
 namespace Metrics.EndToEnd;
@@ -25,7 +26,7 @@ public sealed class ScrapeTests : IDisposable
             Assert.True(answer.IsSuccessStatusCode);
         }
 
-        var port = RunningProgram.FreePort();
+        var port = FreePorts.Next();
         var prometheus = new Uri($"http://127.0.0.1:{port}/");
         var configuration = directory.Sub("prometheus.yml");
         await File.WriteAllTextAsync(configuration, $"""

@@ -4,7 +4,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using Metrics.EndToEnd.Programs;
-using Metrics.Rules.Tests.Fakes;
+using Metrics.Testing;
 using Xunit;
 
 namespace Metrics.EndToEnd;
@@ -19,7 +19,7 @@ public sealed class SecuredAlertmanagerTests : IDisposable
     private const string PasswordHash = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
 
     private readonly TemporaryDirectory directory = new();
-    private readonly TestCertificates certificates = new();
+    private readonly CertificateFolder certificates = new();
 
     public void Dispose()
     {
@@ -32,7 +32,7 @@ public sealed class SecuredAlertmanagerTests : IDisposable
     {
         certificates.Sign("am.example");
         certificates.Sign("client");
-        var port = RunningProgram.FreePort();
+        var port = FreePorts.Next();
         using var trusted = new HttpClient(certificates.Connect("am.example", "client")) { BaseAddress = new Uri($"https://127.0.0.1:{port}/") };
         trusted.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"alice:{Password}")));
         using var alertmanager = await StartAlertmanagerAsync(port, trusted);

@@ -60,10 +60,6 @@ public sealed class ClusterSettings
     [Setting("How long another silo may take to say that it lives; it is given up after three in a row.", Min = "500ms", Max = "1m")]
     public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>A small put each into the bucket. When all silos were lost at once, those that come wait for three of these before they take the others for dead: 45 seconds, longer than a bucket is away in passing.</summary>
-    [Setting("How often a silo writes into the bucket that it lives; all silos lost at once are given up after three.", Min = "1s", Max = "5m")]
-    public TimeSpan AliveEvery { get; set; } = TimeSpan.FromSeconds(15);
-
     /// <summary>A shard without calls costs its files and some memory; opened again it costs a takeover.</summary>
     [Setting("A shard that nobody asks for so long is flushed and closed until somebody does.", Min = "1m", Max = "30d")]
     public TimeSpan IdleAfter { get; set; } = TimeSpan.FromHours(1);
@@ -75,6 +71,10 @@ public sealed class ClusterSettings
     /// <summary>Often enough for a silo that has just come.</summary>
     [Setting("How often shards are moved from silos that do much to those that do little, one at a time; 0 for never.", Min = "0", Max = "1d")]
     public TimeSpan BalanceEvery { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Placement may be so much out of date, and a hundred silos send two thousand small messages a second.</summary>
+    [Setting("How often a silo tells the others how it is, and what it holds.", Min = "100ms", Max = "1m")]
+    public TimeSpan ReportEvery { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>A disk that is away for longer than a machine takes to boot may be away for good; with one replica nothing else is left then but to go on.</summary>
     [Setting("How long a log of one replica is waited for before its shard begins without it.", Min = "0", Max = "30d")]

@@ -37,7 +37,7 @@ internal sealed partial class QueryFrontEnd(
     private readonly InstantQueries instants = new(execute, cache, options.FrontEnd, engine);
     private readonly RangeQueries partialRanges = new(Partial(execute), cache, options.FrontEnd, engine, instruments, time);
     private readonly InstantQueries partialInstants = new(Partial(execute), cache, options.FrontEnd, engine);
-    private readonly SharedQueries<Question, FrontEndAnswer> shared = new();
+    private readonly SharedQueries<Question, FrontEndAnswer> shared = new(instruments.OnJoined);
     private long lastUnique;
 
     /// <summary>The queries that clients wait for.</summary>
@@ -76,7 +76,6 @@ internal sealed partial class QueryFrontEnd(
                     return WorkAsync(entered, choice, mayStore, cancellation);
                 },
                 stop.Token);
-            instruments.OnAnswered(joined);
             samples = lease.Result.Result.Statistics.TotalQueryableSamples;
             return lease;
         }

@@ -3,16 +3,14 @@ using System.Runtime.CompilerServices;
 namespace Metrics.Gateway.FrontEnd;
 
 /// <summary>Lets callers that ask the same while it is being answered share one answer. Thread-safe.</summary>
+/// <param name="onJoined">Called with each caller whose question is in progress already, before it waits.</param>
 /// <remarks>The work goes on while anybody waits for it, and is cancelled when the last one has left; its result is disposed when the last one who got it is done with it.</remarks>
-internal sealed class SharedQueries<TKey, TResult>
+internal sealed class SharedQueries<TKey, TResult>(Action onJoined)
     where TKey : notnull
     where TResult : class, IDisposable
 {
     private readonly Lock gate = new();
     private readonly Dictionary<TKey, Flight> flights = [];
-
-    /// <summary>Answers that more than one caller got.</summary>
-    public long Shared { get; private set; }
 
     /// <summary>Answers a question, beginning the work unless it is in progress.</summary>
     /// <param name="key">What is asked.</param>
@@ -29,7 +27,7 @@ internal sealed class SharedQueries<TKey, TResult>
             {
                 flight = running;
                 flight.Holders++;
-                Shared++;
+                onJoined();
             }
             else
             {

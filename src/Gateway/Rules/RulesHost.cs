@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
 using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.QueryApi;
@@ -185,7 +184,7 @@ internal sealed partial class RulesHost : IAsyncDisposable, IRulePeer
     }
 
     /// <summary>True for what a certificate that can't be read or used throws.</summary>
-    private static bool IsUnusable(Exception e) => e is IOException or UnauthorizedAccessException or CryptographicException;
+    private static bool IsUnusable(Exception e) => e is IOException or UnauthorizedAccessException;
 
     private NotifierOptions NotifierOf(TenantId tenant) => SettingsOf(tenant).Notifier ?? notifying;
 

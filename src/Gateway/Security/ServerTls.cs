@@ -1,8 +1,7 @@
 using System.Net.Security;
 using System.Security.Authentication;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using Metrics.Gateway.Configuration;
+using Metrics.Model;
 
 namespace Metrics.Gateway.Security;
 
@@ -36,12 +35,9 @@ internal sealed class ServerTls
     {
         try
         {
-            var chain = new X509Certificate2Collection();
-            chain.ImportFromPemFile(options.CertFile);
-            var own = X509Certificate2.CreateFromPemFile(options.CertFile, options.KeyFile);
             var made = new SslServerAuthenticationOptions
             {
-                ServerCertificateContext = SslStreamCertificateContext.Create(own, chain, offline: true),
+                ServerCertificateContext = PemFile.Chain(options.CertFile, options.KeyFile),
                 ApplicationProtocols = protocols,
                 EnabledSslProtocols = Versions(options.MinTls),
             };
@@ -52,27 +48,17 @@ internal sealed class ServerTls
 
             return made;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        catch (IOException e)
         {
-            throw new ConfigurationException($"security.cert_file {options.CertFile}, security.key_file {options.KeyFile}, security.client_ca_file {options.ClientCaFile}: {e.Message}");
+            throw new ConfigurationException($"security.cert_file, security.key_file, security.client_ca_file: {e.Message}");
         }
     }
 
     private void AskClients(SslServerAuthenticationOptions of)
     {
-        var authorities = new X509Certificate2Collection();
-        authorities.ImportFromPemFile(options.ClientCaFile);
-        if (authorities.Count == 0)
-        {
-            throw new CryptographicException("no certificate of a client authority");
-        }
-
-        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        policy.CustomTrustStore.AddRange(authorities);
-        policy.ApplicationPolicy.Add(new Oid("1.3.6.1.5.5.7.3.2")); // RFC 5280, 4.2.1.12: for clients.
         var isRequired = options.RequireClientCert;
         of.ClientCertificateRequired = true;
-        of.CertificateChainPolicy = policy;
+        of.CertificateChainPolicy = PemFile.Authorities(options.ClientCaFile, PemFile.ForClients);
         of.RemoteCertificateValidationCallback = (_, shown, _, errors) => shown is null ? !isRequired : errors == SslPolicyErrors.None;
     }
 

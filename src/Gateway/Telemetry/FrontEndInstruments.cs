@@ -14,7 +14,7 @@ internal sealed class FrontEndInstruments
     {
         steps = registry.Add(new Counter("metrics_query_steps_total", "Steps of range queries that could be answered in parts."));
         cachedSteps = registry.Add(new Counter("metrics_query_cached_steps_total", "Of those, the steps that the results cache answered."));
-        shared = registry.Add(new Counter("metrics_query_shared_total", "Queries that got the answer of an identical one in progress."));
+        shared = registry.Add(new Counter("metrics_query_shared_total", "Queries that joined an identical one in progress, to wait for its answer."));
         registry.Add(new Observed("metrics_results_cache_items", "gauge", "Cached parts of range queries.", sink => sink.Put("", [], cache?.Load.Items ?? 0)));
         registry.Add(new Observed("metrics_results_cache_bytes", "gauge", "Memory of the results cache.", sink => sink.Put("", [], cache?.Load.Bytes ?? 0)));
         registry.Add(new Observed("metrics_results_cache_evictions_total", "counter", "Cached parts that made room for others.", sink => sink.Put("", [], cache?.Load.Evictions ?? 0)));
@@ -27,6 +27,6 @@ internal sealed class FrontEndInstruments
         steps.Add(all);
     }
 
-    /// <summary>A query was answered, by itself or by another's answer.</summary>
-    public void OnAnswered(bool isShared) => shared.Add(isShared ? 1 : 0);
+    /// <summary>A query waits for the answer of an identical one.</summary>
+    public void OnJoined() => shared.Add(1);
 }

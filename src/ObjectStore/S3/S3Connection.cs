@@ -1,9 +1,9 @@
 using System.Net;
 using System.Net.Security;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Amazon.Runtime;
 using Amazon.S3;
+using Metrics.Model;
 
 namespace Metrics.ObjectStore;
 
@@ -94,19 +94,12 @@ internal static class S3Connection
 
         if (tls.CaFile.Length > 0)
         {
-            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            Read(tls.CaFile, () => policy.CustomTrustStore.ImportFromPemFile(tls.CaFile));
-            if (policy.CustomTrustStore.Count == 0)
-            {
-                throw new ObjectStoreException($"{tls.CaFile}: there is no certificate in it");
-            }
-
-            options.CertificateChainPolicy = policy;
+            options.CertificateChainPolicy = Read(() => PemFile.Authorities(tls.CaFile));
         }
 
         if (tls.CertFile.Length > 0)
         {
-            Read($"{tls.CertFile}, {tls.KeyFile}", () => options.ClientCertificates = [X509Certificate2.CreateFromPemFile(tls.CertFile, tls.KeyFile)]);
+            options.ClientCertificates = [Read(() => PemFile.Certificate(tls.CertFile, tls.KeyFile))];
         }
 
         if (tls.InsecureSkipVerify)
@@ -119,15 +112,15 @@ internal static class S3Connection
         return options;
     }
 
-    private static void Read(string file, Action read)
+    private static T Read<T>(Func<T> read)
     {
         try
         {
-            read();
+            return read();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
+        catch (IOException e)
         {
-            throw new ObjectStoreException($"{file}: cannot read the certificate: {e.Message}", e);
+            throw new ObjectStoreException(e.Message, e);
         }
     }
 

@@ -105,7 +105,7 @@ internal sealed class AvgAggregate(AggregateNode node, EvaluationContext context
         if ((flags & StateFlags.IncrementalMean) == 0)
         {
             var (newSum, newCompensation) = (sum, compensation);
-            CompensatedSum.Add(value, ref newSum, ref newCompensation);
+            KahanSum.Add(value, ref newSum, ref newCompensation);
             if (!double.IsInfinity(newSum))
             {
                 (sum, compensation) = (newSum, newCompensation);
@@ -118,7 +118,7 @@ internal sealed class AvgAggregate(AggregateNode node, EvaluationContext context
         var share = (count - 1) / count;
         sum *= share;
         compensation *= share;
-        CompensatedSum.Add(value / count, ref sum, ref compensation);
+        KahanSum.Add(value / count, ref sum, ref compensation);
     }
 
     private static void ToMean(ref byte flags, ref double sum, ref double compensation, double count)
@@ -142,7 +142,7 @@ internal sealed class AvgAggregate(AggregateNode node, EvaluationContext context
         if (((flags | theirFlags) & StateFlags.IncrementalMean) == 0)
         {
             var (newSum, newCompensation) = (sum, compensation);
-            CompensatedSum.Add(theirSum, ref newSum, ref newCompensation);
+            KahanSum.Add(theirSum, ref newSum, ref newCompensation);
             if (!double.IsInfinity(newSum))
             {
                 (sum, compensation) = (newSum, newCompensation + theirCompensation);
@@ -166,6 +166,6 @@ internal sealed class AvgAggregate(AggregateNode node, EvaluationContext context
         var theirs = theirCount / (count + theirCount);
         sum *= mine;
         compensation = (compensation * mine) + (theirCompensation * theirs);
-        CompensatedSum.Add(theirSum * theirs, ref sum, ref compensation);
+        KahanSum.Add(theirSum * theirs, ref sum, ref compensation);
     }
 }

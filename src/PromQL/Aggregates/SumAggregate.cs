@@ -97,7 +97,7 @@ internal sealed class SumAggregate(AggregateNode node, EvaluationContext context
         }
         else
         {
-            CompensatedSum.Add(value, ref sum, ref compensation);
+            KahanSum.Add(value, ref sum, ref compensation);
         }
     }
 
@@ -126,7 +126,7 @@ internal sealed class SumAggregate(AggregateNode node, EvaluationContext context
 
         for (var i = term.Length * Vector<double>.Count; i < terms.Length; i++)
         {
-            CompensatedSum.Add(terms[i], ref sums[i], ref compensations[i]);
+            KahanSum.Add(terms[i], ref sums[i], ref compensations[i]);
         }
     }
 }

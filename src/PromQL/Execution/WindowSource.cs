@@ -97,18 +97,5 @@ internal sealed class SubqueryWindows(SubqueryNode node, VectorOperator inner) :
     private static FloatHistogram WithoutHint(FloatHistogram histogram) =>
         histogram.CounterResetHint is CounterResetHint.Unknown or CounterResetHint.Gauge
             ? histogram
-            : new FloatHistogram
-            {
-                CounterResetHint = CounterResetHint.Unknown,
-                Schema = histogram.Schema,
-                ZeroThreshold = histogram.ZeroThreshold,
-                ZeroCount = histogram.ZeroCount,
-                Count = histogram.Count,
-                Sum = histogram.Sum,
-                PositiveSpans = histogram.PositiveSpans,
-                NegativeSpans = histogram.NegativeSpans,
-                PositiveBuckets = histogram.PositiveBuckets,
-                NegativeBuckets = histogram.NegativeBuckets,
-                CustomValues = histogram.CustomValues,
-            };
+            : histogram.WithHint(CounterResetHint.Unknown);
 }

@@ -141,20 +141,7 @@ internal sealed class StoredSeries(Labels labels)
         var hint = histogram.CounterResetHint == CounterResetHint.Gauge ? CounterResetHint.Gauge
             : previous is null || BucketMap.BreaksChunk(previous, histogram) ? CounterResetHint.Unknown
             : CounterResetHint.NotReset;
-        return new FloatHistogram
-        {
-            CounterResetHint = hint,
-            Schema = histogram.Schema,
-            ZeroThreshold = histogram.ZeroThreshold,
-            ZeroCount = histogram.ZeroCount,
-            Count = histogram.Count,
-            Sum = histogram.Sum,
-            PositiveSpans = histogram.PositiveSpans,
-            NegativeSpans = histogram.NegativeSpans,
-            PositiveBuckets = histogram.PositiveBuckets,
-            NegativeBuckets = histogram.NegativeBuckets,
-            CustomValues = histogram.CustomValues,
-        };
+        return histogram.WithHint(hint);
     }
 }
 

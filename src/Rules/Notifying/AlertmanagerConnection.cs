@@ -1,6 +1,6 @@
 using System.Net.Security;
 using System.Net.Sockets;
-using System.Security.Cryptography.X509Certificates;
+using Metrics.Model;
 
 namespace Metrics.Rules.Notifying;
 
@@ -10,8 +10,7 @@ internal static class AlertmanagerConnection
     private static readonly TimeSpan lifetime = TimeSpan.FromMinutes(5);
 
     /// <summary>A handler with the set's TLS.</summary>
-    /// <exception cref="IOException">A certificate can't be read.</exception>
-    /// <exception cref="System.Security.Cryptography.CryptographicException">A file holds no certificate or key.</exception>
+    /// <exception cref="IOException">A file can't be read, or holds no certificate or key.</exception>
     public static HttpMessageHandler Open(AlertmanagerSetOptions set)
     {
         var options = OptionsOf(set.Tls);
@@ -25,7 +24,7 @@ internal static class AlertmanagerConnection
         var options = new SslClientAuthenticationOptions { TargetHost = tls.ServerName.Length > 0 ? tls.ServerName : null };
         if (tls.CertFile.Length > 0)
         {
-            options.ClientCertificates = [X509Certificate2.CreateFromPemFile(tls.CertFile, tls.KeyFile)];
+            options.ClientCertificates = [PemFile.Certificate(tls.CertFile, tls.KeyFile)];
         }
 
         if (tls.SkipsVerification)
@@ -37,10 +36,7 @@ internal static class AlertmanagerConnection
         }
         else if (tls.CaFile.Length > 0)
         {
-            var trusted = new X509Certificate2Collection();
-            trusted.ImportFromPemFile(tls.CaFile);
-            options.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            options.CertificateChainPolicy.CustomTrustStore.AddRange(trusted);
+            options.CertificateChainPolicy = PemFile.Authorities(tls.CaFile);
         }
 
         return options;

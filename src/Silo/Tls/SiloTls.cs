@@ -1,8 +1,7 @@
 using System.Net.Security;
 using System.Security.Authentication;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using Metrics.Gateway.Configuration;
+using Metrics.Model;
 
 namespace Metrics.Silo;
 
@@ -30,7 +29,7 @@ internal sealed class SiloTls
         try
         {
             seen = Look();
-            inForce = Read(seen);
+            inForce = Read();
         }
         catch (Exception e) when (IsOfFiles(e))
         {
@@ -50,7 +49,7 @@ internal sealed class SiloTls
                     var now = Look();
                     if (now != seen)
                     {
-                        inForce = Read(now);
+                        inForce = Read();
                         seen = now;
                         logger.TlsRead(certFile);
                     }
@@ -65,31 +64,22 @@ internal sealed class SiloTls
         }
     }
 
-    private string Describe(Exception problem) => $"cluster.tls_cert_file {certFile}, cluster.tls_key_file {keyFile}, cluster.tls_ca_file {caFile}: {problem.Message}";
+    private string Describe(Exception problem) => $"cluster.tls_cert_file, cluster.tls_key_file, cluster.tls_ca_file: {problem.Message}";
 
-    private static bool IsOfFiles(Exception e) => e is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException;
+    private static bool IsOfFiles(Exception e) => e is IOException or UnauthorizedAccessException;
 
     /// <summary>Their text, not their times: what a link points to changes without the link.</summary>
     private Files Look() => new(File.ReadAllText(certFile), File.ReadAllText(keyFile), File.ReadAllText(caFile));
 
-    private static Terms Read(Files files)
+    private Terms Read()
     {
-        var chain = new X509Certificate2Collection();
-        chain.ImportFromPem(files.Cert);
-        var own = SslStreamCertificateContext.Create(X509Certificate2.CreateFromPem(files.Cert, files.Key), chain, offline: true);
-        var authorities = new X509Certificate2Collection();
-        authorities.ImportFromPem(files.Ca);
-        if (authorities.Count == 0)
-        {
-            throw new CryptographicException("no certificate of an authority");
-        }
-
+        var own = PemFile.Chain(certFile, keyFile);
         return new Terms(
             new SslServerAuthenticationOptions
             {
                 ServerCertificateContext = own,
                 ClientCertificateRequired = true,
-                CertificateChainPolicy = Policy(authorities, "1.3.6.1.5.5.7.3.2"),
+                CertificateChainPolicy = PemFile.Authorities(caFile, PemFile.ForClients),
                 RemoteCertificateValidationCallback = static (_, shown, _, errors) => shown is not null && errors == SslPolicyErrors.None,
                 EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
             },
@@ -97,19 +87,10 @@ internal sealed class SiloTls
             {
                 TargetHost = "",
                 ClientCertificateContext = own,
-                CertificateChainPolicy = Policy(authorities, "1.3.6.1.5.5.7.3.1"),
+                CertificateChainPolicy = PemFile.Authorities(caFile, PemFile.ForServers),
                 RemoteCertificateValidationCallback = static (_, shown, _, errors) => shown is not null && (errors & ~SslPolicyErrors.RemoteCertificateNameMismatch) == SslPolicyErrors.None,
                 EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
             });
-    }
-
-    /// <summary>The authorities, and what a certificate must be for, when it says what it is for (RFC 5280, 4.2.1.12).</summary>
-    private static X509ChainPolicy Policy(X509Certificate2Collection authorities, string purpose)
-    {
-        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        policy.CustomTrustStore.AddRange(authorities);
-        policy.ApplicationPolicy.Add(new Oid(purpose));
-        return policy;
     }
 
     /// <summary>What handshakes go by.</summary>

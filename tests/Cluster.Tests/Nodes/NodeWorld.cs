@@ -25,9 +25,9 @@ internal sealed class NodeWorld : IAsyncDisposable
     public IObjectStore Bucket => bucket;
 
     /// <summary>Starts a node on a folder.</summary>
-    public ShardNode Start(string name, int factor, TimeSpan? grace = null)
+    public ShardNode Start(string name, int factor, TimeSpan? grace = null, ArchiveOptions? archive = null)
     {
-        var storage = new StorageOptions { DataDirectory = Path.Combine(root, name), Fsync = FsyncPolicy.Never, ShardsPerTenant = 2, MaxFuture = TimeSpan.Zero };
+        var storage = new StorageOptions { DataDirectory = Path.Combine(root, name), Fsync = FsyncPolicy.Never, ShardsPerTenant = 2, MaxFuture = TimeSpan.Zero, Archive = archive ?? new ArchiveOptions() };
         var replication = new ReplicationOptions
         {
             Factor = factor,
@@ -131,7 +131,7 @@ internal sealed class NodeWorld : IAsyncDisposable
         while (!isSo())
         {
             Assert.False(deadline.IsCancellationRequested, $"it did not happen: {what}");
-            await Task.Yield();
+            await Task.Delay(5, CancellationToken.None);
         }
     }
 

@@ -69,7 +69,7 @@ public sealed class TakeoverCrashTests : IDisposable
             lock (stepping)
             {
                 var image = Path.Combine(root, $"image-{images.Count}");
-                Copy(live, image);
+                CrashImage.Take(live, image);
                 images.Add((image, what, new(acknowledged), new(sent)));
             }
         }
@@ -153,28 +153,4 @@ public sealed class TakeoverCrashTests : IDisposable
         from at in Enumerable.Range(0, (int)((end - begin) / 500)) from name in new[] { "x", "y", "z" } select (name, begin + (at * 500L), (double)((begin / 500) + at));
 
     private static bool Holds(SortedDictionary<(string, long), double> all, SortedDictionary<(string, long), double> part) => part.All(p => all.TryGetValue(p.Key, out var value) && value == p.Value);
-
-    private static void Copy(string from, string to)
-    {
-        foreach (var path in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
-        {
-            if (Path.GetFileName(path) == ".lock")
-            {
-                continue; // Held while a conditional put is under way; a process that ends lets go of it.
-            }
-
-            var target = Path.Combine(to, Path.GetRelativePath(from, path));
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            try
-            {
-                using var source = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-                using var copy = File.Create(target);
-                source.CopyTo(copy);
-            }
-            catch (FileNotFoundException)
-            {
-                // A follower has put it into its place meanwhile.
-            }
-        }
-    }
 }

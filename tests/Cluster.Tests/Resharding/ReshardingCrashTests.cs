@@ -29,7 +29,7 @@ public sealed class ReshardingCrashTests : IDisposable
                 if (isTaking && !what.StartsWith("before ", StringComparison.Ordinal))
                 {
                     var image = Path.Combine(root, $"image-{images.Count}");
-                    Copy(live, image);
+                    CrashImage.Take(live, image);
                     images.Add((image, what));
                 }
             }
@@ -90,7 +90,7 @@ public sealed class ReshardingCrashTests : IDisposable
             if (what == "the change is decided")
             {
                 image = Path.Combine(root, "image");
-                Copy(live, image);
+                CrashImage.Take(live, image);
             }
         }))
         {
@@ -120,30 +120,6 @@ public sealed class ReshardingCrashTests : IDisposable
         var manifest = ShardManifest.Read(File.ReadAllBytes(path), path);
         return $"{manifest.HashRange} sealed for {manifest.SealedFor} made by {manifest.MadeBy}: {string.Join(' ', manifest.Blocks.Select(b => $"{b.Meta.Ulid}:{b.HashRange}"))}, retired {string.Join(' ', manifest.Retired.Select(r => $"{r.Ulid}:{r.HashRange}"))}";
     }));
-
-    private static void Copy(string from, string to)
-    {
-        foreach (var path in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
-        {
-            if (Path.GetFileName(path) == "LOCK" || Path.GetExtension(path) == ".lock")
-            {
-                continue; // Held; a process that ends lets go of it.
-            }
-
-            var target = Path.Combine(to, Path.GetRelativePath(from, path));
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            try
-            {
-                using var source = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-                using var copy = File.Create(target);
-                source.CopyTo(copy);
-            }
-            catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-            {
-                // Another shard has put it into its place meanwhile.
-            }
-        }
-    }
 
     /// <summary>A store that is sometimes away.</summary>
     private sealed class AwayStore

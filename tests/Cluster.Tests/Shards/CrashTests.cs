@@ -29,7 +29,7 @@ public sealed class CrashTests : IDisposable
         void Step(string what)
         {
             var image = Path.Combine(root, $"image-{images.Count}");
-            Copy(live, image);
+            CrashImage.Take(live, image);
             images.Add((image, what, operation));
         }
 
@@ -150,23 +150,6 @@ public sealed class CrashTests : IDisposable
         }
 
         return found;
-    }
-
-    private static void Copy(string from, string to)
-    {
-        foreach (var path in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
-        {
-            var target = Path.Combine(to, Path.GetRelativePath(from, path));
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            if (Path.GetFileName(path) == ".lock")
-            {
-                continue; // Held while a conditional put is under way; a process that ends lets go of it.
-            }
-
-            using var source = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            using var copy = File.Create(target);
-            source.CopyTo(copy);
-        }
     }
 
     // Everything sealed goes to disk, and every upkeep makes a snapshot.

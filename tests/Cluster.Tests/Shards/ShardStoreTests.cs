@@ -58,7 +58,7 @@ public sealed class ShardStoreTests : IDisposable
                     break;
                 case 2:
                     // As a kill would leave it: what the kernel has, while the process is still at work.
-                    folder = CrashImage(folder, Folder(++life));
+                    folder = ImageOf(folder, Folder(++life));
                     await store.DisposeAsync();
                     store = Open(folder);
                     break;
@@ -80,12 +80,18 @@ public sealed class ShardStoreTests : IDisposable
     {
         var folder = Folder(0);
         await using var store = Open(folder);
-        var acknowledged = 0L;
+        const long ahead = 5_000; // So far the writer may be before the last image: without a disk to wait for it would be a million.
+        var (acknowledged, allowed) = (0L, ahead);
         using var stop = new CancellationTokenSource();
         var writer = Task.Run(async () =>
         {
-            for (var k = 0L; !stop.IsCancellationRequested && k < 200_000; k++)
+            for (var k = 0L; !stop.IsCancellationRequested; k++)
             {
+                while (k >= Volatile.Read(ref allowed) && !stop.IsCancellationRequested)
+                {
+                    await Task.Delay(1, CancellationToken.None);
+                }
+
                 await AppendAsync(store, [("a", 1000 * k, k), ("b", 1000 * k, -k)]);
                 Volatile.Write(ref acknowledged, k + 1);
             }
@@ -103,7 +109,8 @@ public sealed class ShardStoreTests : IDisposable
             var reached = Volatile.Read(ref acknowledged);
             SpinWait.SpinUntil(() => Volatile.Read(ref acknowledged) > reached + 500 || writer.IsCompleted, TimeSpan.FromSeconds(20));
             var before = Volatile.Read(ref acknowledged);
-            var copy = CrashImage(folder, Folder(image));
+            Volatile.Write(ref allowed, before + ahead);
+            var copy = ImageOf(folder, Folder(image));
             await using var opened = Open(copy);
             var found = Read(opened);
             var count = found.Count / 2;
@@ -328,7 +335,7 @@ public sealed class ShardStoreTests : IDisposable
     /// Copies a folder at work: the log, then the blocks, then the rest, so that nothing can fall between the two. A kill leaves one instant; so the log is copied again when segments came or went
     /// while it was read.
     /// </summary>
-    private static string CrashImage(string from, string to)
+    private static string ImageOf(string from, string to)
     {
         string[] before, after;
         do
@@ -336,7 +343,7 @@ public sealed class ShardStoreTests : IDisposable
             before = Names(Path.Combine(from, "shard", "log"));
             foreach (var name in before)
             {
-                Copy(Path.Combine(from, "shard", "log", name), Path.Combine(to, "shard", "log", name));
+                CrashImage.Copy(Path.Combine(from, "shard", "log", name), Path.Combine(to, "shard", "log", name));
             }
 
             after = Names(Path.Combine(from, "shard", "log"));
@@ -351,28 +358,13 @@ public sealed class ShardStoreTests : IDisposable
                 continue; // Swept when the folder is opened, and locked while it is written; the log still has its samples.
             }
 
-            Copy(path, Path.Combine(to, Path.GetRelativePath(from, path)));
+            CrashImage.Copy(path, Path.Combine(to, Path.GetRelativePath(from, path)));
         }
 
         return to;
     }
 
     private static string[] Names(string folder) => [.. Directory.GetFiles(folder).Select(p => Path.GetFileName(p)).Order(StringComparer.Ordinal)];
-
-    private static void Copy(string source, string target)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-        try
-        {
-            using var read = new FileStream(source, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            using var write = File.Create(target);
-            read.CopyTo(write);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            // Dropped, or renamed, since it was listed: a segment that is seen when the listings are compared, or a block that was not finished.
-        }
-    }
 
     private string Folder(int life) => Directory.CreateDirectory(Path.Combine(root, $"life-{life}")).FullName;
 

@@ -83,7 +83,8 @@ public sealed class TenantErasureTests
     public async Task AnOwnerThatSleptThroughItPublishesNothingAndItsReplicasGo()
     {
         await using var world = new NodeWorld();
-        ShardNode[] nodes = [world.Start("a", 1), world.Start("b", 1)];
+        var archive = new ArchiveOptions { WorkEvery = TimeSpan.FromSeconds(1) }; // It hears of it with its next look at the bucket.
+        ShardNode[] nodes = [world.Start("a", 1, archive: archive), world.Start("b", 1)];
         await WriteAsync(nodes);
         var stale = world.At(nodes[0]);
         world.CutOff(nodes[0]);

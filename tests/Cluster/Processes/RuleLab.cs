@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Metrics.EndToEnd.Programs;
+using Metrics.Testing;
 
 namespace Metrics.Cluster.Silos.Processes;
 
@@ -42,7 +43,7 @@ internal sealed partial class RuleLab : IAsyncDisposable
     /// <summary>Starts silos with groups that record the time, and a first one with an alert that holds always.</summary>
     public static async Task<RuleLab> StartAsync(int silos, int groups, TimeSpan interval, TimeSpan alertFor, params string[] arguments)
     {
-        var port = RunningProgram.FreePort();
+        var port = FreePorts.Next();
         var lab = new RuleLab(interval, port);
         try
         {

@@ -7,7 +7,7 @@ namespace Metrics.Cluster.Silos.Processes;
 /// <summary>Writers and a reader that go on while something happens to silos.</summary>
 internal static class SequenceLoad
 {
-    /// <summary>Tests that start silos run one after the other: two cores don't carry more.</summary>
+    /// <summary>Most tests that start silos run one after the other: two cores carry few that keep silos busy. Those that wait for a long time are not among them.</summary>
     public const string Collection = "Silo processes";
 
     /// <summary>A shard that is lost is served elsewhere within seconds: those of missing a silo (3 s here), of taking over and, on two cores that all silos and writers share, of waiting.</summary>

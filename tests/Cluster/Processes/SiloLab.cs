@@ -32,7 +32,7 @@ internal sealed class SiloLab : IDisposable
     public static Task<SiloLab> StartAsync(int count, int replicationFactor, Func<int, string>? objectStore, Func<int, SiloHost>? hosts, params string[] arguments)
     {
         string[] probe = arguments.Contains("--cluster-probe-timeout", StringComparer.Ordinal) ? [] : ["--cluster-probe-timeout", "1s"];
-        return WithAsync(new SiloLab(objectStore, hosts, ["--cluster-replication-factor", $"{replicationFactor}", .. probe, "--storage-shards-per-tenant", "4", .. arguments]), count);
+        return WithAsync(new SiloLab(objectStore, hosts, ["--cluster-replication-factor", $"{replicationFactor}", "--cluster-report-every", "1s", .. probe, "--storage-shards-per-tenant", "4", .. arguments]), count);
     }
 
     /// <summary>A folder as object storage.</summary>
@@ -41,10 +41,13 @@ internal sealed class SiloLab : IDisposable
     /// <summary>Starts silos of other settings in the same cluster.</summary>
     public Task<SiloLab> JoinAsync(int count, params string[] otherArguments) => WithAsync(new SiloLab(objectStore, hosts, [.. arguments, .. otherArguments]), count);
 
-    /// <summary>Starts more silos; <paramref name="own"/> are arguments that others have not.</summary>
-    public async Task AddAsync(int count, params string[] own)
+    /// <summary>Starts more silos.</summary>
+    public Task AddAsync(int count) => AddAsync(Enumerable.Repeat(Array.Empty<string>(), count));
+
+    /// <summary>Starts more silos at the same time, each with arguments that others have not.</summary>
+    public async Task AddAsync(IEnumerable<string[]> own)
     {
-        var added = Enumerable.Range(silos.Count, count).Select(n => new SiloProcess(objectStore(n), directory.Sub($"silo{n}"), hosts(n), [.. arguments, .. own])).ToList();
+        var added = own.Select((o, i) => new SiloProcess(objectStore(silos.Count + i), directory.Sub($"silo{silos.Count + i}"), hosts(silos.Count + i), [.. arguments, .. o])).ToList();
         silos.AddRange(added);
         foreach (var silo in added)
         {
@@ -104,7 +107,7 @@ internal sealed class SiloLab : IDisposable
                 return;
             }
 
-            await Task.Delay(500);
+            await Task.Delay(200);
         }
         while (DateTime.UtcNow < end);
         throw new TimeoutException($"{what}: not within {patience}; the cluster is {last}");

@@ -22,7 +22,7 @@ public sealed class SiloProcessTests(ITestOutputHelper log)
             {
                 var silo = lab.Silos[kill];
                 silo.Kill();
-                await Task.Delay(TimeSpan.FromSeconds(6));
+                await lab.WaitUntilGivenUpAsync();
                 await lab.StartAgainAsync(silo);
                 await WaitUntilWholeAsync(lab, replicationFactor); // One at a time is what this factor outlives.
             }
@@ -84,7 +84,9 @@ public sealed class SiloProcessTests(ITestOutputHelper log)
         var way = folder.Sub("way");
         await PointAsync(way, Directory.CreateDirectory(folder.Sub("bucket")).FullName);
         using var lab = await SiloLab.StartAsync(3, 3, _ => SiloLab.Folder(Path.Combine(way, "shared")), null);
-        await UnderLoadAsync(lab, () => WithoutAsync(way, folder.Sub("bucket"), SiloProcess.AliveEvery * 4));
+
+        // Silos write down that they live every 7.5 s here; whoever has not for three of these is taken for dead by those that join.
+        await UnderLoadAsync(lab, () => WithoutAsync(way, folder.Sub("bucket"), TimeSpan.FromSeconds(24)));
         await SequenceLoad.RunAsync(
             lab, log,
             async () =>

@@ -5,7 +5,6 @@ using Xunit.Abstractions;
 namespace Metrics.Cluster.Silos.Processes;
 
 /// <summary>Real silo processes on a real S3 server: membership, manifests and blocks are in its bucket, and nothing is shared besides.</summary>
-[Collection(SequenceLoad.Collection)]
 [Trait("Category", CephServer.Category)]
 public sealed class SiloS3Tests(CephServer ceph, ITestOutputHelper log) : IClassFixture<CephServer>
 {
@@ -17,7 +16,7 @@ public sealed class SiloS3Tests(CephServer ceph, ITestOutputHelper log) : IClass
         {
             var silo = lab.Silos[1];
             silo.Kill();
-            await Task.Delay(TimeSpan.FromSeconds(6));
+            await lab.WaitUntilGivenUpAsync();
             await lab.StartAgainAsync(silo);
             await lab.WaitUntilWholeAsync(3);
 

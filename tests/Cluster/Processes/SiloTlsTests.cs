@@ -1,8 +1,8 @@
 using System.Net.Security;
 using System.Net.Sockets;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Metrics.EndToEnd.Programs;
+using Metrics.Testing;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -19,9 +19,9 @@ public sealed class SiloTlsTests(ITestOutputHelper log)
     public async Task SilosWithCertificatesServeAndOthersAreRefused()
     {
         using var folder = new TemporaryDirectory();
-        using var authority = new SiloAuthority();
-        using var stranger = new SiloAuthority();
-        authority.Write(folder.Path, "first");
+        using var authority = new Authority();
+        using var stranger = new Authority();
+        Write(authority, folder, "first");
         string[] tls = ["--cluster-tls-cert-file", folder.Sub("silo.pem"), "--cluster-tls-key-file", folder.Sub("silo.key"), "--cluster-tls-ca-file", folder.Sub("ca.pem")];
         using var lab = await SiloLab.StartAsync(2, 2, tls);
         try
@@ -33,11 +33,11 @@ public sealed class SiloTlsTests(ITestOutputHelper log)
             await Assert.ThrowsAnyAsync<Exception>(() => ShownAsync(port, stranger.Sign("CN=test")));
 
             // Another certificate is shown to who comes next, and what is wrong leaves it in force.
-            authority.Write(folder.Path, "second");
+            Write(authority, folder, "second");
             Assert.Equal("CN=second", await ShownAsync(port, authority.Sign("CN=test")));
             await File.WriteAllTextAsync(folder.Sub("silo.pem"), "nonsense");
             Assert.Equal("CN=second", await ShownAsync(port, authority.Sign("CN=test")));
-            authority.Write(folder.Path, "third");
+            Write(authority, folder, "third");
             await lab.AddAsync(1);
             await lab.WaitForStatusAsync("three silos", static s => s.GetProperty("silos").EnumerateArray().Count(static x => x.GetProperty("state").GetString() == "Active") == 3, TimeSpan.FromSeconds(30));
             await WriteAndVerifyAsync(lab);
@@ -72,43 +72,10 @@ public sealed class SiloTlsTests(ITestOutputHelper log)
         return await tls.ReadAsync(greeting, patience.Token) == 1 ? tls.RemoteCertificate!.Subject : throw new IOException("it hung up");
     }
 
-    /// <summary>An authority that signs certificates of silos.</summary>
-    private sealed class SiloAuthority : IDisposable
+    /// <summary>What silos are told to show, and whom to trust.</summary>
+    private static void Write(Authority authority, TemporaryDirectory folder, string name)
     {
-        private readonly ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        private readonly X509Certificate2 own;
-        private byte serial = 1;
-
-        public SiloAuthority()
-        {
-            var request = new CertificateRequest("CN=silos", key, HashAlgorithmName.SHA256);
-            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-            own = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1));
-        }
-
-        public void Write(string folder, string name)
-        {
-            using var made = Sign($"CN={name}");
-            using var secret = made.GetECDsaPrivateKey()!;
-            File.WriteAllText(Path.Combine(folder, "ca.pem"), own.ExportCertificatePem());
-            File.WriteAllText(Path.Combine(folder, "silo.key"), secret.ExportPkcs8PrivateKeyPem());
-            File.WriteAllText(Path.Combine(folder, "silo.pem"), made.ExportCertificatePem());
-        }
-
-        public X509Certificate2 Sign(string subject)
-        {
-            using var made = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            var request = new CertificateRequest(subject, made, HashAlgorithmName.SHA256);
-            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], false));
-            using var signed = request.Create(own, DateTimeOffset.UtcNow.AddMinutes(-50), DateTimeOffset.UtcNow.AddMinutes(50), [serial++]);
-            using var whole = signed.CopyWithPrivateKey(made);
-            return X509CertificateLoader.LoadPkcs12(whole.Export(X509ContentType.Pkcs12), null, X509KeyStorageFlags.Exportable);
-        }
-
-        public void Dispose()
-        {
-            own.Dispose();
-            key.Dispose();
-        }
+        authority.WriteOwn(folder.Sub("ca.pem"));
+        authority.Write(folder.Path, "silo", $"CN={name}");
     }
 }

@@ -19,10 +19,7 @@ public sealed class SiloZoneTests(ITestOutputHelper log)
     public async Task AZoneIsLostUnderLoadAndNothingIsLostWithIt(int replicationFactor)
     {
         using var lab = await SiloLab.StartAsync(0, replicationFactor);
-        foreach (var zone in zones)
-        {
-            await lab.AddAsync(2, "--zone", zone);
-        }
+        await lab.AddAsync(zones.SelectMany(static zone => Enumerable.Repeat<string[]>(["--zone", zone], 2)));
 
         await SequenceLoad.RunAsync(lab, log, async () =>
         {
@@ -44,8 +41,7 @@ public sealed class SiloZoneTests(ITestOutputHelper log)
             await lab.WaitUntilWholeAsync(replicationFactor);
 
             // It comes back, and with it the spread over zones: else the loss of another one would be too much.
-            await lab.StartAgainAsync(lab.Silos[gone]);
-            await lab.StartAgainAsync(lab.Silos[gone + 1]);
+            await Task.WhenAll(lab.StartAgainAsync(lab.Silos[gone]), lab.StartAgainAsync(lab.Silos[gone + 1]));
             await lab.WaitForStatusAsync(
                 "replicas are in as many zones as before",
                 s => s.GetProperty("shards").GetArrayLength() == 4 && ZonesOfReplicas(s).All(z => z.Distinct().Count() == replicationFactor),

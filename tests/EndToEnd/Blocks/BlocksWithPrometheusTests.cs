@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text.Json;
 using Metrics.EndToEnd.Programs;
 using Metrics.Storage;
+using Metrics.Testing;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -163,7 +164,7 @@ public sealed class BlocksWithPrometheusTests(ITestOutputHelper log) : IDisposab
 
     private async Task<RunningPrometheus> StartPrometheusAsync(string data)
     {
-        var port = RunningProgram.FreePort();
+        var port = FreePorts.Next();
         var configuration = directory.Sub("prometheus.yml");
         await File.WriteAllTextAsync(configuration, "global: {scrape_interval: 1h}\n");
         var program = RunningProgram.Start(

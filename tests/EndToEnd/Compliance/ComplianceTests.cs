@@ -1,5 +1,6 @@
 using System.Net;
 using Metrics.EndToEnd.Programs;
+using Metrics.Testing;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -27,7 +28,7 @@ public sealed class ComplianceTests(ITestOutputHelper log)
 
         using var directory = new TemporaryDirectory();
         using var ours = await MetricsServer.StartAsync(directory.Sub("ours"));
-        var port = RunningProgram.FreePort();
+        var port = FreePorts.Next();
         var prometheus = new Uri($"http://127.0.0.1:{port}/");
         var configuration = directory.Sub("prometheus.yml");
         await File.WriteAllTextAsync(configuration, "global: {scrape_interval: 1h}\n");

@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Metrics.Testing;
 
 namespace Metrics.EndToEnd.Programs;
 
@@ -37,7 +38,7 @@ internal sealed class MetricsServer : IDisposable
     /// <summary>Starts the program, on a new port, over the same data; returns when it is ready.</summary>
     public async Task StartAgainAsync()
     {
-        var port = RunningProgram.FreePort();
+        var port = FreePorts.Next();
         Address = new Uri($"http://127.0.0.1:{port}/");
         string[] arguments = [AssemblyPath, "serve", "--data-dir", DataDirectory, "--http-listen", $"127.0.0.1:{port}", .. extraArguments];
 

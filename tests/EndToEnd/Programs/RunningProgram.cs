@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -59,14 +58,6 @@ internal sealed partial class RunningProgram : IDisposable
         using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         await program.process.WaitForExitAsync(patience.Token);
         return (program.process.ExitCode, program.Output);
-    }
-
-    /// <summary>A port that was free a moment ago.</summary>
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     /// <summary>Waits until the address answers 200.</summary>

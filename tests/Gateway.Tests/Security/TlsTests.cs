@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Metrics.Gateway.Configuration;
+using Metrics.Testing;
 using Xunit;
 
 #pragma warning disable MA0039 // The test's authority is in no store of this machine.
@@ -19,7 +20,7 @@ public class TlsTests
         await using var app = await StartAsync(authority, (_, f) => folder = f);
         Assert.Equal("https", app.Address.Scheme);
         Assert.Equal("CN=first", await ShownAsync(app, SslProtocols.None));
-        authority.WriteServer(folder!, "second");
+        authority.Write(folder!, "server", "CN=second", CertificateUse.Server);
         await app.ReloadAsync();
         Assert.Equal("CN=second", await ShownAsync(app, SslProtocols.None));
 
@@ -51,7 +52,7 @@ public class TlsTests
     public async Task AClientCertificateNamesItsTenant(string field, string tenant, string subject, int status)
     {
         using var authority = new Authority();
-        await using var app = await StartAsync(authority, (o, folder) => Auth(o, folder, field), authority.Client(subject));
+        await using var app = await StartAsync(authority, (o, folder) => Auth(o, folder, field), authority.Sign(subject, CertificateUse.Client));
         Assert.Equal(status, (await app.GetAsync("/api/v1/labels", ("X-Scope-OrgID", tenant))).Code);
     }
 
@@ -75,7 +76,7 @@ public class TlsTests
     {
         using var authority = new Authority();
         using var other = new Authority();
-        await using var app = await StartAsync(authority, (o, folder) => Auth(o, folder, "common_name"), other.Client("CN=a"));
+        await using var app = await StartAsync(authority, (o, folder) => Auth(o, folder, "common_name"), other.Sign("CN=a", CertificateUse.Client));
         await Assert.ThrowsAsync<HttpRequestException>(() => app.GetAsync("/api/v1/labels"));
     }
 
@@ -84,9 +85,9 @@ public class TlsTests
     {
         using var first = new Authority();
         using var second = new Authority();
-        await using var app = await StartAsync(first, (o, folder) => Auth(o, folder, "common_name"), second.Client("CN=a"));
+        await using var app = await StartAsync(first, (o, folder) => Auth(o, folder, "common_name"), second.Sign("CN=a", CertificateUse.Client));
         await Assert.ThrowsAsync<HttpRequestException>(() => app.GetAsync("/api/v1/labels"));
-        File.WriteAllText(Path.Combine(app.Folder, "ca.pem"), second.Pem);
+        second.WriteOwn(Path.Combine(app.Folder, "ca.pem"));
         await app.ReloadAsync();
         Assert.Equal(200, (await app.GetAsync("/api/v1/labels")).Code);
 
@@ -120,8 +121,8 @@ public class TlsTests
         return RealGateway.StartAsync(
             (o, folder) =>
             {
-                authority.WriteServer(folder, "first");
-                File.WriteAllText(Path.Combine(folder, "ca.pem"), authority.Pem);
+                authority.Write(folder, "server", "CN=first", CertificateUse.Server);
+                authority.WriteOwn(Path.Combine(folder, "ca.pem"));
                 o.Security.CertFile = Path.Combine(folder, "server.pem");
                 o.Security.KeyFile = Path.Combine(folder, "server.key");
                 configure(o, folder);

@@ -1,5 +1,6 @@
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Security;
+using Metrics.Testing;
 using Xunit;
 
 namespace Metrics.Gateway.Tests;
@@ -171,7 +172,7 @@ public class TokenReviewTests
             var app = await RealGateway.StartAsync(
                 (o, folder) =>
                 {
-                    File.WriteAllText(Path.Combine(folder, "ca.pem"), authority.Pem);
+                    authority.WriteOwn(Path.Combine(folder, "ca.pem"));
                     File.WriteAllText(Path.Combine(folder, "own.token"), "own\n");
                     o.Security.AuthFile = Path.Combine(folder, "auth.yml");
                     File.WriteAllText(

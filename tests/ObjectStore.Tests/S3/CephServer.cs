@@ -1,9 +1,8 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using Amazon.Runtime;
 using Amazon.S3;
+using Metrics.Testing;
 using Xunit;
 
 namespace Metrics.ObjectStore.Tests;
@@ -11,7 +10,7 @@ namespace Metrics.ObjectStore.Tests;
 /// <summary>A real S3 server: Ceph's object gateway over the smallest cluster there is, one monitor and one store in memory. Started once for all tests.</summary>
 /// <remarks>
 /// Ceph and not s3rver: it is what people run, it checks signatures and digests, and it evaluates If-Match and If-None-Match of puts in one step with
-/// the put, which s3rver does not know. Everything lies in a temporary folder and listens on loopback ports of the system's choice.
+/// the put, which s3rver does not know. Everything lies in a temporary folder and listens on loopback.
 /// </remarks>
 public sealed class CephServer : IAsyncLifetime
 {
@@ -69,23 +68,13 @@ public sealed class CephServer : IAsyncLifetime
         return Task.CompletedTask;
     }
 
-    private static int[] FreePorts(int count)
-    {
-        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
-        listeners.ForEach(l => l.Start());
-        var ports = listeners.Select(l => ((IPEndPoint)l.LocalEndpoint).Port).ToArray();
-        listeners.ForEach(l => l.Stop());
-        return ports;
-    }
-
     private async Task StartAsync()
     {
-        var ports = FreePorts(3);
-        Port = ports[2];
+        Port = FreePorts.Next();
         Endpoint = $"127.0.0.1:{Port}";
         var clusterId = Guid.NewGuid().ToString();
         var storeId = Guid.NewGuid().ToString();
-        var monitor = $"[v2:127.0.0.1:{ports[0]},v1:127.0.0.1:{ports[1]}]";
+        var monitor = $"[v2:127.0.0.1:{FreePorts.Next()},v1:127.0.0.1:{FreePorts.Next()}]";
         await File.WriteAllTextAsync(folder.Sub("ceph.conf"), Configuration(clusterId, monitor));
         foreach (var name in new[] { "mon", "osd", "rgw" })
         {

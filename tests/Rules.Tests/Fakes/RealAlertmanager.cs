@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
+using Metrics.Testing;
 
 namespace Metrics.Rules.Tests.Fakes;
 
@@ -32,7 +31,7 @@ internal sealed class RealAlertmanager : IAsyncDisposable
     public static async Task<RealAlertmanager> StartAsync(string configuration, string? webConfiguration = null, HttpClient? client = null)
     {
         var folder = Directory.CreateTempSubdirectory("rules-am-");
-        var at = $"127.0.0.1:{FreePort()}";
+        var at = $"127.0.0.1:{FreePorts.Next()}";
         var config = Path.Combine(folder.FullName, "am.yml");
         await File.WriteAllTextAsync(config, configuration);
         List<string> arguments = [$"--config.file={config}", $"--storage.path={folder.FullName}", $"--web.listen-address={at}", "--cluster.listen-address="];
@@ -103,12 +102,5 @@ internal sealed class RealAlertmanager : IAsyncDisposable
         {
             throw new InvalidOperationException($"{program} is not installed: run 'apt-get install prometheus-alertmanager' (Debian) first", e);
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

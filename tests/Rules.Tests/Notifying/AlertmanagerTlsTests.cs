@@ -3,6 +3,7 @@ using System.Text;
 using Metrics.Model;
 using Metrics.Rules.Notifying;
 using Metrics.Rules.Tests.Fakes;
+using Metrics.Testing;
 using Xunit;
 
 namespace Metrics.Rules.Tests.Notifying;
@@ -17,7 +18,7 @@ public sealed class AlertmanagerTlsTests : IAsyncLifetime, IDisposable
     // bcrypt of the password, cost 4.
     private const string PasswordHash = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
 
-    private readonly TestCertificates certificates = new();
+    private readonly CertificateFolder certificates = new();
     private RealAlertmanager? alertmanager;
 
     public async Task InitializeAsync()

@@ -1,8 +1,8 @@
 using System.Net.Http.Headers;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Metrics.Gateway.Configuration;
+using Metrics.Model;
 
 namespace Metrics.Gateway.Security;
 
@@ -31,7 +31,7 @@ internal sealed class TokenReviewClient : IDisposable
         var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, UseCookies = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) };
         if (options.CaFile.Length > 0 && options.Url.Scheme == Uri.UriSchemeHttps)
         {
-            handler.SslOptions.CertificateChainPolicy = Trusting(options.CaFile);
+            handler.SslOptions.CertificateChainPolicy = Authorities(options.CaFile);
         }
 
         http = new HttpClient(handler) { Timeout = timeout, MaxResponseContentBufferSize = MaxAnswerBytes };
@@ -97,25 +97,15 @@ internal sealed class TokenReviewClient : IDisposable
     private static List<string> TextsOf(JsonElement of, string name) =>
         of.TryGetProperty(name, out var list) && list.ValueKind == JsonValueKind.Array ? [.. list.EnumerateArray().Select(static t => t.GetString() ?? "")] : [];
 
-    private static X509ChainPolicy Trusting(string caFile)
+    private static X509ChainPolicy Authorities(string caFile)
     {
-        var authorities = new X509Certificate2Collection();
         try
         {
-            authorities.ImportFromPemFile(caFile);
+            return PemFile.Authorities(caFile);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        catch (IOException e)
         {
-            throw new ConfigurationException($"token_review: ca_file {caFile}: {e.Message}");
+            throw new ConfigurationException($"token_review: ca_file {e.Message}");
         }
-
-        if (authorities.Count == 0)
-        {
-            throw new ConfigurationException($"token_review: ca_file {caFile}: no certificate of an authority");
-        }
-
-        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        policy.CustomTrustStore.AddRange(authorities);
-        return policy;
     }
 }

@@ -26,13 +26,18 @@ public sealed class SpillBatch
     /// <summary>What to give to <see cref="Rewind"/>.</summary>
     internal (int Moves, int HistogramMoves, int Used) Mark => (moves.Count, histogramMoves.Count, used);
 
-    /// <summary>Begins anew: records for a file that has so much room.</summary>
+    /// <summary>Begins: records for a file that has so much room.</summary>
+    /// <exception cref="InvalidOperationException">What was in it before was neither applied nor abandoned.</exception>
     internal SpillBatch For(ChunkFile file, int bytes)
     {
+        if (moves.Count + histogramMoves.Count > 0)
+        {
+            throw new InvalidOperationException($"{moves.Count} chunks and {histogramMoves.Count} of histograms are still on their way");
+        }
+
         File = file;
         room = bytes;
         used = 0;
-        Clear();
         buffer = ArrayPool<byte>.Shared.Rent(room);
         return this;
     }
@@ -90,7 +95,7 @@ public sealed class SpillBatch
         used = mark.Used;
     }
 
-    /// <summary>Forgets the records.</summary>
+    /// <summary>Forgets the records: they were applied or abandoned, and nothing is to be kept alive by a batch that waits for the next time.</summary>
     internal void Clear()
     {
         moves.Clear();

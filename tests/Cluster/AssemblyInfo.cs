@@ -1,0 +1,3 @@
+using Xunit;
+
+[assembly: TestCollectionOrderer("Metrics.EndToEnd.Programs.LongestFirst", "Metrics.Cluster.Silos")]
