@@ -4,6 +4,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Metrics.Cluster;
 using Metrics.Gateway.Tests.Otlp;
+using Metrics.Model;
 using Xunit;
 
 namespace Metrics.Gateway.Tests.TextImport;
