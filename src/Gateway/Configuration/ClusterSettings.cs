@@ -60,6 +60,10 @@ public sealed class ClusterSettings
     [Setting("How long another silo may take to say that it lives; it is given up after three in a row.", Min = "500ms", Max = "1m")]
     public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>A small put each into the bucket. When all silos were lost at once, those that come wait for three of these before they take the others for dead: 45 seconds, longer than a bucket is away in passing.</summary>
+    [Setting("How often a silo writes into the bucket that it lives; all silos lost at once are given up after three.", Min = "1s", Max = "5m")]
+    public TimeSpan AliveEvery { get; set; } = TimeSpan.FromSeconds(15);
+
     /// <summary>A shard without calls costs its files and some memory; opened again it costs a takeover.</summary>
     [Setting("A shard that nobody asks for so long is flushed and closed until somebody does.", Min = "1m", Max = "30d")]
     public TimeSpan IdleAfter { get; set; } = TimeSpan.FromHours(1);

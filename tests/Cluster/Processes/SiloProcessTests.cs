@@ -88,8 +88,8 @@ public sealed class SiloProcessTests(ITestOutputHelper log)
             lab, log,
             async longestPause =>
             {
-                // Silos write down that they live every 7.5 s here; whoever has not for three of these is taken for dead by those that join.
-                await WithoutAsync(way, folder.Sub("bucket"), TimeSpan.FromSeconds(24));
+                // Whoever has not written down for three times that it lives is taken for dead by those that join.
+                await WithoutAsync(way, folder.Sub("bucket"), 4 * SiloProcess.AliveEvery);
                 await Task.Delay(2000);
                 Assert.True(longestPause() < SequenceLoad.PauseMax, $"writes paused for {longestPause()} without the bucket");
                 foreach (var silo in lab.Silos)
