@@ -92,7 +92,7 @@ public sealed class LongQueryTests : IDisposable
     private async Task<(Task Query, Activity Shard)> BeginAsync(Grains.OrleansCluster gateway, CancellationToken client)
     {
         var shards = (await gateway.OpenTenantAsync(tenant, default)).Shards;
-        var trace = new TaskCompletionSource<ActivityTraceId>();
+        var trace = new TaskCompletionSource<ActivityTraceId>(TaskCreationOptions.RunContinuationsAsynchronously);
         var query = Task.Run(async () =>
         {
             using var span = source.StartActivity("request")!;
