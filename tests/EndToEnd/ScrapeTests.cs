@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Metrics.EndToEnd;
 
-/// <summary>A real Prometheus scrapes our <c>/metrics</c> in each form that it can: protobuf with native histograms, OpenMetrics with exemplars.</summary>
+/// <summary>A real Prometheus scrapes our <c>/metrics</c> in each form that it can, protobuf with native histograms and OpenMetrics with exemplars, and sends what it got to us.</summary>
 [Trait("Category", "Peers")]
 public sealed class ScrapeTests : IDisposable
 {
@@ -34,6 +34,11 @@ public sealed class ScrapeTests : IDisposable
               - job_name: ours
                 scrape_interval: 1s
                 static_configs: [{"{"}targets: ["{ours.Address.Authority}"]{"}"}]
+            remote_write:
+              - url: {ours.Address}api/v1/write
+                send_exemplars: true
+                send_native_histograms: {(isNative ? "true" : "false")}
+                queue_config: {"{"}batch_send_deadline: 1s{"}"}
             """);
         using var program = RunningProgram.Start(
             "prometheus", $"--config.file={configuration}", $"--storage.tsdb.path={directory.Sub("prometheus")}", $"--web.listen-address=127.0.0.1:{port}", $"--enable-feature={features}");
@@ -52,6 +57,16 @@ public sealed class ScrapeTests : IDisposable
             var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
             var found = await PrometheusApi.GetAsync(ours.Http, new Uri(prometheus, $"api/v1/query_exemplars?query=metrics_http_request_duration_seconds_bucket&start={now - 600}&end={now + 60}"));
             Assert.Contains(Trace, found.GetRawText());
+            for (var end = DateTime.UtcNow.AddSeconds(30); ; await Task.Delay(200))
+            {
+                var sent = await ours.GetAsync("api/v1/query_exemplars?query=metrics_http_request_duration_seconds_bucket{job=\"ours\"}");
+                if (sent.GetRawText().Contains(Trace, StringComparison.Ordinal))
+                {
+                    break;
+                }
+
+                Assert.True(DateTime.UtcNow < end, program.Output);
+            }
         }
 
         async Task<double> UntilAsync(string query)

@@ -92,7 +92,6 @@ public sealed class HttpCornerTests
     }
 
     [Theory]
-    [InlineData(200, "X-Scope-OrgID", "a", "X-Scope-OrgID", "a")]
     [InlineData(200, "X-Scope-OrgID", "a", "THANOS-TENANT", "a")]
     [InlineData(200, "X-Scope-OrgID", "a", "THANOS-TENANT", "")]
     [InlineData(400, "X-Scope-OrgID", "a", "X-Scope-OrgID", "b")]

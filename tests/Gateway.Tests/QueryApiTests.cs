@@ -185,6 +185,26 @@ public class QueryApiTests
     }
 
     [Fact]
+    public async Task StatsOfAllHaveThoseOfEachStep()
+    {
+        await using var app = await RealGateway.StartAsync();
+        Assert.Equal(204, (await app.WriteAsync([], 60_000_000, "__name__=m,i=1", "__name__=m,i=2")).Code);
+        var body = (await app.GetAsync("/api/v1/query_range?query=m&start=59940&end=60060&step=60&stats=all")).Body;
+        Assert.Contains("\"totalQueryableSamplesPerStep\":[[59940,0],[60000,2],[60060,2]],\"totalQueryableSamples\":4,", body);
+        Assert.Contains("\"samplesReadPerStep\":[[59940,", body);
+    }
+
+    [Theory]
+    [InlineData(11_000, 200)]
+    [InlineData(11_001, 400)]
+    public async Task ElevenThousandPointsAreTheMost(int end, int status)
+    {
+        await using var app = await GatewayApp.StartAsync();
+        var (got, body) = await app.GetAsync($"/api/v1/query_range?query=up&start=0&end={end}&step=1");
+        Assert.Equal((status, status == 400), ((int)got, body.Contains("exceeded maximum resolution of 11,000 points per timeseries", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task AnswersAreCompressedWhenAsked()
     {
         await using var app = await GatewayApp.StartAsync(execute: (_, _, _) => ValueTask.FromResult(
@@ -245,6 +265,12 @@ public class QueryApiTests
         Assert.Equal((HttpStatusCode.ServiceUnavailable, $"Service Unavailable: {progress}\n"), await app.GetAsync("/-/ready"));
         Assert.Equal((HttpStatusCode.ServiceUnavailable, $"Service Unavailable: {progress}\n"), await app.GetAsync("/ready"));
         Assert.Equal((HttpStatusCode.ServiceUnavailable, $$"""{"status":"error","errorType":"unavailable","error":"{{progress}}"}"""), await app.GetAsync("/api/v1/query?query=up"));
+        foreach (var (method, path) in new[] { (HttpMethod.Get, "/api/v1/query?query=up"), (HttpMethod.Post, "/api/v1/read"), (HttpMethod.Post, "/api/v1/write") })
+        {
+            using var later = await app.AskAsync(method, path, null);
+            Assert.Equal((HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(5)), (later.StatusCode, later.Headers.RetryAfter?.Delta));
+        }
+
         Assert.Equal("""{"status":"success","data":{"min":0,"max":4,"current":1,"state":"in progress"}}""", (await app.GetAsync("/api/v1/status/walreplay")).Body);
         Assert.Equal((HttpStatusCode.ServiceUnavailable, progress + "\n"), await app.WriteAsync(WriteMessage.Of()));
         app.Cluster.Progress = app.Cluster.Progress with { IsReady = true };

@@ -33,6 +33,8 @@ internal sealed class RealGateway : IAsyncDisposable
 
     public Uri Address => server.Address;
 
+    public Uri GrpcAddress => server.GrpcAddress;
+
     public IReadOnlyList<HttpRoute> Routes => server.Routes;
 
     public InProcessCluster Cluster => cluster;
@@ -52,7 +54,7 @@ internal sealed class RealGateway : IAsyncDisposable
     }
 
     /// <summary>Starts; <paramref name="configure"/> may put files into the folder that it is given.</summary>
-    public static async Task<RealGateway> StartAsync(Action<GatewayOptions, string>? configure = null, TimeProvider? time = null, HttpMessageHandler? handler = null, Func<ICluster, ICluster>? through = null, Func<EngineOptions, EngineOptions>? engine = null)
+    public static async Task<RealGateway> StartAsync(Action<GatewayOptions, string>? configure = null, TimeProvider? time = null, HttpMessageHandler? handler = null, Func<ICluster, ICluster>? through = null, Func<EngineOptions, EngineOptions>? engine = null, Func<string, ConfigurationSource>? source = null)
     {
         var folder = Directory.CreateTempSubdirectory("gateway").FullName;
         var options = new GatewayOptions();
@@ -68,7 +70,7 @@ internal sealed class RealGateway : IAsyncDisposable
         var opened = InProcessCluster.Open(LocalCluster.StorageOf(options), own, clock, _ => { });
         await opened.Ready;
         var said = new StringWriter();
-        var made = new GatewayServer(options, through is null ? opened : through(opened), own, new QueryEngine(own).ExecuteAsync, clock, logging => logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddProvider(new LogCapture(said)));
+        var made = new GatewayServer(options, through is null ? opened : through(opened), own, new QueryEngine(own).ExecuteAsync, clock, logging => logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddProvider(new LogCapture(said)), source?.Invoke(folder));
         await made.StartAsync(CancellationToken.None);
         return new RealGateway(folder, opened, made, said, handler ?? new HttpClientHandler()) { Engine = own };
     }

@@ -126,13 +126,13 @@ public class RemoteWriteTests
             options.RemoteWrite.MaxInflight = new(1 << 20);
             options.RemoteWrite.MaxSamples = 3;
         });
-        Assert.Equal((HttpStatusCode.RequestEntityTooLarge, "request body is too large: 10001 bytes, limit 10000B\n"), await app.WriteRawAsync(new byte[10_001]));
+        Assert.Equal((HttpStatusCode.RequestEntityTooLarge, "request body is too large: 10001 bytes, limit remote_write.max_body of 10000B\n"), await app.WriteRawAsync(new byte[10_001]));
         Assert.Equal(
-            (HttpStatusCode.RequestEntityTooLarge, "decompressed request body is too large: 20001 bytes, limit 20000B\n"),
+            (HttpStatusCode.RequestEntityTooLarge, "decompressed request body is too large: 20001 bytes, limit remote_write.max_decompressed of 20000B\n"),
             await app.WriteRawAsync([.. WriteMessage.Number(20_001), .. new byte[5000]]));
         Assert.Equal(HttpStatusCode.BadRequest, (await app.WriteRawAsync([0xff, 0xff, 0xff, 0xff, 0x0f, 0])).Status);
         Assert.Equal(
-            (HttpStatusCode.RequestEntityTooLarge, "too many samples in one request: limit 3\n"),
+            (HttpStatusCode.RequestEntityTooLarge, "too many samples in one request: limit remote_write.max_samples of 3\n"),
             await app.WriteAsync(WriteMessage.Of(WriteMessage.Series("__name__=a", (1, 1), (2, 1), (3, 1), (4, 1)))));
         Assert.Empty(app.Cluster["default"].Samples);
     }

@@ -168,21 +168,21 @@ public sealed class RulesTests : IDisposable
     [Fact]
     public async Task GroupsBeyondTheLimitsOrInDisorderAreRefused()
     {
-        await using var app = await GatewayApp.StartAsync(options => (options.Rules.MaxGroups, options.Rules.MaxRulesPerGroup) = (2, 2));
+        await using var app = await GatewayApp.StartAsync(options => (options.Limits.RulerMaxRuleGroupsPerTenant, options.Limits.RulerMaxRulesPerRuleGroup) = (2, 2));
         async Task Refused(string body, string message)
         {
             var (status, text) = await app.SendAsync(HttpMethod.Post, "/config/v1/rules/ns", new StringContent(body), ("X-Scope-OrgID", "team"));
             Assert.Equal((HttpStatusCode.BadRequest, true), (status, text.Contains(message, StringComparison.Ordinal)));
         }
 
-        await Refused("name: g\nrules:\n- {record: a, expr: up}\n- {record: b, expr: up}\n- {record: c, expr: up}", "(rules.max_rules_per_group: 2, actual: 3) exceeded by tenant team");
+        await Refused("name: g\nrules:\n- {record: a, expr: up}\n- {record: b, expr: up}\n- {record: c, expr: up}", "(ruler_max_rules_per_rule_group: 2, actual: 3) exceeded by tenant team");
         await Refused("name: g\nrules:\n- {record: a, expr: sum(}", "could not parse expression");
         await Refused("name: g\nnonsense: 1", "field nonsense not found");
         await Refused("", "no rule group in the body");
         await Refused("name: g\nsource_tenants: [team, other]\nrules: []", "source_tenants other than the own tenant need rules.federation");
         Assert.Equal(HttpStatusCode.Accepted, await SetAsync(app, "/config/v1/rules/ns", Group));
         Assert.Equal(HttpStatusCode.Accepted, await SetAsync(app, "/config/v1/rules/ns", Group.Replace("name: api", "name: two")));
-        await Refused(Group.Replace("name: api", "name: three"), "(rules.max_groups: 2, actual: 3) exceeded by tenant team");
+        await Refused(Group.Replace("name: api", "name: three"), "(ruler_max_rule_groups_per_tenant: 2, actual: 3) exceeded by tenant team");
         Assert.Equal(HttpStatusCode.Accepted, await SetAsync(app, "/config/v1/rules/ns", Group));
     }
 

@@ -38,6 +38,14 @@ internal sealed class HeadAppender(Head head, ExemplarRing exemplars, ActiveSeri
             }
         }
 
+        foreach (var exemplar in batch.Exemplars)
+        {
+            if ((exemplar.Series & SampleBatch.NewSeriesFlag) == 0 && !head.IsKnown(exemplar.Series))
+            {
+                return new AppendResult { Status = AppendStatus.StaleReferences, Incarnation = incarnation };
+            }
+        }
+
         var given = batch.NewSeriesCount == 0 ? [] : new uint[batch.NewSeriesCount];
         Array.Fill(given, AppendResult.NoRef);
         var accepted = 0;
@@ -90,14 +98,14 @@ internal sealed class HeadAppender(Head head, ExemplarRing exemplars, ActiveSeri
         };
     }
 
-    // Those of a carried series that was not made, because none of its samples was taken, go with it; so do those of references that no sample names.
+    // Those of a series that the head doesn't hold, because it never came or none of its samples was taken, are dropped: an exemplar makes no series.
     private int AppendExemplars(SampleBatch batch, uint[] given)
     {
         var kept = 0;
         foreach (var exemplar in batch.Exemplars)
         {
-            var reference = (exemplar.Series & SampleBatch.NewSeriesFlag) == 0 ? exemplar.Series : given[exemplar.Series & ~SampleBatch.NewSeriesFlag];
-            if (reference == AppendResult.NoRef || !head.IsKnown(reference))
+            var reference = exemplar.Series;
+            if ((reference & SampleBatch.NewSeriesFlag) != 0 && !TryFind(batch, (int)(reference & ~SampleBatch.NewSeriesFlag), given, out reference))
             {
                 continue;
             }
@@ -114,6 +122,17 @@ internal sealed class HeadAppender(Head head, ExemplarRing exemplars, ActiveSeri
         }
 
         return kept;
+    }
+
+    private bool TryFind(SampleBatch batch, int carried, uint[] given, out uint reference)
+    {
+        reference = given[carried];
+        if (reference == AppendResult.NoRef && head.TryFind(batch.LabelsOf(carried), batch.HashOf(carried), out var found))
+        {
+            given[carried] = reference = found;
+        }
+
+        return reference != AppendResult.NoRef;
     }
 
     private AppendOutcome AppendFloat(uint reference, long timeMs, double value)

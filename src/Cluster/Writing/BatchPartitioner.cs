@@ -23,7 +23,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
     private ReadOnlyMemory<byte> body;
     private byte[] aside = [];
     private int asideLength;
-    private SampleBatch? current;
+    private ShardPart? current;
     private uint currentRef;
     private RejectReason currentReason;
     private ISeriesGate? gate;
@@ -79,7 +79,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
             var part = parts[shard];
             part.StartRun(fingerprint, labelsAt, rawLabels.Length, -1);
             part.Batch.Incarnation = part.State!.Incarnation;
-            current = part.Batch;
+            current = part;
             currentRef = seriesRef;
             return true;
         }
@@ -92,7 +92,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
     {
         if (currentReason == RejectReason.None)
         {
-            current!.Add(currentRef, timeMs, value);
+            current!.Batch.Add(currentRef, timeMs, value);
         }
         else
         {
@@ -105,7 +105,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
     {
         if (currentReason == RejectReason.None)
         {
-            current!.Add(currentRef, timeMs, histogram);
+            current!.Batch.Add(currentRef, timeMs, histogram);
         }
         else
         {
@@ -113,7 +113,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         }
     }
 
-    /// <summary>Adds an exemplar to the series begun last. A shard that has to be sent the batch again, with labels, gets it without exemplars: they are examples.</summary>
+    /// <summary>Adds an exemplar to the series begun last. The series need have no sample, here or before: an exemplar of a series that its shard doesn't know is dropped there.</summary>
     public void AddExemplar(long timeMs, double value, Labels labels)
     {
         if (currentReason == RejectReason.None)
@@ -152,7 +152,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         inFlight = true;
         for (var shard = 0; shard < route!.Shards.Count; shard++)
         {
-            if (parts[shard].Batch.Count > 0)
+            if (!parts[shard].Batch.IsEmpty)
             {
                 answers[shard] = Send(shard, cancellation).AsTask();
             }
@@ -166,7 +166,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         List<(ShardId Shard, ShardPart Part)>? refused = null;
         for (var shard = 0; shard < route.Shards.Count; shard++)
         {
-            if (parts[shard].Batch.Count == 0)
+            if (parts[shard].Batch.IsEmpty)
             {
                 continue;
             }
@@ -218,6 +218,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
             await rerouting.SendAsync(refused, route, body, aside, cancellation).ConfigureAwait(false);
             accepted += rerouting.Accepted;
             histograms += rerouting.AcceptedHistograms;
+            exemplars += rerouting.AcceptedExemplars;
             unavailable ??= rerouting.Unavailable;
         }
 
@@ -336,7 +337,7 @@ public sealed class BatchPartitioner<TFormat> : IDisposable
         var part = parts[route!.ShardOf(hash)];
         var index = part.Batch.AddSeries(canonical, hash);
         part.StartRun(fingerprint, labelsAt, rawLabels.Length, index);
-        current = part.Batch;
+        current = part;
         currentRef = (uint)index | SampleBatch.NewSeriesFlag;
         return true;
     }

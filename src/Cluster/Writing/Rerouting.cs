@@ -3,7 +3,7 @@ using Metrics.Model;
 namespace Metrics.Cluster;
 
 /// <summary>Sends what shards refused, because they were split or merged, to those that own it now. Cold: a few requests meet it when a map changes.</summary>
-/// <remarks>Labels are taken from the request again, since references and batches are of the old shards; exemplars stay behind: they are examples.</remarks>
+/// <remarks>Labels are taken from the request again, since references and batches are of the old shards.</remarks>
 internal sealed class Rerouting<TFormat>(TenantWriter writer, SeriesNormalizer normalizer, RejectionTally tally)
     where TFormat : struct, ILabelFormat
 {
@@ -12,6 +12,9 @@ internal sealed class Rerouting<TFormat>(TenantWriter writer, SeriesNormalizer n
 
     /// <summary>Of those, the native histograms.</summary>
     public int AcceptedHistograms { get; private set; }
+
+    /// <summary>Exemplars taken.</summary>
+    public int AcceptedExemplars { get; private set; }
 
     /// <summary>Why some of it could not be taken, or null.</summary>
     public ShardUnavailableException? Unavailable { get; private set; }
@@ -88,6 +91,7 @@ internal sealed class Rerouting<TFormat>(TenantWriter writer, SeriesNormalizer n
                 {
                     Accepted += result.Accepted;
                     AcceptedHistograms += result.AcceptedHistograms;
+                    AcceptedExemplars += result.AcceptedExemplars;
                     tally.Add(result.Rejections);
                     route.Remember(i, parts[i]!, result);
                 }

@@ -13,6 +13,9 @@ internal sealed class ShardPart
     private SampleBatch? rebuilt;
     private Run[] runs = new Run[64];
 
+    // Per exemplar of the batch: its run.
+    private readonly List<int> exemplarRuns = [];
+
     /// <summary>The samples.</summary>
     public SampleBatch Batch => batch;
 
@@ -36,6 +39,13 @@ internal sealed class ShardPart
         runs[RunCount++] = new Run(fingerprint, labelsAt, labelsLength, batch.Count, newSeries);
     }
 
+    /// <summary>Adds an exemplar to the run at hand.</summary>
+    public void AddExemplar(uint seriesRef, long timeMs, double value, Labels labels)
+    {
+        batch.AddExemplar(seriesRef, timeMs, value, labels);
+        exemplarRuns.Add(RunCount - 1);
+    }
+
     /// <summary>Builds the batch again with labels instead of references, from the request body or what was kept aside.</summary>
     public void CarryLabels<TFormat>(ReadOnlySpan<byte> body, ReadOnlySpan<byte> aside, SeriesNormalizer normalizer)
         where TFormat : struct, ILabelFormat
@@ -57,6 +67,12 @@ internal sealed class ShardPart
             run = run with { NewSeries = index };
         }
 
+        for (var i = 0; i < exemplarRuns.Count; i++)
+        {
+            var (_, timeMs, value, labels) = old.Exemplars[i];
+            fresh.AddExemplar((uint)runs[exemplarRuns[i]].NewSeries | SampleBatch.NewSeriesFlag, timeMs, value, labels);
+        }
+
         batch = fresh;
         rebuilt = old;
     }
@@ -69,7 +85,7 @@ internal sealed class ShardPart
     public void CarryInto<TFormat>(ReadOnlySpan<byte> body, ReadOnlySpan<byte> aside, SeriesNormalizer normalizer, Func<ulong, ShardPart> partOf)
         where TFormat : struct, ILabelFormat
     {
-        for (var i = 0; i < RunCount; i++)
+        for (int i = 0, exemplar = 0; i < RunCount; i++)
         {
             ref readonly var run = ref runs[i];
             var end = i + 1 < RunCount ? runs[i + 1].FirstSample : batch.Count;
@@ -80,6 +96,12 @@ internal sealed class ShardPart
             for (var sample = run.FirstSample; sample < end; sample++)
             {
                 to.batch.AddFrom(batch, sample, (uint)index | SampleBatch.NewSeriesFlag);
+            }
+
+            for (; exemplar < exemplarRuns.Count && exemplarRuns[exemplar] == i; exemplar++)
+            {
+                var (_, timeMs, value, labels) = batch.Exemplars[exemplar];
+                to.AddExemplar((uint)index | SampleBatch.NewSeriesFlag, timeMs, value, labels);
             }
         }
     }
@@ -103,6 +125,7 @@ internal sealed class ShardPart
         }
 
         batch.Clear();
+        exemplarRuns.Clear();
         RunCount = 0;
         State = null;
     }

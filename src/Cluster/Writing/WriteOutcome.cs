@@ -6,7 +6,7 @@ namespace Metrics.Cluster;
 /// <param name="Accepted">Samples that are durable, already known ones and native histograms included.</param>
 /// <param name="AcceptedHistograms">Of those, the native histograms.</param>
 /// <param name="AcceptedExemplars">Exemplars kept, already known ones included.</param>
-/// <param name="Rejections">Samples refused for good, one entry for each reason, with the first example.</param>
+/// <param name="Rejections">Samples refused for good, one entry for each reason, with the first example; and metadata (<see cref="RejectReason.MetadataTooLong"/>), which is no sample.</param>
 /// <param name="Unavailable">Why some shard could not take its part, or null. The sender is to send the whole request again; what was taken is known then.</param>
 public sealed record WriteOutcome(int Accepted, int AcceptedHistograms, int AcceptedExemplars, IReadOnlyList<Rejection> Rejections, ShardUnavailableException? Unavailable)
 {
@@ -24,7 +24,7 @@ public sealed record WriteOutcome(int Accepted, int AcceptedHistograms, int Acce
             var sum = 0;
             foreach (var rejection in Rejections)
             {
-                sum += rejection.Count;
+                sum += rejection.Reason == RejectReason.MetadataTooLong ? 0 : rejection.Count;
             }
 
             return sum;

@@ -27,8 +27,9 @@ internal static class ServeCommand
 
         command.SetAction((parsed, stop) =>
         {
-            var given = flags.Select(f => (f.Setting, Texts: parsed.GetValue(f.Flag) ?? [])).Where(f => f.Texts.Length > 0);
-            return ServeProcess.RunAsync(ReadOptions(parsed.GetValue(file), given), open, output, stop);
+            var given = flags.Select(f => (f.Setting, Texts: parsed.GetValue(f.Flag) ?? [])).Where(f => f.Texts.Length > 0).ToList();
+            var path = parsed.GetValue(file);
+            return ServeProcess.RunAsync(new ConfigurationSource(path, () => ReadOptions(path, given)), open, output, stop);
         });
         return command;
     }

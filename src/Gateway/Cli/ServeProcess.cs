@@ -15,9 +15,11 @@ internal delegate ValueTask<ICluster> ClusterOpener(GatewayOptions options, Engi
 internal static class ServeProcess
 {
     /// <summary>Serves until SIGTERM, SIGINT or cancellation; returns the exit code.</summary>
+    /// <exception cref="ConfigurationException">A setting is not allowed.</exception>
     /// <exception cref="IOException">The address is taken, or the data folder is locked or cannot be used.</exception>
-    public static async Task<int> RunAsync(GatewayOptions options, ClusterOpener open, TextWriter output, CancellationToken stop)
+    public static async Task<int> RunAsync(ConfigurationSource configuration, ClusterOpener open, TextWriter output, CancellationToken stop)
     {
+        var options = configuration.Read();
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stop);
         using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
@@ -27,7 +29,7 @@ internal static class ServeProcess
         using var traces = Tracing.Start(options.Telemetry);
         using var loggers = LoggerFactory.Create(logging => Logging.Configure(logging, options.Telemetry));
         await using var cluster = await open(options, engineOptions, loggers, stopping.Token);
-        await using var server = new GatewayServer(options, cluster, engineOptions, engine.ExecuteAsync, TimeProvider.System, logging => Logging.Configure(logging, options.Telemetry));
+        await using var server = new GatewayServer(options, cluster, engineOptions, engine.ExecuteAsync, TimeProvider.System, logging => Logging.Configure(logging, options.Telemetry), configuration);
         using var onAsked = server.Shutdown.Asked.Register(stopping.Cancel);
         await server.StartAsync(stopping.Token);
         using var onHangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>

@@ -14,8 +14,8 @@ public sealed class GatewayOptions
     /// <summary>Who may call, and how.</summary>
     public SecurityOptions Security { get; } = new();
 
-    /// <summary>What each tenant may ask, unless the overrides file says otherwise.</summary>
-    public TenantLimits Limits { get; } = new();
+    /// <summary>What each tenant may ask, unless the overrides file says otherwise. Others take their place when the file of settings is read again.</summary>
+    public TenantLimits Limits { get; internal set; } = new();
 
     /// <summary>What a remote write may be.</summary>
     public RemoteWriteOptions RemoteWrite { get; } = new();

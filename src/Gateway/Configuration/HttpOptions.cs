@@ -19,8 +19,8 @@ public sealed class HttpOptions
     [Setting("How long requests in flight may take to end at shutdown.", Min = "0", Max = "1h")]
     public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>HTTP/2 without TLS; off because senders and Grafana speak HTTP/1.1 and a smaller edge is a safer one.</summary>
-    [Setting("Accept HTTP/2 without TLS (h2c) beside HTTP/1.1.")]
+    /// <summary>HTTP/2 on connections with TLS, which agree on it; without, one port can't tell the two apart. Off because senders and Grafana speak HTTP/1.1 and a smaller edge is a safer one.</summary>
+    [Setting("Accept HTTP/2 beside HTTP/1.1 on connections with TLS.")]
     public bool Http2 { get; set; }
 
     /// <summary>Deletion and snapshots (<c>/api/v1/admin/tsdb/*</c>). On, since by default only this machine can call; switch it off where others can and nothing in front tells them apart.</summary>

@@ -20,6 +20,11 @@ internal static class OptionsValidator
     public static void Validate(GatewayOptions options)
     {
         ParseListen(options.Http.Listen);
+        if (options.Otlp.GrpcListen.Length > 0)
+        {
+            ParseListen(options.Otlp.GrpcListen, "otlp.grpc_listen");
+        }
+
         var prefix = options.Http.RoutePrefix;
         if (prefix.Length > 0 && (prefix[0] != '/' || prefix[^1] == '/'))
         {

@@ -31,6 +31,10 @@ public sealed class RemoteWriteOptions
     [Setting("The longest label value.", Min = "1", Max = "1MiB")]
     public ByteSize MaxLabelValue { get; set; } = new(4096);
 
+    /// <summary>What is answered when all that is refused are samples out of order, too old, too far ahead or of another value for an instant. Thanos's receivers say 409, which its routers and dashboards go by; no sender repeats either.</summary>
+    [Setting("Answer 409 as Thanos, not 400, when samples are refused for their time or because of others that are stored, and for nothing else.")]
+    public bool ThanosConflicts { get; set; }
+
     /// <summary>What Retry-After says with 503, rounded up to seconds. Prometheus backs off 30 ms to 5 s by itself; the header is for others.</summary>
     [Setting("What Retry-After says when a write has to come back later.", Min = "1s", Max = "10m")]
     public TimeSpan RetryAfter { get; set; } = TimeSpan.FromSeconds(5);

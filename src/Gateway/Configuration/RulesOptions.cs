@@ -47,14 +47,6 @@ public sealed class RulesOptions
     [Setting("The least time that a restored alert stays pending.", Min = "0", Max = "1d")]
     public TimeSpan ForGracePeriod { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Groups that a tenant may set through the API (Mimir's <c>ruler_max_rule_groups_per_tenant</c>); 0 for no limit.</summary>
-    [Setting("Groups a tenant may set through the API; 0 for no limit.", Min = "0", Max = "1000000")]
-    public int MaxGroups { get; set; } = 70;
-
-    /// <summary>Rules in a group that a tenant sets through the API (Mimir's <c>ruler_max_rules_per_rule_group</c>); 0 for no limit.</summary>
-    [Setting("Rules in a group that a tenant sets through the API; 0 for no limit.", Min = "0", Max = "1000000")]
-    public int MaxRulesPerGroup { get; set; } = 20;
-
     /// <summary>Lets groups read other tenants (Mimir's <c>source_tenants</c>); each tenant only those that <see cref="OverridesFile"/> gives it.</summary>
     [Setting("Evaluate groups with source_tenants, for tenants whose source_tenants in the overrides file allow it.")]
     public bool Federation { get; set; }

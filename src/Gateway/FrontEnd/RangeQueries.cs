@@ -168,7 +168,7 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
 
     private QueryResult Merged(List<Piece> plan, QueryRequest query, QueryReach reach, TenantHistory? history)
     {
-        var merge = new ResultMerge(query.Bounds.MaxSamples > 0 ? Math.Min(query.Bounds.MaxSamples, engine.MaxSamples) : engine.MaxSamples, engine.Memory.Open(query.Bounds));
+        var merge = new ResultMerge(query.Bounds.MaxSamples > 0 ? Math.Min(query.Bounds.MaxSamples, engine.MaxSamples) : engine.MaxSamples, query.Bounds, engine.Memory.Open(query.Bounds));
         try
         {
             foreach (var piece in plan)

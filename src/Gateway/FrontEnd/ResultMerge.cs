@@ -7,8 +7,9 @@ namespace Metrics.Gateway.FrontEnd;
 
 /// <summary>Puts the answer of a range query together from parts, which are added in the order of time.</summary>
 /// <param name="maxSamples">The most points that the answer may hold.</param>
+/// <param name="bounds">The bounds of the query, for the message.</param>
 /// <param name="memory">Where its memory is counted; the answer's from then on.</param>
-internal sealed class ResultMerge(long maxSamples, MemoryLease memory) : IDisposable
+internal sealed class ResultMerge(long maxSamples, QueryBounds bounds, MemoryLease memory) : IDisposable
 {
     private readonly Dictionary<Labels, SampleBuffer> series = [];
     private readonly QueryStatistics statistics = new();
@@ -117,7 +118,7 @@ internal sealed class ResultMerge(long maxSamples, MemoryLease memory) : IDispos
         statistics.PeakSamples = Math.Max(statistics.PeakSamples, points);
         if (points > maxSamples)
         {
-            throw new QueryException(QueryErrorKind.Execution, "query processing would load too many samples into memory in query execution");
+            throw bounds.TooManySamples(maxSamples);
         }
     }
 }

@@ -23,7 +23,7 @@ internal sealed class InfluxEndpoint(WriteIntake intake, InfluxOptions options, 
         new(HttpRoute.Post, "/api/v2/write", "influx", AnswerAsync) { Access = RouteAccess.Write },
     ];
 
-    private Task AnswerAsync(HttpContext context) => WriteIntake.AnswerAsync(context, "Influx write", WriteAsync, RefuseAsync, logger);
+    private Task AnswerAsync(HttpContext context) => WriteIntake.AnswerAsync(context, "Influx write", WriteAsync, (http, refusal) => RefuseAsync(http, refusal.Status, refusal.Message, refusal.RetryAfter), logger);
 
     private async Task WriteAsync(HttpContext context)
     {
@@ -37,7 +37,7 @@ internal sealed class InfluxEndpoint(WriteIntake intake, InfluxOptions options, 
         var database = query["db"].ToString() is { Length: > 0 } db ? db : query["bucket"].ToString();
         using var body = await intake.ReadAsync(context, tenant, OtlpMediaType.CompressionOf(context.Request.Headers));
         var write = new InfluxWrite(options, precision, database, time.GetUtcNow().ToUnixTimeMilliseconds());
-        var outcome = await intake.AppendAsync(Caller.Of(context), tenant, write.Read, body.Message, body.SentBytes);
+        var (outcome, refusals) = await intake.AppendAsync(Caller.Of(context), tenant, write.Read, body.Message, body.SentBytes);
         if (write.BadLines == 0 && outcome.Rejections.Count == 0)
         {
             context.Response.StatusCode = outcome.IsShut ? StatusCodes.Status202Accepted : StatusCodes.Status204NoContent;
@@ -45,13 +45,13 @@ internal sealed class InfluxEndpoint(WriteIntake intake, InfluxOptions options, 
         }
 
         var status = RejectionText.IsFull(outcome.Rejections) ? StatusCodes.Status429TooManyRequests : StatusCodes.Status400BadRequest;
-        await RefuseAsync(context, status, TextOf(write, outcome.Rejections.Count == 0 ? "" : intake.Describe(tenant, outcome)), null);
+        await RefuseAsync(context, status, TextOf(write, refusals), null);
     }
 
     private static string TextOf(InfluxWrite write, string refused)
     {
         var lines = write.BadLines == 0 ? "" : $"partial write: {write.BadLines} lines could not be read, first {write.FirstError}";
-        var samples = refused.Length == 0 ? "" : "partial write: " + refused.TrimEnd();
+        var samples = refused.Length == 0 ? "" : "partial write: " + refused;
         return string.Join("; ", new[] { lines, samples }.Where(t => t.Length > 0));
     }
 

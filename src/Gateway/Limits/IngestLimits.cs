@@ -13,7 +13,8 @@ namespace Metrics.Gateway.Limits;
 /// <param name="limits">The limits.</param>
 /// <param name="time">The clock.</param>
 /// <param name="share">This gateway's share of a tenant's rate, by what it sends here a second.</param>
-internal sealed class IngestLimits(LimitsTable limits, TimeProvider time, Func<TenantId, double, double> share)
+/// <param name="onRefused">Told of each request that is refused: whose, for which limit, and its samples, 0 when it was not read.</param>
+internal sealed class IngestLimits(LimitsTable limits, TimeProvider time, Func<TenantId, double, double> share, Action<TenantId, string, long>? onRefused = null)
 {
     private readonly ConcurrentDictionary<TenantId, TenantUsage> usage = new();
 
@@ -36,13 +37,13 @@ internal sealed class IngestLimits(LimitsTable limits, TimeProvider time, Func<T
         {
             // The like of it was just told to come back later: it is not read again to find out the same.
             UsageOf(tenant).Demand.Add(last.Samples);
-            throw TooFast(tenant, own, last.Samples, left);
+            throw Refused(tenant, "ingestion_rate", last.Samples, TooFast(tenant, own, last.Samples, left));
         }
 
         if (own.RequestRate > 0 && !UsageOf(tenant).Requests.TryTake(1, Share(tenant, own.RequestRate), own.RequestBurstSize, out var wait))
         {
-            throw WriteRefusal.TooFast(
-                $"write request refused: tenant {tenant} exceeds its limit request_rate of {own.RequestRate} requests/s with a burst of {own.RequestBurstSize} (err-mimir-tenant-max-request-rate)", wait);
+            throw Refused(tenant, "request_rate", 0, WriteRefusal.TooFast(
+                $"write request refused: tenant {tenant} exceeds its limit request_rate of {own.RequestRate} requests/s with a burst of {own.RequestBurstSize} (err-mimir-tenant-max-request-rate)", wait));
         }
     }
 
@@ -53,7 +54,7 @@ internal sealed class IngestLimits(LimitsTable limits, TimeProvider time, Func<T
         var own = limits.Of(tenant);
         if (own.RequestSize.Bytes > 0 && bytes > own.RequestSize.Bytes)
         {
-            throw WriteRefusal.OverLimit($"write request refused: {bytes} bytes exceed the limit request_size of {own.RequestSize} of tenant {tenant}");
+            throw Refused(tenant, "request_size", 0, WriteRefusal.OverLimit($"write request refused: {bytes} bytes exceed the limit request_size of {own.RequestSize} of tenant {tenant}"));
         }
     }
 
@@ -68,12 +69,12 @@ internal sealed class IngestLimits(LimitsTable limits, TimeProvider time, Func<T
         var own = limits.Of(tenant);
         if (own.RequestSeries > 0 && series > own.RequestSeries)
         {
-            throw WriteRefusal.OverLimit($"write request refused: {series} series exceed the limit request_series of {own.RequestSeries} of tenant {tenant}");
+            throw Refused(tenant, "request_series", samples, WriteRefusal.OverLimit($"write request refused: {series} series exceed the limit request_series of {own.RequestSeries} of tenant {tenant}"));
         }
 
         if (own.RequestSamples > 0 && samples > own.RequestSamples)
         {
-            throw WriteRefusal.OverLimit($"write request refused: {samples} samples exceed the limit request_samples of {own.RequestSamples} of tenant {tenant}");
+            throw Refused(tenant, "request_samples", samples, WriteRefusal.OverLimit($"write request refused: {samples} samples exceed the limit request_samples of {own.RequestSamples} of tenant {tenant}"));
         }
 
         if (own.IngestionRate <= 0 && own.RequestRate <= 0)
@@ -85,8 +86,15 @@ internal sealed class IngestLimits(LimitsTable limits, TimeProvider time, Func<T
         if (own.IngestionRate > 0 && !UsageOf(tenant).Samples.TryTake(samples, Share(tenant, own.IngestionRate), own.IngestionBurstSize, out var wait))
         {
             UsageOf(tenant).LastTooFast = bytes > 0 ? new TooFastWrite(bytes, samples, own.IngestionRate, own.IngestionBurstSize, time.GetUtcNow() + wait) : null;
-            throw TooFast(tenant, own, samples, wait);
+            throw Refused(tenant, "ingestion_rate", samples, TooFast(tenant, own, samples, wait));
         }
+    }
+
+    private WriteRefusal Refused(TenantId tenant, string limit, long samples, WriteRefusal refusal)
+    {
+        UsageOf(tenant).OnRefused(samples);
+        onRefused?.Invoke(tenant, limit, samples);
+        return refusal;
     }
 
     private double Share(TenantId tenant, double rate) => rate * share(tenant, UsageOf(tenant).Demand.PerSecond);

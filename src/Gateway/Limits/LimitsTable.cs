@@ -9,15 +9,22 @@ namespace Metrics.Gateway.Limits;
 internal sealed class LimitsTable
 {
     private readonly GatewayOptions options;
+    private readonly ConfigurationSource? source;
     private FrozenDictionary<TenantId, TenantLimits> tenants = FrozenDictionary<TenantId, TenantLimits>.Empty;
 
     /// <summary>Reads the overrides file, if there is one.</summary>
+    /// <param name="options">The settings; those of the section <c>limits</c> are put in place here when they are read again.</param>
+    /// <param name="source">Where the settings came from; null when they don't change.</param>
     /// <exception cref="ConfigurationException">The file is not in order.</exception>
-    public LimitsTable(GatewayOptions options)
+    public LimitsTable(GatewayOptions options, ConfigurationSource? source = null)
     {
         this.options = options;
-        Reload();
+        this.source = source;
+        ReadOverrides(options.Limits);
     }
+
+    /// <summary>The files that limits come from.</summary>
+    public IReadOnlyList<string> Files => [.. new[] { source?.File, options.Tenancy.OverridesFile }.OfType<string>().Where(static f => f.Length > 0)];
 
     /// <summary>The tenants that have limits of their own.</summary>
     public IReadOnlyCollection<TenantId> Overridden => Volatile.Read(ref tenants).Keys;
@@ -31,25 +38,33 @@ internal sealed class LimitsTable
             return now.GetValueOrDefault(tenant, options.Limits);
         }
 
-        var strictest = options.Limits;
+        TenantLimits? strictest = null;
         foreach (var member in tenant.Members)
         {
-            strictest = now.TryGetValue(member, out var own) ? StrictestLimits.Of(strictest, own) : strictest;
+            var own = now.GetValueOrDefault(member, options.Limits);
+            strictest = strictest is null || ReferenceEquals(strictest, own) ? own : StrictestLimits.Of(strictest, own);
         }
 
-        return strictest;
+        return strictest ?? options.Limits;
     }
 
     /// <summary>The bounds on a tenant's series.</summary>
     public SeriesLimits SeriesOf(TenantId tenant) => Of(tenant).Series;
 
-    /// <summary>Reads the overrides file again; what was in force stays when it is not in order.</summary>
-    /// <exception cref="ConfigurationException">The file is not in order.</exception>
+    /// <summary>Reads the files again; what was in force stays when one is not in order.</summary>
+    /// <exception cref="ConfigurationException">A file is not in order.</exception>
     public void Reload()
+    {
+        var general = source is { File: not null } ? source.Read().Limits : options.Limits;
+        ReadOverrides(general);
+        options.Limits = general;
+    }
+
+    private void ReadOverrides(TenantLimits general)
     {
         if (options.Tenancy.OverridesFile is { Length: > 0 } path)
         {
-            Volatile.Write(ref tenants, TenantOverrides.Read(path, new RetentionOptions(), options.Limits).ToFrozenDictionary(t => t.Key, t => t.Value.Limits));
+            Volatile.Write(ref tenants, TenantOverrides.Read(path, new RetentionOptions(), general).ToFrozenDictionary(t => t.Key, t => t.Value.Limits));
         }
     }
 }

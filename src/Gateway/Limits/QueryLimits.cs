@@ -88,12 +88,18 @@ internal sealed class QueryLimits(IngestLimits usage, ParseOptions parsing, Gate
         }
     }
 
-    /// <summary>Counts what a query has cost.</summary>
+    /// <summary>Counts what a query has cost, for each of its tenants.</summary>
     public void CountSamples(TenantId tenant, long samples)
     {
+        if (samples == 0)
+        {
+            return;
+        }
+
         foreach (var member in tenant.Members)
         {
             usage.UsageOf(member).OnAnswered(samples);
+            instruments.OnSamplesQueried(member, samples);
         }
     }
 

@@ -59,6 +59,10 @@ public sealed class TenantLimits
     [Setting("Bytes of a label value of a tenant; 0 for remote_write.max_label_value alone.", Min = "0", Max = "1048576")]
     public int MaxLabelValueLength { get; set; }
 
+    /// <summary>Characters of each text of a family's metadata; Mimir's 1024.</summary>
+    [Setting("Characters of a family's name, help and unit in metadata: longer help is cut, with a longer name or unit it is refused; 0 for 4096.", Min = "0", Max = "4096")]
+    public int MaxMetadataLength { get; set; } = 1024;
+
     /// <summary>Values of one label, metric names aside, over the series of the last hours. New series with further ones get <c>__cardinality_overflow__</c> in their place.</summary>
     [Setting("Values that one label of a tenant may have; further ones are replaced by __cardinality_overflow__. 0 for no limit.", Min = "0", Max = "10000000")]
     public int MaxValuesPerLabel { get; set; }
@@ -122,6 +126,14 @@ public sealed class TenantLimits
     /// <summary>Queries of a tenant that may wait for their turn (<c>max_outstanding_requests_per_tenant</c>).</summary>
     [Setting("Queries of a tenant that may wait for their turn, beyond it 429; 0 for query.max_queued alone.", Min = "0", Max = "1000000")]
     public int MaxOutstandingRequestsPerTenant { get; set; } = 100;
+
+    /// <summary>Rules in a group that a tenant sets through the API; Mimir's 20.</summary>
+    [Setting("Rules in a group that a tenant sets through the API; 0 for no limit.", Min = "0", Max = "1000000")]
+    public int RulerMaxRulesPerRuleGroup { get; set; } = 20;
+
+    /// <summary>Groups that a tenant may set through the API; Mimir's 70.</summary>
+    [Setting("Rule groups a tenant may set through the API; 0 for no limit.", Min = "0", Max = "1000000")]
+    public int RulerMaxRuleGroupsPerTenant { get; set; } = 70;
 
     /// <summary>Whether who may write to the tenant may also upload blocks, past all limits on series and samples. Off as in Mimir; administrators always may.</summary>
     [Setting("Let whoever writes to a tenant upload blocks into it; administrators always may.")]

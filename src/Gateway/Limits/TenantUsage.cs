@@ -35,7 +35,7 @@ internal sealed class TenantUsage(TimeProvider time)
     /// <summary>Samples stored since the start, those of rules not counted.</summary>
     public long StoredSamples => Volatile.Read(ref samples);
 
-    /// <summary>Samples refused since the start.</summary>
+    /// <summary>Samples refused since the start, those of requests refused whole among them.</summary>
     public long RefusedSamples => Volatile.Read(ref refusedSamples);
 
     /// <summary>Bytes of write requests since the start, as sent.</summary>
@@ -62,6 +62,9 @@ internal sealed class TenantUsage(TimeProvider time)
         Interlocked.Increment(ref writes);
         WriteRate.Add(stored);
     }
+
+    /// <summary>A write was refused whole.</summary>
+    public void OnRefused(long refused) => Interlocked.Add(ref refusedSamples, refused);
 
     /// <summary>A query was asked.</summary>
     public void OnQueried() => Interlocked.Increment(ref queries);

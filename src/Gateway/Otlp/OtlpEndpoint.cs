@@ -31,13 +31,12 @@ internal sealed class OtlpEndpoint(WriteIntake intake, OtlpTranslators translato
         using var body = await intake.ReadAsync(context, tenant, OtlpMediaType.CompressionOf(context.Request.Headers));
         using var converted = isJson ? Convert(body) : null;
         var translator = translators.Take();
-        var outcome = await intake.AppendAsync(Caller.Of(context), tenant, translator.Reader, converted?.WrittenMemory ?? body.Message, body.SentBytes);
+        var (outcome, refusals) = await intake.AppendAsync(Caller.Of(context), tenant, translator.Reader, converted?.WrittenMemory ?? body.Message, body.SentBytes);
         var points = translator.Points;
         translators.Return(translator);
 
         // A histogram is one data point and many samples.
-        var message = outcome.Rejections.Count == 0 ? "" : intake.Describe(tenant, outcome).TrimEnd();
-        await AnswerAsync(context, StatusCodes.Status200OK, isJson, OtlpResponse.Success(isJson, Math.Min(points, outcome.Rejected), message));
+        await AnswerAsync(context, StatusCodes.Status200OK, isJson, OtlpResponse.Success(isJson, Math.Min(points, outcome.Rejected), refusals));
     }
 
     /// <summary>Turns JSON into protobuf. What is honest gets shorter by that, but for long runs of one-digit counts.</summary>
@@ -54,15 +53,15 @@ internal sealed class OtlpEndpoint(WriteIntake intake, OtlpTranslators translato
         catch (WireFormatException e)
         {
             converted.Dispose();
-            throw e.Error == WireError.TooLarge ? WriteRefusal.TooLarge("request body as protobuf", most, intake.MaxMessage) : WriteRefusal.Malformed(e.Message);
+            throw e.Error == WireError.TooLarge ? WriteRefusal.TooLarge("request body as protobuf", most, "max_decompressed", intake.MaxMessage) : WriteRefusal.Malformed(e.Message);
         }
     }
 
-    private Task RefuseAsync(HttpContext context, int status, string message, TimeSpan? wait)
+    private Task RefuseAsync(HttpContext context, WriteRefusal refusal)
     {
-        intake.SetRetryAfter(context, status, wait);
+        intake.SetRetryAfter(context, refusal.Status, refusal.RetryAfter);
         var isJson = context.Request.ContentType?.StartsWith(OtlpMediaType.Json, StringComparison.OrdinalIgnoreCase) == true;
-        return AnswerAsync(context, status, isJson, OtlpResponse.Status(isJson, CodeOf(status), message));
+        return AnswerAsync(context, refusal.Status, isJson, OtlpResponse.Status(isJson, CodeOf(refusal.Status), refusal.Message));
     }
 
     private static Task AnswerAsync(HttpContext context, int status, bool isJson, byte[] body)

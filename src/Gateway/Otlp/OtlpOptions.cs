@@ -9,6 +9,10 @@ public sealed class OtlpOptions
     public static IReadOnlyList<string> Strategies { get; } =
         ["UnderscoreEscapingWithSuffixes", "NoUTF8EscapingWithSuffixes", "UnderscoreEscapingWithoutSuffixes", "NoTranslation"];
 
+    /// <summary>Where OTLP/gRPC is taken; HTTP/2 needs a port of its own where there is no TLS to agree on it. Off, since the port would be one more to guard. OpenTelemetry's port is 4317.</summary>
+    [Setting("Address and port for OTLP/gRPC, e.g. 0.0.0.0:4317; empty for none.")]
+    public string GrpcListen { get; set; } = "";
+
     /// <summary>Whether names are escaped, and get suffixes of unit and type.</summary>
     [Setting("UnderscoreEscapingWithSuffixes, NoUTF8EscapingWithSuffixes, UnderscoreEscapingWithoutSuffixes or NoTranslation.")]
     public string TranslationStrategy { get; set; } = "UnderscoreEscapingWithSuffixes";

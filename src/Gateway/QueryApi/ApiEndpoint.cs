@@ -27,6 +27,9 @@ internal delegate ValueTask<ApiAnswer> ApiHandler(ApiRequest request);
 /// <summary>Makes an HTTP endpoint of a handler: readiness, tenant, parameters, envelope, compression and errors.</summary>
 internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
 {
+    /// <summary>Seconds until a reader may come back: as long as a queue of queries, or a shard on its way to another silo, takes to be gone.</summary>
+    private const string RetryAfterSeconds = "5";
+
     private static readonly StreamPipeWriterOptions BufferedWrites = new(minimumBufferSize: 32 * 1024, leaveOpen: true);
 
     /// <summary>The HTTP endpoint of a handler. One that needs no data answers also while logs are replayed.</summary>
@@ -103,11 +106,24 @@ internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
         return new ApiRequest(context, await RequestParameters.ReadAsync(context.Request, context.RequestAborted), tenant);
     }
 
-    private static Task RefuseAsync(HttpContext context, ApiException error) => WriteAsync(context, error.Status, writer =>
+    private static Task RefuseAsync(HttpContext context, ApiException error)
     {
-        Envelope.WriteError(writer, error);
-        return ValueTask.CompletedTask;
-    });
+        SetRetryAfter(context, error);
+        return WriteAsync(context, error.Status, writer =>
+        {
+            Envelope.WriteError(writer, error);
+            return ValueTask.CompletedTask;
+        });
+    }
+
+    /// <summary>Says when to come back to whoever was turned away before anything was done for him; a query that took too long would again.</summary>
+    internal static void SetRetryAfter(HttpContext context, ApiException error)
+    {
+        if (error.Type is ApiErrorType.Unavailable or ApiErrorType.TooManyRequests)
+        {
+            context.Response.Headers.RetryAfter = RetryAfterSeconds;
+        }
+    }
 
     private static async Task WriteAsync(HttpContext context, int status, Func<PipeWriter, ValueTask> writeAsync)
     {

@@ -89,7 +89,7 @@ internal sealed class QueryEndpoints(
         query = limits.Admit(request.Tenant, query) with { Tenant = request.Tenant, PerStepStatistics = request.Parameters["stats"] == "all", Analyze = request.Parameters["analyze"] is "true" or "1" };
         var lease = await frontEnd.AnswerAsync(request.Tenant, query, ReplicaChoice.Of(request.Parameters, options.ReplicaLabels), timeout, MayStore(request.Context.Request), User(request.Context), request.Aborted);
         var (result, timings) = lease.Result;
-        instruments.OnQueried(kind, timings.Evaluated, result.Statistics.TotalQueryableSamples);
+        instruments.OnQueried(kind, timings.Evaluated);
         limits.CountSamples(request.Tenant, result.Statistics.TotalQueryableSamples);
 
         // https://www.w3.org/TR/server-timing: browsers and Grafana show it beside the request.

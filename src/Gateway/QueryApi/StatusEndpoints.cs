@@ -11,7 +11,7 @@ using Metrics.Gateway.Telemetry;
 namespace Metrics.Gateway.QueryApi;
 
 /// <summary><c>status/*</c>: what Grafana and other clients ask to learn whom they talk to. Shapes are Prometheus's.</summary>
-internal sealed class StatusEndpoints(ApiEndpoint endpoint, ICluster cluster, GatewayOptions options, MetricRegistry registry, TimeProvider time, DateTimeOffset startTime)
+internal sealed class StatusEndpoints(ApiEndpoint endpoint, ICluster cluster, GatewayOptions options, ConfigurationReload reload, MetricRegistry registry, TimeProvider time, DateTimeOffset startTime)
 {
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
@@ -57,22 +57,36 @@ internal sealed class StatusEndpoints(ApiEndpoint endpoint, ICluster cluster, Ga
 
     private void WriteRuntime(IBufferWriter<byte> to)
     {
-        var started = startTime.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
-        var now = time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
         JsonFields.Raw(to, "{\"startTime\":"u8);
-        JsonFields.String(to, started);
+        JsonFields.String(to, TimeText(startTime));
         JsonFields.Raw(to, ",\"CWD\":"u8);
         JsonFields.String(to, Environment.CurrentDirectory);
         JsonFields.Raw(to, ",\"hostname\":"u8);
         JsonFields.String(to, Environment.MachineName);
         JsonFields.Raw(to, ",\"serverTime\":"u8);
-        JsonFields.String(to, now);
-        JsonFields.Raw(to, ",\"reloadConfigSuccess\":true,\"lastConfigTime\":"u8);
-        JsonFields.String(to, started);
+        JsonFields.String(to, TimeText(time.GetUtcNow()));
+        JsonFields.Raw(to, reload.Failed ? ",\"reloadConfigSuccess\":false,\"lastConfigTime\":"u8 : ",\"reloadConfigSuccess\":true,\"lastConfigTime\":"u8);
+        JsonFields.String(to, TimeText(reload.Succeeded));
+        var damaged = cluster.Tenants.Sum(static t => t.Shards.Sum(static s => (long)s.Statistics.DamagedBlocks));
         Encoding.UTF8.GetBytes(
-            $",\"corruptionCount\":0,\"goroutineCount\":{ThreadPool.ThreadCount},\"GOMAXPROCS\":{Environment.ProcessorCount},\"GOMEMLIMIT\":{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes},\"GOGC\":\"\",\"GODEBUG\":\"\",\"storageRetention\":\"\"}}",
+            $",\"corruptionCount\":{damaged},\"goroutineCount\":{ThreadPool.ThreadCount},\"GOMAXPROCS\":{Environment.ProcessorCount},\"GOMEMLIMIT\":{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes},\"GOGC\":\"\",\"GODEBUG\":\"\",\"storageRetention\":",
             to);
+        JsonFields.String(to, Retention());
+        JsonFields.Raw(to, "}"u8);
     }
+
+    /// <summary>As Prometheus writes it, <c>15d or 512MB</c>; empty when all is kept.</summary>
+    private string Retention()
+    {
+        string[] bounds =
+        [
+            options.Storage.Retention > TimeSpan.Zero ? DurationText.Format(options.Storage.Retention) : "",
+            options.Archive.RetentionSize.Bytes > 0 ? options.Archive.RetentionSize.ToString() : "",
+        ];
+        return string.Join(" or ", bounds.Where(static b => b.Length > 0));
+    }
+
+    private static string TimeText(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
 
     private void WriteReplay(IBufferWriter<byte> to)
     {

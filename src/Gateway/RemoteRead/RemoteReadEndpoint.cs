@@ -63,6 +63,11 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
         }
         catch (WriteRefusal e)
         {
+            if (e.IsForNow)
+            {
+                ApiEndpoint.SetRetryAfter(context, new ApiException(ApiErrorType.Unavailable, e.Message, e));
+            }
+
             await PlainText.AnswerAsync(context, e.Status, e.Message + "\n");
         }
         catch (FormatException e)
@@ -71,10 +76,12 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
         }
         catch (ApiException e)
         {
+            ApiEndpoint.SetRetryAfter(context, e);
             await PlainText.AnswerAsync(context, e.Status, e.Message + "\n");
         }
         catch (Exception e) when (e is ShardUnavailableException or ObjectStoreException && !context.Response.HasStarted)
         {
+            ApiEndpoint.SetRetryAfter(context, new ApiException(ApiErrorType.Unavailable, e.Message, e));
             await PlainText.AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, e.Message + "\n");
         }
     }

@@ -30,7 +30,7 @@ internal static class TenantSeries
                     break;
                 }
 
-                if (last is null || merged.Current.Labels.CompareTo(last) > 0)
+                if (attempt == 1 || last is null || merged.Current.Labels.CompareTo(last) > 0)
                 {
                     last = merged.Current.Labels;
                     yield return merged.Current;

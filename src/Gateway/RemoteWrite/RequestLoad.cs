@@ -28,7 +28,7 @@ internal sealed class RequestLoad(RemoteWriteOptions options)
         samples += count;
         if (samples > options.MaxSamples)
         {
-            throw new WriteRefusal(StatusCodes.Status413PayloadTooLarge, $"too many samples in one request: limit {options.MaxSamples}");
+            throw new WriteRefusal(StatusCodes.Status413PayloadTooLarge, $"too many samples in one request: limit remote_write.max_samples of {options.MaxSamples}");
         }
     }
 
@@ -47,7 +47,7 @@ internal sealed class RequestLoad(RemoteWriteOptions options)
         labelBytes += bytes;
         if (labelBytes > options.MaxDecompressed.Bytes)
         {
-            throw WriteRefusal.TooLarge("the labels of one request, written out,", labelBytes, options.MaxDecompressed);
+            throw WriteRefusal.TooLarge("the labels of one request, written out,", labelBytes, "max_decompressed", options.MaxDecompressed);
         }
     }
 

@@ -25,7 +25,7 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
         var (tenant, partitioner) = await BeginAsync(id, message, cancellation);
         using (partitioner)
         {
-            var (samples, series) = await ReadAsync(id, reader, message, new WriteSink(partitioner, tenant.Metadata), cancellation);
+            var (samples, series) = await ReadAsync(id, reader, message, new WriteSink(partitioner, tenant.Metadata, limits.Limits.Of(id).MaxMetadataLength), cancellation);
             return (await StoreAsync(id, partitioner, samples, series, sentBytes, cancellation), series);
         }
     }

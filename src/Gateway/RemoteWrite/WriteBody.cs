@@ -9,6 +9,9 @@ namespace Metrics.Gateway.RemoteWrite;
 /// <remarks>Every buffer is preceded by its limit and its share of the budget. Dispose gives buffers and share back. One owner; not thread-safe.</remarks>
 internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) : IDisposable
 {
+    /// <summary>What comes before a message of gRPC: a byte, 1 when it is compressed, and its length in four, the highest first.</summary>
+    public const int FrameBytes = 5;
+
     private const int DecoderSlop = 64;
     private const int SmallestGzip = 18;
 
@@ -33,7 +36,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
     {
         if (request.ContentLength > options.MaxBody.Bytes)
         {
-            throw WriteRefusal.TooLarge("request body", request.ContentLength.Value, options.MaxBody);
+            throw WriteRefusal.TooLarge("request body", request.ContentLength.Value, "max_body", options.MaxBody);
         }
 
         Take(request.ContentLength ?? FirstChunk);
@@ -59,9 +62,24 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
             SentBytes += read;
             if (SentBytes > options.MaxBody.Bytes)
             {
-                throw WriteRefusal.TooLarge("request body", SentBytes, options.MaxBody);
+                throw WriteRefusal.TooLarge("request body", SentBytes, "max_body", options.MaxBody);
             }
         }
+    }
+
+    /// <summary>Takes what was read out of the frame of a gRPC message; true when the message is compressed.</summary>
+    /// <exception cref="WriteRefusal">It is not one whole message.</exception>
+    public bool Unframe()
+    {
+        if (SentBytes < FrameBytes || sent[0] > 1 || BinaryPrimitives.ReadUInt32BigEndian(sent.AsSpan(1)) != (uint)(SentBytes - FrameBytes))
+        {
+            throw WriteRefusal.Malformed($"{SentBytes} bytes, which are not one framed message");
+        }
+
+        var isCompressed = sent[0] == 1;
+        sent.AsSpan(FrameBytes, SentBytes - FrameBytes).CopyTo(sent);
+        SentBytes -= FrameBytes;
+        return isCompressed;
     }
 
     /// <summary>Decompresses what was read.</summary>
@@ -115,7 +133,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
             var declared = SnappyDecoder.ReadLength(block, int.MaxValue);
             if (declared > options.MaxDecompressed.Bytes)
             {
-                throw WriteRefusal.TooLarge("decompressed request body", declared, options.MaxDecompressed);
+                throw WriteRefusal.TooLarge("decompressed request body", declared, "max_decompressed", options.MaxDecompressed);
             }
 
             // The decoder writes 64 bytes at a time where there is room.
@@ -140,7 +158,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
 
         if (declared > options.MaxDecompressed.Bytes)
         {
-            throw WriteRefusal.TooLarge("decompressed request body", declared, options.MaxDecompressed);
+            throw WriteRefusal.TooLarge("decompressed request body", declared, "max_decompressed", options.MaxDecompressed);
         }
 
         Take(declared + 1);
@@ -154,7 +172,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
                 messageBytes += read;
                 if (messageBytes > options.MaxDecompressed.Bytes)
                 {
-                    throw WriteRefusal.TooLarge("decompressed request body", messageBytes, options.MaxDecompressed);
+                    throw WriteRefusal.TooLarge("decompressed request body", messageBytes, "max_decompressed", options.MaxDecompressed);
                 }
 
                 if (messageBytes == message.Length)
@@ -179,7 +197,7 @@ internal sealed class WriteBody(ByteBudget budget, RemoteWriteOptions options) :
     {
         if (!budget.TryTake(bytes))
         {
-            throw WriteRefusal.Busy($"writes in flight hold {budget.Taken} bytes and this one needs {bytes} more, limit {options.MaxInflight}; try again");
+            throw WriteRefusal.Busy($"writes in flight hold {budget.Taken} bytes and this one needs {bytes} more, limit remote_write.max_inflight of {options.MaxInflight}; try again");
         }
 
         taken += bytes;

@@ -10,11 +10,16 @@ internal sealed class WriteSink
 {
     private readonly IMetricMetadata metadata;
     private readonly ISeriesRouter? router;
+    private readonly int maxMetadata;
     private BatchPartitioner<RemoteWriteLabels>? current;
 
     /// <summary>All to one tenant.</summary>
-    public WriteSink(BatchPartitioner<RemoteWriteLabels> partitioner, IMetricMetadata metadata)
+    /// <param name="partitioner">Its batches.</param>
+    /// <param name="metadata">Its metadata.</param>
+    /// <param name="maxMetadata">The most characters of each text of metadata; 0 for no limit here.</param>
+    public WriteSink(BatchPartitioner<RemoteWriteLabels> partitioner, IMetricMetadata metadata, int maxMetadata)
     {
+        this.maxMetadata = maxMetadata;
         current = partitioner;
         this.metadata = metadata;
     }
@@ -22,8 +27,10 @@ internal sealed class WriteSink
     /// <summary>Each to its own.</summary>
     /// <param name="router">Says where.</param>
     /// <param name="metadata">Where metadata goes that comes with no series.</param>
-    public WriteSink(ISeriesRouter router, IMetricMetadata metadata)
+    /// <param name="maxMetadata">The most characters of each text of metadata; 0 for no limit here.</param>
+    public WriteSink(ISeriesRouter router, IMetricMetadata metadata, int maxMetadata)
     {
+        this.maxMetadata = maxMetadata;
         this.router = router;
         this.metadata = metadata;
     }
@@ -94,6 +101,11 @@ internal sealed class WriteSink
     /// <summary>Notes what the request says of the family of the series that follow.</summary>
     public void Describe(string family, MetricMetadata about)
     {
+        if (!Fits(family, ref about))
+        {
+            return;
+        }
+
         if (router is null)
         {
             metadata.Put(family, about);
@@ -105,7 +117,31 @@ internal sealed class WriteSink
     }
 
     /// <summary>Notes what the request says of a family apart from any series.</summary>
-    public void DescribeAlone(string family, MetricMetadata about) => metadata.Put(family, about);
+    public void DescribeAlone(string family, MetricMetadata about)
+    {
+        if (Fits(family, ref about))
+        {
+            metadata.Put(family, about);
+        }
+    }
+
+    /// <summary>Cuts a help text that is too long; false when another text is.</summary>
+    private bool Fits(string family, ref MetricMetadata about)
+    {
+        if (maxMetadata == 0 || Math.Max(family.Length, Math.Max(about.Help.Length, about.Unit.Length)) <= maxMetadata)
+        {
+            return true;
+        }
+
+        if (family.Length > maxMetadata || about.Unit.Length > maxMetadata)
+        {
+            Reject(RejectReason.MetadataTooLong, 1, $"family: {family}, unit: {about.Unit}");
+            return false;
+        }
+
+        about = about with { Help = about.Help[..(char.IsHighSurrogate(about.Help[maxMetadata - 1]) ? maxMetadata - 1 : maxMetadata)] };
+        return true;
+    }
 
     private bool IsPlaced()
     {

@@ -53,7 +53,8 @@ internal static class WriteV1
             throw new WireFormatException(WireError.BadTag, 0, "the labels of a series are interleaved with other fields");
         }
 
-        if (view.SampleCount + view.HistogramCount == 0)
+        // Prometheus sends each exemplar as a series of its own, without samples.
+        if (view.SampleCount + view.HistogramCount + view.ExemplarCount == 0)
         {
             return;
         }

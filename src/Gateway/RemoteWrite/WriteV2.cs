@@ -45,7 +45,8 @@ internal static class WriteV2
             WriteMetadata.Note(name, view.GetMetadata(), sink.Describe);
         }
 
-        if (view.SampleCount + view.HistogramCount == 0)
+        // Prometheus sends each exemplar as a series of its own, without samples.
+        if (view.SampleCount + view.HistogramCount + view.ExemplarCount == 0)
         {
             return;
         }

@@ -1,5 +1,6 @@
 using System.Text;
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.Limits;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Gateway.Tenancy;
@@ -12,7 +13,7 @@ namespace Metrics.Gateway.Rules;
 
 /// <summary>Mimir's API for a tenant's rule groups, which lie in object storage: namespaces with groups, as YAML.</summary>
 /// <remarks>https://grafana.com/docs/mimir/latest/references/http-api/#ruler; also under Cortex's <c>/api/v1/rules/...</c>.</remarks>
-internal sealed class RuleConfigEndpoints(TenantResolver tenants, RulesHost rules, RulesOptions limits, ParseOptions parsing)
+internal sealed class RuleConfigEndpoints(TenantResolver tenants, RulesHost rules, LimitsTable limits, ParseOptions parsing)
 {
     private const int MaxBodyBytes = 1 << 20;
     private const string Yaml = "application/yaml";
@@ -137,21 +138,53 @@ internal sealed class RuleConfigEndpoints(TenantResolver tenants, RulesHost rule
             throw new Refusal(StatusCodes.Status400BadRequest, refusal);
         }
 
-        if (limits.MaxRulesPerGroup > 0 && group.Rules.Count > limits.MaxRulesPerGroup)
+        var own = limits.Of(tenant);
+        if (own.RulerMaxRulesPerRuleGroup > 0 && group.Rules.Count > own.RulerMaxRulesPerRuleGroup)
         {
             throw new Refusal(
                 StatusCodes.Status400BadRequest,
-                $"per-user rules per rule group limit (rules.max_rules_per_group: {limits.MaxRulesPerGroup}, actual: {group.Rules.Count}) exceeded by tenant {tenant}");
+                $"per-user rules per rule group limit (ruler_max_rules_per_rule_group: {own.RulerMaxRulesPerRuleGroup}, actual: {group.Rules.Count}) exceeded by tenant {tenant}");
         }
 
-        var others = (await objects.NamespacesAsync(context.RequestAborted)).Sum(n => n.Value.Groups.Count(g => n.Key != name || g.Name != group.Name));
-        if (limits.MaxGroups > 0 && others + 1 > limits.MaxGroups)
+        var elsewhere = await CountAsync(objects, name, context.RequestAborted);
+        var isNew = false;
+        await objects.ChangeAsync(
+            name,
+            groups =>
+            {
+                isNew = groups.All(g => g.Name != group.Name);
+                CheckGroups(own, isNew ? elsewhere + groups.Count + 1 : 0, tenant);
+                return Replaced(groups, group);
+            },
+            context.RequestAborted);
+        if (!isNew)
         {
-            throw new Refusal(StatusCodes.Status400BadRequest, $"per-user rule groups limit (rules.max_groups: {limits.MaxGroups}, actual: {others + 1}) exceeded by tenant {tenant}");
+            return;
         }
 
-        await objects.ChangeAsync(name, groups => Replaced(groups, group), context.RequestAborted);
+        // A namespace changes at once, all of them together don't: of groups that came into others meanwhile, those that find the tenant over its limit go again.
+        try
+        {
+            CheckGroups(own, await CountAsync(objects, null, context.RequestAborted), tenant);
+        }
+        catch (Refusal)
+        {
+            await objects.ChangeAsync(name, groups => [.. groups.Where(g => g.Name != group.Name)], CancellationToken.None);
+            throw;
+        }
     }
+
+    private static void CheckGroups(TenantLimits own, int count, TenantId tenant)
+    {
+        if (own.RulerMaxRuleGroupsPerTenant > 0 && count > own.RulerMaxRuleGroupsPerTenant)
+        {
+            throw new Refusal(StatusCodes.Status400BadRequest, $"per-user rule groups limit (ruler_max_rule_groups_per_tenant: {own.RulerMaxRuleGroupsPerTenant}, actual: {count}) exceeded by tenant {tenant}");
+        }
+    }
+
+    /// <summary>The tenant's groups in all namespaces but one.</summary>
+    private static async Task<int> CountAsync(RuleObjects objects, string? except, CancellationToken cancellation) =>
+        (await objects.NamespacesAsync(cancellation)).Sum(n => n.Key == except ? 0 : n.Value.Groups.Count);
 
     private static List<RuleGroupSpec> Replaced(IReadOnlyList<RuleGroupSpec> groups, RuleGroupSpec group)
     {

@@ -45,27 +45,28 @@ internal sealed partial class GatewayServer : IAsyncDisposable
     private readonly Authenticator authenticator;
     private readonly BlockUploads? uploads;
 
-    /// <summary>Builds the server from validated options.</summary>
-    public GatewayServer(GatewayOptions options, ICluster cluster, EngineOptions engine, QueryExecution execute, TimeProvider time, Action<ILoggingBuilder> logging)
+    /// <summary>Builds the server from validated options; without their source, the general limits can't be read again.</summary>
+    public GatewayServer(GatewayOptions options, ICluster cluster, EngineOptions engine, QueryExecution execute, TimeProvider time, Action<ILoggingBuilder> logging, ConfigurationSource? source = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         logging(builder.Logging);
         var tls = options.Security.CertFile.Length > 0 ? new ServerTls(options.Security, options.Http.Http2) : null;
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Configure(kestrel, options, tls));
+        var grpcTls = tls is not null && options.Otlp.GrpcListen.Length > 0 ? new ServerTls(options.Security, http2: true) : null;
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Configure(kestrel, options, tls, grpcTls));
         builder.Services.AddSingleton<IHostLifetime, CallerLifetime>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Http.ShutdownTimeout);
         builder.Services.Configure<FormOptions>(Configure);
         app = builder.Build();
 
         Registry = new MetricRegistry();
-        var limits = new LimitsTable(options);
-        var ingest = new IngestLimits(limits, time, cluster.ShareOf);
-        cluster.LimitSeries(limits.SeriesOf);
-        cluster.ServeCounts(ingest.CountsOf);
-        var readable = new ReadableCluster(cluster, limits, options.Tenancy.UnionLabel, time);
+        var limits = new LimitsTable(options, source);
         var budget = new ByteBudget(options.RemoteWrite.MaxInflight.Bytes);
         var ranking = new TenantRanking(cluster, options.Telemetry.MaxTenants);
         Instruments = new GatewayInstruments(Registry, ranking, () => budget.Taken, () => gate!.Load);
+        var ingest = new IngestLimits(limits, time, cluster.ShareOf, Instruments.OnRequestRefused);
+        cluster.LimitSeries(limits.SeriesOf);
+        cluster.ServeCounts(ingest.CountsOf);
+        var readable = new ReadableCluster(cluster, limits, options.Tenancy.UnionLabel, time);
         var queryLimits = new QueryLimits(ingest, engine.Parsing, Instruments);
         gate = new ConcurrencyGate(options.Query.MaxConcurrency, options.Query.MaxQueued, queryLimits.Concurrency);
         var startTime = time.GetUtcNow();
@@ -94,9 +95,10 @@ internal sealed partial class GatewayServer : IAsyncDisposable
                 new ReloadPart("security.cert_file", () => tls?.Files ?? [], _ =>
                 {
                     tls?.Reload();
+                    grpcTls?.Reload();
                     return Task.CompletedTask;
                 }),
-                new ReloadPart("tenancy.overrides_file", () => options.Tenancy.OverridesFile is { Length: > 0 } path ? [path] : [], _ =>
+                new ReloadPart("limits", () => limits.Files, _ =>
                 {
                     limits.Reload();
                     return Task.CompletedTask;
@@ -116,6 +118,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, queryLimits, active, history, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
         var labels = new LabelLookup(readable, reads, engine.Memory);
         var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
+        var translators = new OtlpTranslators(translation);
         if (options.Cluster.Role != SiloRole.Shards && cluster.Objects is not null)
         {
             var uploaded = new BlockUploadInstruments(Registry, ranking, app.Services.GetRequiredService<ILogger<BlockUploadInstruments>>());
@@ -128,15 +131,16 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new HealthEndpoints(cluster, Registry, Shutdown).Routes,
             .. new ShutdownEndpoints(Shutdown, options.Http.EnableLifecycle).Routes,
             .. new OperatorPages(options, cluster, limits, reload, Shutdown).Routes,
-            .. new StatusEndpoints(endpoint, cluster, options, Registry, time, startTime).Routes,
+            .. new StatusEndpoints(endpoint, cluster, options, reload, Registry, time, startTime).Routes,
             .. new ClusterEndpoints(endpoint, cluster, options.Http.AdminApi).Routes,
         ];
         Routes = options.Cluster.Role == SiloRole.Shards ? about :
         [
             HelpPage.Route,
             .. about,
-            .. new RemoteWriteEndpoint(intake, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
-            .. new OtlpEndpoint(intake, new OtlpTranslators(translation), app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
+            .. new RemoteWriteEndpoint(intake, options.RemoteWrite.ThanosConflicts, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
+            .. new OtlpEndpoint(intake, translators, app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
+            .. new OtlpGrpcEndpoint(intake, translators, app.Services.GetRequiredService<ILogger<OtlpGrpcEndpoint>>()).Routes,
             .. new InfluxEndpoint(intake, options.Influx, time, app.Services.GetRequiredService<ILogger<InfluxEndpoint>>()).Routes,
             .. new TextImportEndpoint(intake, time, app.Services.GetRequiredService<ILogger<TextImportEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, frontEnd, options.Query, options.FrontEnd.UserHeader, engine, queryLimits, Instruments, time).Routes,
@@ -159,7 +163,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new UsageEndpoints(endpoint, cluster, ingest, time).Routes,
             .. new LifecycleEndpoints(reload, options.Http.EnableLifecycle).Routes,
             .. new RuleEndpoints(endpoint, rules).Routes,
-            .. new RuleConfigEndpoints(tenants, rules, options.Rules, engine.Parsing).Routes,
+            .. new RuleConfigEndpoints(tenants, rules, limits, engine.Parsing).Routes,
             .. uploads is null ? [] : new BlockUploadEndpoints(cluster, tenants, limits, uploads).Routes,
             .. new ParseEndpoints(endpoint, engine.Parsing).Routes,
         ];
@@ -181,6 +185,9 @@ internal sealed partial class GatewayServer : IAsyncDisposable
 
     /// <summary>The address and port it really listens on, e.g. <c>http://127.0.0.1:10902</c>.</summary>
     public Uri Address => new(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+
+    /// <summary>The same of <c>otlp.grpc_listen</c>; that of all else when there is none.</summary>
+    public Uri GrpcAddress => new(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Last());
 
     /// <summary>Listens, and evaluates rules once the data is there.</summary>
     /// <exception cref="IOException">The address is taken or not ours.</exception>
@@ -234,22 +241,25 @@ internal sealed partial class GatewayServer : IAsyncDisposable
     private void WarnOfStrangers(GatewayOptions options)
     {
         var logger = app.Services.GetRequiredService<ILogger<GatewayServer>>();
-        if (IPAddress.IsLoopback(OptionsValidator.ParseListen(options.Http.Listen).Address))
+        foreach (var listen in new[] { options.Http.Listen, options.Otlp.GrpcListen })
         {
-            return;
-        }
+            if (listen.Length == 0 || IPAddress.IsLoopback(OptionsValidator.ParseListen(listen).Address))
+            {
+                continue;
+            }
 
-        if (!authenticator.IsEnabled)
-        {
-            LogOpenToAll(logger, options.Http.Listen);
-        }
-        else if (options.Security.CertFile.Length == 0)
-        {
-            LogInTheClear(logger, options.Http.Listen);
+            if (!authenticator.IsEnabled)
+            {
+                LogOpenToAll(logger, listen);
+            }
+            else if (options.Security.CertFile.Length == 0)
+            {
+                LogInTheClear(logger, listen);
+            }
         }
     }
 
-    private static void Configure(KestrelServerOptions kestrel, GatewayOptions options, ServerTls? tls)
+    private static void Configure(KestrelServerOptions kestrel, GatewayOptions options, ServerTls? tls, ServerTls? grpcTls)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxConcurrentConnections = options.Http.MaxConnections;
@@ -265,15 +275,21 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         // A client that connects and says nothing goes after this; Prometheus's own read timeout is 5 min.
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(30);
         kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(5);
-        kestrel.Listen(OptionsValidator.ParseListen(options.Http.Listen), listen =>
+        Listen(kestrel, options.Http.Listen, options.Http.Http2 && tls is not null ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1, tls);
+        if (options.Otlp.GrpcListen.Length > 0 && options.Cluster.Role != SiloRole.Shards)
         {
-            listen.Protocols = options.Http.Http2 ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
-            if (tls is not null)
-            {
-                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls.InForce), HandshakeTimeout = TimeSpan.FromSeconds(10) });
-            }
-        });
+            Listen(kestrel, options.Otlp.GrpcListen, HttpProtocols.Http2, grpcTls);
+        }
     }
+
+    private static void Listen(KestrelServerOptions kestrel, string at, HttpProtocols protocols, ServerTls? tls) => kestrel.Listen(OptionsValidator.ParseListen(at), listen =>
+    {
+        listen.Protocols = protocols;
+        if (tls is not null)
+        {
+            listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls.InForce), HandshakeTimeout = TimeSpan.FromSeconds(10) });
+        }
+    });
 
     private static void Configure(FormOptions forms)
     {

@@ -12,6 +12,9 @@ internal sealed record HttpRoute(string[] Methods, string Path, string Handler, 
     /// <summary>Who may call it.</summary>
     public RouteAccess Access { get; init; } = RouteAccess.Admin;
 
+    /// <summary>Sets headers that every answer has, also one that is given before the endpoint is asked; null for none.</summary>
+    public Action<IHeaderDictionary>? SetHeaders { get; init; }
+
     /// <summary>Who may call it with a method.</summary>
     public RouteAccess AccessBy(string method) =>
         Access != RouteAccess.ReadOrWrite ? Access : HttpMethods.IsGet(method) || HttpMethods.IsHead(method) ? RouteAccess.Read : RouteAccess.Write;

@@ -21,7 +21,7 @@ internal sealed partial class RequestPipeline(
             context.Items[PathSegment] = segment;
         }
 
-        AllowOrigin(context);
+        SetHeaders(context, route);
         RequestSpan.OnRouted(context, route?.Path ?? "none");
         try
         {
@@ -29,7 +29,7 @@ internal sealed partial class RequestPipeline(
         }
         catch (BadHttpRequestException e)
         {
-            await RefuseAsync(context, e.StatusCode, e.Message);
+            await RefuseAsync(context, route, e.StatusCode, e.Message);
         }
         catch (Exception e) when (context.RequestAborted.IsCancellationRequested && e is OperationCanceledException or IOException)
         {
@@ -39,7 +39,7 @@ internal sealed partial class RequestPipeline(
         catch (Exception e)
         {
             LogUnexpected(context.Request.Path, e);
-            await RefuseAsync(context, StatusCodes.Status500InternalServerError, "internal error; the log has it");
+            await RefuseAsync(context, route, StatusCodes.Status500InternalServerError, "internal error; the log has it");
         }
 
         RequestSpan.OnAnswered(context.Response.StatusCode);
@@ -135,7 +135,7 @@ internal sealed partial class RequestPipeline(
         return Task.CompletedTask;
     }
 
-    private static async Task RefuseAsync(HttpContext context, int status, string message)
+    private async Task RefuseAsync(HttpContext context, HttpRoute? route, int status, string message)
     {
         if (context.Response.HasStarted)
         {
@@ -145,7 +145,14 @@ internal sealed partial class RequestPipeline(
         }
 
         context.Response.Clear();
+        SetHeaders(context, route);
         await PlainText.AnswerAsync(context, status, message + "\n");
+    }
+
+    private void SetHeaders(HttpContext context, HttpRoute? route)
+    {
+        route?.SetHeaders?.Invoke(context.Response.Headers);
+        AllowOrigin(context);
     }
 
     private void AllowOrigin(HttpContext context)

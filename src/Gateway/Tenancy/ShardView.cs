@@ -80,10 +80,29 @@ internal sealed class ShardView(IShard shard, AddedLabel? added, long minTimeMs)
             yield break;
         }
 
-        // One label more on all of them leaves them in order, save where one has the labels of another and more whose names lie before that label's; a reader of those sees a series early.
+        using var order = added is null ? null : new LabelledOrder(added);
         await foreach (var series in shard.ReadAsync(own, seen, cancellation))
         {
-            yield return added is null ? series : series with { Labels = added.AddTo(series.Labels, new LabelsBuilder()) };
+            if (order is null)
+            {
+                yield return series;
+                continue;
+            }
+
+            while (order.TryTake(series.Labels, out var waited))
+            {
+                yield return waited;
+            }
+
+            if (order.TryPass(series, out var labelled))
+            {
+                yield return labelled;
+            }
+        }
+
+        while (order?.TryTake(next: null, out var last) == true)
+        {
+            yield return last;
         }
     }
 

@@ -16,7 +16,7 @@ internal sealed class TextImportEndpoint(WriteIntake intake, TimeProvider time, 
     /// <summary>The routes: VictoriaMetrics's.</summary>
     public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Post, "/api/v1/import/prometheus", "import_text", AnswerAsync) { Access = RouteAccess.Write }];
 
-    private Task AnswerAsync(HttpContext context) => WriteIntake.AnswerAsync(context, "text import", WriteAsync, RefuseAsync, logger);
+    private Task AnswerAsync(HttpContext context) => WriteIntake.AnswerAsync(context, "text import", WriteAsync, (http, refusal) => RefuseAsync(http, refusal.Status, refusal.Message, refusal.RetryAfter), logger);
 
     private async Task WriteAsync(HttpContext context)
     {
@@ -29,7 +29,7 @@ internal sealed class TextImportEndpoint(WriteIntake intake, TimeProvider time, 
 
         var import = new TextWrite(context.Request.ContentType?.StartsWith("application/openmetrics-text", StringComparison.OrdinalIgnoreCase) == true, ExtraLabels(context.Request.Query), timeMs);
         using var body = await intake.ReadAsync(context, tenant, OtlpMediaType.CompressionOf(context.Request.Headers));
-        var outcome = await intake.AppendAsync(Caller.Of(context), tenant, import.Read, body.Message, body.SentBytes);
+        var (outcome, refusals) = await intake.AppendAsync(Caller.Of(context), tenant, import.Read, body.Message, body.SentBytes);
         if (import.BadLines == 0 && outcome.Rejections.Count == 0)
         {
             context.Response.StatusCode = outcome.IsShut ? StatusCodes.Status202Accepted : StatusCodes.Status204NoContent;
@@ -37,8 +37,7 @@ internal sealed class TextImportEndpoint(WriteIntake intake, TimeProvider time, 
         }
 
         var lines = import.BadLines == 0 ? "" : $"{import.BadLines} lines could not be read, first {import.FirstError}";
-        var refused = outcome.Rejections.Count == 0 ? "" : intake.Describe(tenant, outcome).TrimEnd();
-        await RefuseAsync(context, RejectionText.IsFull(outcome.Rejections) ? StatusCodes.Status429TooManyRequests : StatusCodes.Status400BadRequest, string.Join("; ", new[] { lines, refused }.Where(static t => t.Length > 0)), null);
+        await RefuseAsync(context, RejectionText.IsFull(outcome.Rejections) ? StatusCodes.Status429TooManyRequests : StatusCodes.Status400BadRequest, string.Join("; ", new[] { lines, refusals }.Where(static t => t.Length > 0)), null);
     }
 
     private Task RefuseAsync(HttpContext context, int status, string message, TimeSpan? wait)

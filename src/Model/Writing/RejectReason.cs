@@ -59,4 +59,7 @@ public enum RejectReason : byte
 
     /// <summary>The series is left out on purpose, by relabelling or because another replica's samples are taken. No error: it is not reported to the sender.</summary>
     LeftOut,
+
+    /// <summary>No sample's: the metadata of a family has a longer name or unit than the limit.</summary>
+    MetadataTooLong,
 }

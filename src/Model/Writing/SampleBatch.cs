@@ -30,6 +30,9 @@ public sealed class SampleBatch
     /// <summary>The number of samples.</summary>
     public int Count { get; private set; }
 
+    /// <summary>True when there is nothing to append: neither samples nor exemplars.</summary>
+    public bool IsEmpty => Count == 0 && exemplars.Count == 0;
+
     /// <summary>Per sample: a series reference, or an index with <see cref="NewSeriesFlag"/>.</summary>
     public ReadOnlySpan<uint> Series => series.AsSpan(0, Count);
 
@@ -45,7 +48,7 @@ public sealed class SampleBatch
     /// <summary>Per sample: the histogram, or null for a float; empty when all are floats.</summary>
     public ReadOnlySpan<FloatHistogram?> Histograms => HasHistograms ? histograms.AsSpan(0, Count) : default;
 
-    /// <summary>Exemplars of series in this batch.</summary>
+    /// <summary>Exemplars, of series in this batch or of others that the shard may know.</summary>
     public IReadOnlyList<BatchExemplar> Exemplars => exemplars;
 
     /// <summary>The bytes that the columns of label sets take, used or not.</summary>

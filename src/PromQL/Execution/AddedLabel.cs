@@ -22,6 +22,9 @@ public sealed class AddedLabel(string name, string value)
     /// <summary>The name.</summary>
     public string Name => name;
 
+    /// <summary>The name in UTF-8.</summary>
+    public ReadOnlySpan<byte> NameBytes => nameBytes;
+
     /// <summary>The value.</summary>
     public string Value => value;
 

@@ -19,6 +19,12 @@ public sealed record QueryBounds(long MaxSeries = 0, long MaxBytes = 0, long Max
     /// <summary>The samples that may be held at once, under an engine's bound.</summary>
     internal long SamplesUnder(long engineMax) => MaxSamples > 0 ? Math.Min(MaxSamples, engineMax) : engineMax;
 
+    /// <summary>What a query fails with that would hold more samples than it may: in Prometheus's words, then the limit.</summary>
+    /// <param name="maxSamples">The bound that was exceeded: these, or an engine's when that is smaller.</param>
+    public QueryException TooManySamples(long maxSamples) => new(
+        QueryErrorKind.Execution,
+        $"query processing would load too many samples into memory in query execution: {(MaxSamples > 0 && MaxSamples <= maxSamples ? $"limit max_samples_per_query of {MaxSamples} of {Whose}" : $"limit query.max_samples of {maxSamples}")}");
+
     /// <summary>True when parts of a query may have read more together than it may: what they share is counted for each.</summary>
     public bool MayExceed(IEnumerable<QueryStatistics> parts)
     {

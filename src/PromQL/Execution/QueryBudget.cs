@@ -38,7 +38,7 @@ internal sealed class QueryBudget(long maxSamples, QueryBounds bounds, MemoryLea
 
         if (now > maxSamples)
         {
-            throw new QueryException(QueryErrorKind.Execution, "query processing would load too many samples into memory in query execution");
+            throw bounds.TooManySamples(maxSamples);
         }
     }
 

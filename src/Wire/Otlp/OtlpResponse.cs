@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Metrics.Wire;
 
-/// <summary>Answers of OTLP/HTTP, in protobuf or JSON.</summary>
+/// <summary>Answers of OTLP, in protobuf or JSON.</summary>
 public static class OtlpResponse
 {
     /// <summary>
@@ -49,6 +49,22 @@ public static class OtlpResponse
         using var fields = new ProtobufWriter();
         fields.Varint64(1, (ulong)code);
         fields.Bytes(2, System.Text.Encoding.UTF8.GetBytes(message));
+        return fields.Written.ToArray();
+    }
+
+    /// <summary>The same in protobuf with a <c>google.rpc.RetryInfo { Duration retry_delay = 1; }</c> among its details (3, an <c>Any</c>): the sender may come back then.</summary>
+    public static byte[] Status(int code, string message, TimeSpan retryDelay)
+    {
+        using var fields = new ProtobufWriter();
+        fields.Raw(Status(asJson: false, code, message));
+        var any = fields.Begin(3);
+        fields.Bytes(1, "type.googleapis.com/google.rpc.RetryInfo"u8);
+        var info = fields.Begin(2);
+        var delay = fields.Begin(1);
+        fields.Varint64(1, (ulong)retryDelay.TotalSeconds);
+        fields.End(delay);
+        fields.End(info);
+        fields.End(any);
         return fields.Written.ToArray();
     }
 

@@ -51,13 +51,15 @@ public sealed record ReadRequest(IReadOnlyList<ReadQuery> Queries, ReadResponseT
                     // Packed, as proto3 writes repeated numbers.
                     for (var packed = fields.ReadBytes(); !packed.IsEmpty;)
                     {
-                        accepted ??= Known(Varint.Read(ref packed));
+                        var one = Known(Varint.Read(ref packed));
+                        accepted ??= one;
                     }
 
                     break;
                 case 2:
                     fields.Expect(WireType.Varint, type, field);
-                    accepted ??= Known(fields.ReadVarint());
+                    var answer = Known(fields.ReadVarint());
+                    accepted ??= answer;
                     break;
                 default:
                     fields.Skip(type);

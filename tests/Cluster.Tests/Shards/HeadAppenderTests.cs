@@ -54,6 +54,25 @@ public sealed class HeadAppenderTests : IDisposable
         Assert.Equal((0, 100), (appender.Record.SampleCount, head.MaxTimeMs));
     }
 
+    [Fact]
+    public void AnExemplarOfAKnownSeriesNeedsNoSampleAndOneOfAnUnknownSeriesMakesNone()
+    {
+        var batch = new SampleBatch();
+        foreach (var name in new[] { "m", "unknown" })
+        {
+            var labels = Labels.Of(("__name__", name));
+            batch.AddExemplar((uint)batch.AddSeries(labels.Encoded, labels.Hash) | SampleBatch.NewSeriesFlag, 100, 1, Labels.Of(("trace_id", name)));
+        }
+
+        var result = appender.Append(batch, 1, 1000);
+        Assert.Equal((AppendStatus.Done, 0, 1, 0), (result.Status, result.Accepted, result.AcceptedExemplars, appender.Record.SeriesCount));
+        Assert.Equal([0u, AppendResult.NoRef], result.NewSeriesRefs);
+
+        var stale = new SampleBatch { Incarnation = 1 };
+        stale.AddExemplar(77, 100, 1, Labels.Empty);
+        Assert.Equal(AppendStatus.StaleReferences, appender.Append(stale, 1, 1000).Status);
+    }
+
     public void Dispose() => head.Dispose();
 
     private AppendResult Append(params (long Time, double Value)[] samples)

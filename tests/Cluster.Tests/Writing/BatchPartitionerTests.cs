@@ -56,6 +56,27 @@ public sealed class BatchPartitionerTests
         Assert.Equal([("a", 1L, 1.0), ("a", 2L, 1.0), ("b", 1L, 2.0), ("b", 2L, 2.0)], tenant.Samples);
     }
 
+    [Fact]
+    public async Task ExemplarsTravelWithoutSamplesAndAgainToAShardThatRestarted()
+    {
+        string[] names = [.. Enumerable.Range(0, 20).Select(i => $"m{i}")];
+        for (var t = 1; t <= 3; t++)
+        {
+            using var request = writer.Begin<PairLabels>(new byte[8]);
+            foreach (var name in names)
+            {
+                request.BeginSeries(PairLabels.Encode(("__name__", name)));
+                request.AddExemplar(t, 1, Labels.Of(("trace_id", "x")));
+            }
+
+            var outcome = await request.WriteAsync(default);
+            Assert.Equal((0, 20), (outcome.Accepted, outcome.AcceptedExemplars));
+            tenant.Fakes[t].Restart();
+        }
+
+        Assert.Equal(names.Order(StringComparer.Ordinal).SelectMany(n => Enumerable.Range(1, 3).Select(t => (n, (long)t))), tenant.Fakes.SelectMany(f => f.Exemplars).OrderBy(e => e.Labels, StringComparer.Ordinal).ThenBy(e => e.Time));
+    }
+
     public static TheoryData<RejectReason, string[]> Refused => new()
     {
         { RejectReason.MissingMetricName, ["a", "b"] },

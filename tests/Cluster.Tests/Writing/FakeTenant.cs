@@ -46,6 +46,8 @@ internal sealed class FakeShard(ShardId id) : IShard
 
     public List<(string Labels, long Time, double Value)> Samples { get; } = [];
 
+    public List<(string Labels, long Time)> Exemplars { get; } = [];
+
     public IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation) => AsyncEnumerable.Empty<RawSeries>();
 
     public ValueTask<IReadOnlyList<SeriesExemplars>> ExemplarsAsync(LabelQuery query, CancellationToken cancellation) => ValueTask.FromResult<IReadOnlyList<SeriesExemplars>>([]);
@@ -103,7 +105,13 @@ internal sealed class FakeShard(ShardId id) : IShard
             Samples.Add((series[(int)at].ToString(), batch.Times[i], batch.Values[i]));
         }
 
-        return new AppendResult { Status = AppendStatus.Done, Incarnation = Incarnation, NewSeriesRefs = refs, Accepted = batch.Count };
+        foreach (var exemplar in batch.Exemplars)
+        {
+            var at = (exemplar.Series & SampleBatch.NewSeriesFlag) != 0 ? refs[exemplar.Series & ~SampleBatch.NewSeriesFlag] : exemplar.Series;
+            Exemplars.Add((series[(int)at].ToString(), exemplar.TimeMs));
+        }
+
+        return new AppendResult { Status = AppendStatus.Done, Incarnation = Incarnation, NewSeriesRefs = refs, Accepted = batch.Count, AcceptedExemplars = batch.Exemplars.Count };
     }
 
     /// <summary>Forgets references as a restart does, but not samples.</summary>

@@ -7,6 +7,7 @@ using MatchType = Metrics.Model.MatchType;
 namespace Metrics.EndToEnd;
 
 /// <summary>Blocks must mean the same to Prometheus's own tool and to us, in both directions.</summary>
+[Trait("Category", "Peers")]
 public sealed class BlocksWithPromtoolTests : IDisposable
 {
     private const long StartSeconds = 1_600_000_000;

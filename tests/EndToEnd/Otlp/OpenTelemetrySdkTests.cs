@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Text.Json;
 using Metrics.EndToEnd.Programs;
+using Metrics.Testing;
 using OpenTelemetry;
 using OpenTelemetry.Exporter;
 using OpenTelemetry.Metrics;
@@ -13,12 +14,15 @@ namespace Metrics.EndToEnd.Otlp;
 /// <summary>A program instrumented with the OpenTelemetry SDK for .NET exports to us, and queries find what it counted.</summary>
 public sealed class OpenTelemetrySdkTests
 {
-    [Fact]
-    public async Task WhatTheSdkExportsIsFoundByQueries()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task WhatTheSdkExportsIsFoundByQueries(bool isGrpc)
     {
         using var directory = new TemporaryDirectory();
-        using var server = await MetricsServer.StartAsync(directory.Sub("data"));
-        Export(server.Address, "shop-tenant");
+        var grpc = $"127.0.0.1:{FreePorts.Next()}";
+        using var server = await MetricsServer.StartAsync(directory.Sub("data"), "--otlp-grpc-listen", grpc);
+        Export(isGrpc ? new Uri($"http://{grpc}/") : new Uri(server.Address, "api/v1/otlp/v1/metrics"), isGrpc ? OtlpExportProtocol.Grpc : OtlpExportProtocol.HttpProtobuf, "shop-tenant");
 
         // Exported and flushed: a moment later than the last point.
         var now = (DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0) + 1;
@@ -59,7 +63,7 @@ public sealed class OpenTelemetrySdkTests
         }
     }
 
-    private static void Export(Uri server, string tenant)
+    private static void Export(Uri endpoint, OtlpExportProtocol protocol, string tenant)
     {
         using var meter = new Meter("Shop", "1.0");
         using var provider = Sdk.CreateMeterProviderBuilder()
@@ -71,8 +75,8 @@ public sealed class OpenTelemetrySdkTests
             .AddView("payload", new Base2ExponentialBucketHistogramConfiguration())
             .AddOtlpExporter((exporter, reader) =>
             {
-                exporter.Endpoint = new Uri(server, "api/v1/otlp/v1/metrics");
-                exporter.Protocol = OtlpExportProtocol.HttpProtobuf;
+                exporter.Endpoint = endpoint;
+                exporter.Protocol = protocol;
                 exporter.Headers = $"X-Scope-OrgID={tenant}";
                 reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = int.MaxValue;
             })

@@ -1,5 +1,6 @@
 using System.Net;
 using Metrics.Cluster;
+using Metrics.Gateway.Cli;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Limits;
 using Metrics.Gateway.RemoteWrite;
@@ -23,6 +24,10 @@ public class IngestLimitsTests
         Assert.Equal(TimeSpan.FromSeconds(5), refused.RetryAfter);
         Assert.Equal("write request with 100 samples refused: tenant a exceeds its limit ingestion_rate of 10 samples/s with a burst of 150 (err-mimir-tenant-max-ingestion-rate)\n", refused.Body);
         Assert.Equal(100, await SeriesAsync(app, "a"));
+        var counted = (await app.GetAsync("/metrics")).Body;
+        Assert.Contains("metrics_write_rejected_samples_total{tenant=\"a\",reason=\"ingestion_rate\"} 100\n", counted);
+        Assert.Contains("metrics_write_refused_requests_total{tenant=\"a\",limit=\"ingestion_rate\"} 1\n", counted);
+        Assert.Contains("\"refusedSamples\":100,", (await app.GetAsync("/api/v1/user_stats", ("X-Scope-OrgID", "a"))).Body);
         Assert.Equal(HttpStatusCode.NoContent, (await app.WriteAsync("b", hundred)).Status);
         time.Move(TimeSpan.FromSeconds(5));
         Assert.Equal(HttpStatusCode.NoContent, (await app.WriteAsync("a", [.. hundred.Select(s => s + ",other=1")])).Status);
@@ -172,9 +177,9 @@ public class IngestLimitsTests
     }
 
     [Theory]
-    [InlineData("max_label_names_per_series: 2", "too many labels")]
-    [InlineData("max_label_name_length: 8", "label name too long")]
-    [InlineData("max_label_value_length: 3", "label value too long")]
+    [InlineData("max_label_names_per_series: 2", "too many labels, limit max_label_names_per_series of tenant a is 2 labels (err-mimir-max-label-names-per-series)")]
+    [InlineData("max_label_name_length: 8", "label name too long, limit max_label_name_length of tenant a is 8 bytes (err-mimir-label-name-too-long)")]
+    [InlineData("max_label_value_length: 3", "label value too long, limit max_label_value_length of tenant a is 3 bytes (err-mimir-label-value-too-long)")]
     public async Task LabelsAreLimitedByTenantAndNeighboursAreStored(string limit, string words)
     {
         await using var app = await RealGateway.StartAsync((o, folder) => Overrides(o, folder, $"overrides:\n  a:\n    {limit}\n"));
@@ -208,6 +213,41 @@ public class IngestLimitsTests
         Assert.Equal(200, (await app.SendAsync(HttpMethod.Post, "/-/reload", null)).Code);
         Assert.Contains("metrics_config_last_reload_successful 1", (await app.GetAsync("/metrics")).Body);
         Assert.Equal(204, (await app.WriteAsync("a", "__name__=m,i=33")).Code);
+    }
+
+    [Fact]
+    public async Task GeneralLimitsAreReadAgainWithTheFileOfSettingsAndFlagsStillWin()
+    {
+        var file = "";
+        await using var app = await RealGateway.StartAsync(
+            (o, folder) => Overrides(o, folder, "overrides:\n  b:\n    request_size: 1KiB\n"),
+            source: folder =>
+            {
+                file = Path.Combine(folder, "metrics.yml");
+                var flag = SettingCatalog.In("limits").Single(s => s.Name == "request_series");
+                return new ConfigurationSource(file, () => ServeCommand.ReadOptions(file, [(flag, ["7"])]));
+            });
+        async Task LimitsAreAsync(int status, string text, int fetched, int groups)
+        {
+            File.WriteAllText(file, text);
+            var reloaded = await app.SendAsync(HttpMethod.Post, "/-/reload", null);
+            Assert.Equal((status, status != 200), (reloaded.Code, reloaded.Body.Contains("metrics.yml:1: ", StringComparison.Ordinal)));
+            Assert.Contains($"\"reloadConfigSuccess\":{(status == 200 ? "true" : "false")},", (await app.GetAsync("/api/v1/status/runtimeinfo")).Body);
+            foreach (var tenant in new[] { "a", "b" })
+            {
+                var limits = (await app.GetAsync("/api/v1/user_limits", ("X-Scope-OrgID", tenant))).Body;
+                Assert.Contains("\"request_series\":7,", limits);
+                Assert.Contains($"\"max_fetched_series_per_query\":{fetched},", limits);
+                Assert.Contains($"\"ruler_max_rule_groups_per_tenant\":{groups},", limits);
+                Assert.Contains($"\"request_size\":{(tenant == "b" ? 1024 : 0)},", limits);
+            }
+        }
+
+        await LimitsAreAsync(200, "limits: {max_fetched_series_per_query: 5}", 5, 70);
+        await LimitsAreAsync(200, "limits: {max_fetched_series_per_query: 9, request_series: 1, ruler_max_rule_groups_per_tenant: 3}", 9, 3);
+        await LimitsAreAsync(500, "limits: {max_fetched_series: 9}", 9, 3);
+        await LimitsAreAsync(200, "", 0, 70);
+        Assert.Contains("max_fetched_series_per_query: 0", (await app.GetAsync("/config")).Body);
     }
 
     [Fact]

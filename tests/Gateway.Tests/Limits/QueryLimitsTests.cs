@@ -11,10 +11,10 @@ public class QueryLimitsTests
     [Theory]
     [InlineData(Limit3, "query?query=count(m)", "the query reads more series than the limit max_fetched_series_per_query of 3 of tenant a (err-mimir-max-series-per-query): narrow its selectors or its time")]
     [InlineData("max_fetched_chunk_bytes_per_query: 100", "query?query=count(m)", "the query reads more bytes than the limit max_fetched_chunk_bytes_per_query of 100 of tenant a (err-mimir-max-chunks-bytes-per-query): narrow its selectors or its time")]
+    [InlineData("max_samples_per_query: 5", "query?query=m", "query processing would load too many samples into memory in query execution: limit max_samples_per_query of 5 of tenant a")]
     [InlineData("max_fetched_chunks_per_query: 3", "query?query=count(m)", "the query reads more chunks than the limit max_fetched_chunks_per_query of 3 of tenant a (err-mimir-max-chunks-per-query): narrow its selectors or its time")]
     [InlineData(Limit3, "query?query=count(m)&replicaLabels[]=i", "the query reads more series than the limit max_fetched_series_per_query of 3 of tenant a (err-mimir-max-series-per-query): narrow its selectors or its time")]
     [InlineData("max_fetched_chunk_bytes_per_query: 100", "query?query=count(m)&replicaLabels[]=i", "the query reads more bytes than the limit max_fetched_chunk_bytes_per_query of 100 of tenant a (err-mimir-max-chunks-bytes-per-query): narrow its selectors or its time")]
-    [InlineData("max_samples_per_query: 5", "query?query=m", "query processing would load too many samples into memory in query execution")]
     [InlineData("max_total_query_length: 1h", "query_range?query=m&start=0&end=3601&step=60", "the query's time range of 3601s exceeds the limit max_total_query_length of 1h of tenant a (err-mimir-max-total-query-length)")]
     [InlineData("max_query_expression_size_bytes: 8", "query?query=count(m%2Bm)", "the query's text of 10 bytes exceeds the limit max_query_expression_size_bytes of 8B of tenant a (err-mimir-max-query-expression-size-bytes)")]
     [InlineData("blocked_queries: [{pattern: 'count(m)', reason: 'too dear'}]", "query?query=count(  m)", "the query is blocked for tenant a by blocked_queries (err-mimir-query-blocked), reason: too dear")]
@@ -35,6 +35,36 @@ public class QueryLimitsTests
 
         // Who reads both has the limits of both.
         Assert.Equal(422, (await app.GetAsync("/api/v1/" + query, ("X-Scope-OrgID", "a|b"))).Code);
+    }
+
+    [Theory]
+    [InlineData("a", 5000)]
+    [InlineData("a|b", 2000)]
+    [InlineData("a|b|c", 1000)]
+    [InlineData("b|d", 2000)]
+    public async Task WhoReadsSeveralHasTheStrictestOfTheirLimitsAndNoStricterOnes(string tenants, int limit)
+    {
+        await using var app = await RealGateway.StartAsync((o, folder) =>
+        {
+            o.Limits.MaxFetchedSeriesPerQuery = 1000;
+            IngestLimitsTests.Overrides(o, folder, "overrides:\n  a: {max_fetched_series_per_query: 5000}\n  b: {max_fetched_series_per_query: 2000}\n  d: {max_fetched_series_per_query: 0}\n");
+        });
+        Assert.Contains($"\"max_fetched_series_per_query\":{limit},", (await app.GetAsync("/api/v1/user_limits", ("X-Scope-OrgID", tenants))).Body);
+    }
+
+    [Fact]
+    public async Task SamplesThatQueriesLookAtAreCountedByTenant()
+    {
+        await using var app = await RealGateway.StartAsync();
+        foreach (var tenant in new[] { "a", "b" })
+        {
+            Assert.Equal(204, (await app.WriteAsync(tenant, "__name__=m,i=1", "__name__=m,i=2")).Code);
+        }
+
+        Assert.Equal(200, (await app.GetAsync("/api/v1/query?query=m", ("X-Scope-OrgID", "a"))).Code);
+        var counted = (await app.GetAsync("/metrics")).Body;
+        Assert.Contains("metrics_query_samples_total{tenant=\"a\"} 2\n", counted);
+        Assert.DoesNotContain("metrics_query_samples_total{tenant=\"b\"}", counted);
     }
 
     [Theory]

@@ -38,6 +38,32 @@ public class RuleLimitsTests
     }
 
     [Fact]
+    public async Task ATenantHasNoMoreGroupsThanItMayHaveHoweverManyComeAtOnce()
+    {
+        await using var app = await RealGateway.StartAsync((o, folder) => IngestLimitsTests.Overrides(o, folder, "overrides:\n  a: {ruler_max_rule_groups_per_tenant: 3, ruler_max_rules_per_rule_group: 1}\n"));
+        async Task<int> SetAsync(string tenant, string space, string group, int rules = 1)
+        {
+            using var body = new StringContent($"name: {group}\ninterval: 1h\nrules: [{string.Join(", ", Enumerable.Range(0, rules).Select(static i => $"{{record: r{i}, expr: m}}"))}]");
+            return (await app.SendAsync(HttpMethod.Post, $"/config/v1/rules/{space}", body, ("X-Scope-OrgID", tenant))).Code;
+        }
+
+        Assert.Equal(400, await SetAsync("a", "n", "g", rules: 2));
+        Assert.Equal(202, await SetAsync("b", "n", "g", rules: 2));
+        var codes = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => SetAsync("a", $"n{i % 6}", $"g{i}")));
+        var groups = (await app.GetAsync("/config/v1/rules", ("X-Scope-OrgID", "a"))).Body.Split('\n').Count(l => l.Contains("name: g", StringComparison.Ordinal));
+        Assert.InRange(groups, 0, 3);
+        Assert.Equal(groups, codes.Count(c => c == 202));
+
+        // One at a time, all that it may have.
+        for (var i = groups; i < 3; i++)
+        {
+            Assert.Equal(202, await SetAsync("a", "more", $"more{i}"));
+        }
+
+        Assert.Equal(400, await SetAsync("a", "more", "last"));
+    }
+
+    [Fact]
     public async Task ARuleWaitsInTurnIsSeenAndCanBeStopped()
     {
         var gate = new ConcurrencyGate(1, 10, static _ => (0, 1));

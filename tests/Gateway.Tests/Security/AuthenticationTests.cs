@@ -37,6 +37,21 @@ public class AuthenticationTests
         Assert.Equal(status, (await app.GetAsync("/api/v1/labels", ("Authorization", authorization))).Code);
     }
 
+    [Theory]
+    [InlineData("POST", "", 401)]
+    [InlineData("POST", "Bearer token-of-reader", 403)]
+    [InlineData("GET", "Bearer token-of-a", 405)]
+    public async Task EveryAnswerToAWriteSaysThatNothingWasWritten(string method, string authorization, int status)
+    {
+        await using var app = await StartAsync();
+        var answer = await app.SendAsync(new HttpMethod(method), "/api/v1/write", null, authorization.Length == 0 ? [] : [("Authorization", authorization)]);
+        Assert.Equal(status, answer.Code);
+        foreach (var what in new[] { "Samples", "Histograms", "Exemplars" })
+        {
+            Assert.Contains($"X-Prometheus-Remote-Write-{what}-Written: 0", answer.Headers);
+        }
+    }
+
     [Fact]
     public async Task EveryRouteAsksSaveThoseForHealth()
     {

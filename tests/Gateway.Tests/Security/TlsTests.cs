@@ -30,6 +30,23 @@ public class TlsTests
         Assert.Equal("CN=second", await ShownAsync(app, SslProtocols.None));
     }
 
+    [Theory]
+    [InlineData(true, 2)]
+    [InlineData(false, 1)]
+    public async Task Http2IsAgreedOnWhereItIsOn(bool isOn, int version)
+    {
+        using var authority = new Authority();
+        await using var app = await StartAsync(authority, (o, _) => (o.Http.Http2, o.Otlp.GrpcListen) = (isOn, "127.0.0.1:0"));
+        using var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = static (_, _, _, _) => true };
+        using var client = new HttpClient(handler);
+        foreach (var (address, want) in new[] { (app.Address, version), (app.GrpcAddress, 2) })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(address, "/-/healthy")) { Version = new Version(2, 0), VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+            using var answer = await client.SendAsync(request);
+            Assert.Equal((200, want), ((int)answer.StatusCode, answer.Version.Major));
+        }
+    }
+
     [Fact]
     public async Task OldVersionsAreRefused()
     {

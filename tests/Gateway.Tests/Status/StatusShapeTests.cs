@@ -20,6 +20,18 @@ public sealed class StatusShapeTests
         Assert.Equal((HttpStatusCode.OK, $$"""{"status":"success","data":{{data}}}"""), await app.GetAsync("/api/v1/" + path));
     }
 
+    [Theory]
+    [InlineData("targets/relabel_steps", "no scrapePool parameter provided")]
+    [InlineData("targets/relabel_steps?scrapePool=x", "no labels parameter provided")]
+    [InlineData("targets/relabel_steps?scrapePool=x&labels={}", "error retrieving scrape config: scrape pool \\\"x\\\" not found")]
+    [InlineData("scrape_pools/config", "no scrapePool parameter provided")]
+    [InlineData("scrape_pools/config?scrapePool=x", "error retrieving scrape config: scrape pool \\\"x\\\" not found")]
+    public async Task AScrapePoolThatIsAskedAboutIsNotThere(string path, string error)
+    {
+        await using var app = await GatewayApp.StartAsync();
+        Assert.Equal((HttpStatusCode.BadRequest, $$"""{"status":"error","errorType":"bad_data","error":"{{error}}"}"""), await app.GetAsync("/api/v1/" + path));
+    }
+
     [Fact]
     public async Task FeaturesSayWhatIsOn()
     {

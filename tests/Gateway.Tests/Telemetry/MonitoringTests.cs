@@ -14,6 +14,7 @@ public sealed partial class MonitoringTests
     private static readonly string Folder = Path.Combine(Root(), "k8s", "monitoring");
 
     [Fact]
+    [Trait("Category", "Peers")]
     public async Task PromtoolAcceptsTheRules()
     {
         var start = new ProcessStartInfo("promtool", ["check", "rules", Path.Combine(Folder, "alerts.yaml")]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
@@ -23,6 +24,13 @@ public sealed partial class MonitoringTests
         await process.WaitForExitAsync();
         Assert.True(process.ExitCode == 0, output + await errors);
         Assert.Contains("SUCCESS", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void EveryAlertHasARunbook()
+    {
+        var sections = File.ReadLines(Path.Combine(Root(), "docs", "runbooks.md")).Where(l => l.StartsWith("## ", StringComparison.Ordinal)).Select(l => $"docs/runbooks.md#{l[3..].ToLowerInvariant()}").ToList();
+        Assert.Equal(Alerts().Select(a => a["annotations"]["runbook_url"].ToString()), sections);
     }
 
     [Fact]
@@ -90,7 +98,9 @@ public sealed partial class MonitoringTests
         return (families, labels);
     }
 
-    private static IEnumerable<(string Place, string Expression)> Rules()
+    private static IEnumerable<(string Place, string Expression)> Rules() => Alerts().Select(rule => (rule["alert"].ToString(), rule["expr"].ToString()));
+
+    private static IEnumerable<YamlNode> Alerts()
     {
         var yaml = new YamlStream();
         using var text = File.OpenText(Path.Combine(Folder, "alerts.yaml"));
@@ -99,7 +109,7 @@ public sealed partial class MonitoringTests
         {
             foreach (var rule in (YamlSequenceNode)group["rules"])
             {
-                yield return (rule["alert"].ToString(), rule["expr"].ToString());
+                yield return rule;
             }
         }
     }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Net;
 using System.Text;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Telemetry;
@@ -9,6 +10,7 @@ using Metrics.PromQL.Tests.Reference;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Xunit;
 
 namespace Metrics.Gateway.Tests.Telemetry;
@@ -54,25 +56,33 @@ public sealed class TracingTests
         Assert.Equal("default", mine.Values.First(s => s.OperationName == "shard.query").GetTagItem("tenant"));
     }
 
-    [Fact]
-    public async Task SpansGoOutByOtlp()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task SpansGoOutByOtlp(bool isGrpc)
     {
         var bodies = new ConcurrentQueue<byte[]>();
         var builder = WebApplication.CreateSlimBuilder();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = isGrpc ? HttpProtocols.Http2 : HttpProtocols.Http1));
         await using var collector = builder.Build();
-        collector.MapPost("/v1/traces", async (HttpContext context) =>
+        collector.MapPost(isGrpc ? "/opentelemetry.proto.collector.trace.v1.TraceService/Export" : "/v1/traces", async (HttpContext context) =>
         {
             using var body = new MemoryStream();
             await context.Request.Body.CopyToAsync(body);
             bodies.Enqueue(body.ToArray());
+            if (isGrpc)
+            {
+                context.Response.ContentType = "application/grpc";
+                await context.Response.Body.WriteAsync(new byte[5]);
+                context.Response.AppendTrailer("grpc-status", "0");
+            }
         });
         await collector.StartAsync();
         var trace = ActivityTraceId.CreateRandom();
         await using (var world = new StoredSeries())
         {
             await world.WriteAsync([new NaiveSeries(Labels.Of(("__name__", "up")), [new NaiveSample(1000, 1)])]);
-            using var traces = Tracing.Start(new TelemetryOptions { TracesEndpoint = collector.Urls.First(), TracesProtocol = TraceProtocol.Http, TracesOneIn = 1_000_000 });
+            using var traces = Tracing.Start(new TelemetryOptions { TracesEndpoint = collector.Urls.First(), TracesProtocol = isGrpc ? TraceProtocol.Grpc : TraceProtocol.Http, TracesOneIn = 1_000_000 });
             Assert.NotNull(traces);
             using var client = await world.ServeAsync(static _ => { });
             using var request = new HttpRequestMessage(HttpMethod.Get, "/api/v1/query?query=up&time=2");

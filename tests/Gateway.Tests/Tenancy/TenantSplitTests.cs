@@ -111,6 +111,33 @@ public class TenantSplitTests
     }
 
     [Fact]
+    public async Task ARefusalOfOnePartTellsWhatBecameOfTheOthers()
+    {
+        await using var app = await RealGateway.StartAsync(
+            (o, folder) =>
+            {
+                o.Tenancy.LabelName = "team";
+                IngestLimitsTests.Overrides(o, folder, "overrides:\n  a: {request_series: 1}\n  slow: {request_rate: 1, request_burst_size: 1}\n  full: {max_global_series_per_user: 1}\n");
+            },
+            new ManualTime());
+        var refused = await app.WriteAsync([], null, "__name__=m,team=a,x=1", "__name__=m,team=a,x=2", "__name__=m,team=b,x=1", "team=b,x=2");
+        Assert.Equal(413, refused.Code);
+        Assert.StartsWith("write request refused: 2 series exceed the limit request_series of 1 of tenant a; of the rest, 1 samples refused, 1 stored; tenant b: missing metric name: 1, first ", refused.Body);
+        Assert.Contains("X-Prometheus-Remote-Write-Samples-Written: 1", refused.Headers);
+        var full = await app.WriteAsync([], null, "__name__=m,team=full,x=1", "__name__=m,team=full,x=2");
+        Assert.Equal(429, full.Code);
+        Assert.Contains("tenant full: tenant full exceeds its limit max_global_series_per_user of 1 ", full.Body);
+
+        // Each tenant's rate of requests holds for its part; of two refusals the one that need not last is told, so that the sender comes back.
+        Assert.Equal(204, (await app.WriteAsync([], null, "__name__=m,team=slow")).Code);
+        var late = await app.WriteAsync([], null, "__name__=m,team=a,x=1", "__name__=m,team=a,x=2", "__name__=m,team=b,x=3", "__name__=m,team=slow,x=3");
+        Assert.Equal(429, late.Code);
+        Assert.NotNull(late.RetryAfter);
+        Assert.Contains("limit request_rate of 1 requests/s", late.Body);
+        Assert.Equal(["", "1 3", ""], [await ValuesAsync(app, "a"), await ValuesAsync(app, "b"), await ValuesAsync(app, "slow")]);
+    }
+
+    [Fact]
     public async Task AnyBytesAreAnsweredAndNothingIsMadeOfThem()
     {
         const int Seed = 4;

@@ -55,7 +55,7 @@ public sealed class EngineTests
         var small = options with { MaxSamples = 3 };
         var error = await Assert.ThrowsAsync<QueryException>(() =>
             new QueryEngine(small).ExecuteAsync(new QueryRequest("m", new TimeGrid(0, Minute, Minute), true), Data().Leaves(0, small), default).AsTask());
-        Assert.Equal("query processing would load too many samples into memory in query execution", error.Message);
+        Assert.Equal("query processing would load too many samples into memory in query execution: limit query.max_samples of 3", error.Message);
     }
 
     [Fact]
