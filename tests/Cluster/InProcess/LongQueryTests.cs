@@ -92,7 +92,7 @@ public sealed class LongQueryTests : IDisposable
     private async Task<(Task Query, Activity Shard)> BeginAsync(Grains.OrleansCluster gateway, CancellationToken client)
     {
         var shards = (await gateway.OpenTenantAsync(tenant, default)).Shards;
-        var trace = new TaskCompletionSource<ActivityTraceId>();
+        var trace = new TaskCompletionSource<ActivityTraceId>(TaskCreationOptions.RunContinuationsAsynchronously);
         var query = Task.Run(async () =>
         {
             using var span = source.StartActivity("request")!;
@@ -103,8 +103,16 @@ public sealed class LongQueryTests : IDisposable
             using var result = await new QueryEngine(new EngineOptions()).ExecuteAsync(request, shards, client);
         }, CancellationToken.None);
         var id = await trace.Task;
-        Activity? span = null;
-        SpinWait.SpinUntil(() => evaluating.TryGetValue(id, out span), TimeSpan.FromSeconds(30));
-        return (query, span ?? throw new TimeoutException("the shard was not asked"));
+        Activity? span;
+        for (var waited = Stopwatch.StartNew(); !evaluating.TryGetValue(id, out span); await Task.Delay(1, CancellationToken.None))
+        {
+            if (query.IsCompleted || waited.Elapsed > TimeSpan.FromSeconds(30))
+            {
+                await query.WaitAsync(TimeSpan.Zero, CancellationToken.None);
+                throw new InvalidOperationException("the query was answered without its shard");
+            }
+        }
+
+        return (query, span);
     }
 }

@@ -67,11 +67,11 @@ internal sealed class SiloLab : IDisposable
         await silo.WaitReadyAsync(Http);
     }
 
-    /// <summary>A silo that serves, the n-th of those that do.</summary>
+    /// <summary>A silo that serves, the n-th of those that do; any, when none does.</summary>
     public SiloProcess Serving(int n)
     {
         var serving = silos.Where(static s => s.IsServing).ToList();
-        return serving[n % serving.Count];
+        return serving.Count > 0 ? serving[n % serving.Count] : silos[n % silos.Count];
     }
 
     /// <summary>Gets a JSON answer from any silo that serves; tries again while shards are on their way elsewhere.</summary>
@@ -133,7 +133,7 @@ internal sealed class SiloLab : IDisposable
     }
 
     /// <summary>The nodes that own a shard.</summary>
-    public static IEnumerable<string> OwnersOf(JsonElement status) => status.GetProperty("shards").EnumerateArray().Select(static s => s.GetProperty("owner").GetString()!).Distinct();
+    public static IEnumerable<string> OwnersOf(JsonElement status) => status.GetProperty("shards").EnumerateArray().Select(static s => s.GetProperty("owner").GetString()!).Where(static o => o.Length > 0).Distinct();
 
     /// <summary>What every silo wrote, for messages of failed tests.</summary>
     public string Outputs() => string.Join("\n", silos.Select(static (s, n) => $"--- silo {n}\n{string.Join('\n', s.Program.Output.Split('\n').TakeLast(60).Select(static l => l.Length > 300 ? l[..300] : l))}"));
