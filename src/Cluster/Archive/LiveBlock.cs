@@ -69,24 +69,6 @@ internal sealed class LiveBlock(ManifestBlock described, Func<LiveBlock, BlockRe
     /// <summary>Begins to work with the block. Only the list of live blocks calls this, while the block is on it.</summary>
     public void Enter() => Interlocked.Increment(ref users);
 
-    /// <summary>Takes it off the list of live blocks. A read that works with it and has not come to it yet would open it later, when its files may be gone: so it is opened now.</summary>
-    public void Withdraw()
-    {
-        if (Volatile.Read(ref users) > 1)
-        {
-            try
-            {
-                Reader();
-            }
-            catch (Exception e) when (e is IOException or InvalidDataException)
-            {
-                // The read says so when it comes to it.
-            }
-        }
-
-        Leave();
-    }
-
     /// <summary>Ends working with the block.</summary>
     public void Leave()
     {

@@ -116,24 +116,11 @@ internal sealed class ShardBlocks(Action<string> report) : IDisposable
             live = [.. live.Except(leaving).Concat(coming).OrderBy(b => b.Described.Meta.MinTime).ThenBy(b => b.Ulid)];
         }
 
-        left.ForEach(static b => b.Withdraw());
+        left.ForEach(b => b.Leave());
     }
 
     /// <summary>Closes the blocks once nobody reads them any more.</summary>
-    public void Dispose()
-    {
-        IReadOnlyList<LiveBlock> left;
-        lock (changing)
-        {
-            left = live;
-            live = [];
-        }
-
-        foreach (var block in left)
-        {
-            block.Leave();
-        }
-    }
+    public void Dispose() => Replace(live, []);
 
     /// <summary>Takes a block out of service, because its bytes are wrong; it stays in the manifest, for an operator to mend or to give up.</summary>
     public void SetAside(LiveBlock block, InvalidDataException damage)
