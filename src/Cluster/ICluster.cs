@@ -17,6 +17,31 @@ public interface ICluster : IAsyncDisposable
     /// <summary>The tenants open here, for status pages and self metrics; a snapshot.</summary>
     IReadOnlyList<ITenant> Tenants => [];
 
+    /// <summary>All tenants that there are, ascending, open here or not.</summary>
+    /// <exception cref="IOException">Object storage, which knows them, can't be asked.</exception>
+    /// <exception cref="ShardUnavailableException">As above.</exception>
+    ValueTask<IReadOnlyList<TenantId>> ListTenantsAsync(CancellationToken cancellation) => ValueTask.FromResult<IReadOnlyList<TenantId>>([.. Tenants.Select(static t => t.Id).Order()]);
+
+    /// <summary>Cuts the heads of all shards of all tenants that are open, in whatever process, into blocks and publishes them; completes when that is done. Shards that are closed have no heads.</summary>
+    /// <exception cref="ShardUnavailableException">Object storage or a disk failed; the samples are safe, and it goes on in the background.</exception>
+    /// <exception cref="IOException">A process could not be asked.</exception>
+    async ValueTask FlushAsync(CancellationToken cancellation)
+    {
+        foreach (var tenant in Tenants)
+        {
+            await tenant.FlushAsync(cancellation);
+        }
+    }
+
+    /// <summary>From now on tells the other processes that take requests what tenants have asked of this one.</summary>
+    void ServeCounts(TenantCounting counting)
+    {
+    }
+
+    /// <summary>What tenants have asked of the other processes that take requests, added up, in the order given.</summary>
+    /// <exception cref="IOException">One of them did not answer.</exception>
+    ValueTask<IReadOnlyList<TenantCounts>> CountsElsewhereAsync(IReadOnlyList<TenantId> tenants, CancellationToken cancellation) => ValueTask.FromResult<IReadOnlyList<TenantCounts>>(new TenantCounts[tenants.Count]);
+
     /// <summary>The processes that share rules between them; null when this one evaluates all.</summary>
     IRuleCluster? Rules => null;
 
@@ -75,6 +100,9 @@ public interface ICluster : IAsyncDisposable
 
     /// <summary>The tenant, or null when nobody ever wrote to it; for reads, which must not make tenants.</summary>
     ValueTask<ITenant?> FindTenantAsync(TenantId tenant, CancellationToken cancellation);
+
+    /// <summary>The same for one look at it, after which this process does not keep it open. What is metadata of others may be missing.</summary>
+    ValueTask<ITenant?> PeekTenantAsync(TenantId tenant, CancellationToken cancellation) => FindTenantAsync(tenant, cancellation);
 }
 
 /// <summary>Replay of shard logs after a start.</summary>
@@ -140,6 +168,10 @@ public interface IShard : IQueryLeaf
     /// <summary>The counts as the shard's owner has them now, wherever it is; <see cref="Statistics"/> may be older, or leave out what another process counts.</summary>
     /// <exception cref="ShardUnavailableException">The owner can't be asked.</exception>
     ValueTask<ShardStatistics> StatisticsAsync(CancellationToken cancellation) => ValueTask.FromResult(Statistics);
+
+    /// <summary>The same, but a shard that is open nowhere stays so: it has nothing but blocks, which are counted from its manifest.</summary>
+    /// <exception cref="ShardUnavailableException">The owner, or object storage, can't be asked.</exception>
+    ValueTask<ShardStatistics> PeekStatisticsAsync(CancellationToken cancellation) => StatisticsAsync(cancellation);
 
     /// <summary>Up to when the past is settled, and whether it was changed all the same; for whoever keeps answers. A shard that can't tell says <see cref="ShardHistory.Unknown"/>.</summary>
     /// <exception cref="ShardUnavailableException">The shard is replaying or closed.</exception>

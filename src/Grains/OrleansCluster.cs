@@ -44,6 +44,7 @@ public sealed partial class OrleansCluster : ICluster, IClusterControl, IReplica
         self = services.GetRequiredService<ILocalSiloDetails>();
         time = services.GetRequiredService<TimeProvider>();
         logger = services.GetRequiredService<ILogger<OrleansCluster>>();
+        counts = services.GetRequiredService<SiloCounts>();
         closings = services.GetRequiredService<TenantClosings>();
         erasure = new TenantErasure(silo.Store);
         closings.Add(Forget);
@@ -77,6 +78,9 @@ public sealed partial class OrleansCluster : ICluster, IClusterControl, IReplica
     public IReadOnlyList<ITenant> Tenants => [.. Open];
 
     /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<TenantId>> ListTenantsAsync(CancellationToken cancellation) => silo.Maps.ExistingAsync(Open.Select(static t => t.Id), cancellation);
+
+    /// <inheritdoc/>
     public IClusterControl Control => this;
 
     /// <inheritdoc/>
@@ -105,6 +109,10 @@ public sealed partial class OrleansCluster : ICluster, IClusterControl, IReplica
     /// <inheritdoc/>
     public async ValueTask<ITenant?> FindTenantAsync(TenantId tenant, CancellationToken cancellation) =>
         await OpenOnceAsync(tenant, async () => await silo.Maps.FindAsync(tenant, CancellationToken.None), cancellation);
+
+    /// <inheritdoc/>
+    public async ValueTask<ITenant?> PeekTenantAsync(TenantId tenant, CancellationToken cancellation) =>
+        tenants.TryGetValue(tenant, out var known) && known.IsCompletedSuccessfully ? known.Result : await silo.Maps.FindAsync(tenant, cancellation) is { } map ? TenantOf(tenant, map) : null;
 
     /// <inheritdoc/>
     public long SamplesAppended(TenantId tenant) => silo.Node?.SamplesAppended(tenant) ?? 0;
@@ -233,15 +241,18 @@ public sealed partial class OrleansCluster : ICluster, IClusterControl, IReplica
         var first = tenants.GetOrAdd(id, opened.Task);
         if (first == opened.Task)
         {
-            var metadata = new ClusterMetadata(grains.GetGrain<ITenantGrain>(id.Value));
-            opened.SetResult(new ClusterTenant(id, metadata, found, ShardOf, () => silo.Maps.FindAsync(id, stopping.Token).AsTask(), refreshRetry, silo.DataDirectory, time));
-            await metadata.ExchangeAsync().WaitAsync(cancellation); // So that the first question about metrics is answered.
+            var tenant = TenantOf(id, found);
+            opened.SetResult(tenant);
+            await tenant.Book.ExchangeAsync().WaitAsync(cancellation); // So that the first question about metrics is answered.
         }
 
         return await first.WaitAsync(cancellation);
     }
 
-    private ClusterShard ShardOf(ShardId id) => new(id, silo.Node, new RemoteShard(id, new GrainShardChannel(grains.GetGrain<IShardGrain>(ShardKey.Of(id)), silo.Options, time), silo.Store, time));
+    private ClusterTenant TenantOf(TenantId id, ShardMap map) =>
+        new(id, new ClusterMetadata(grains.GetGrain<ITenantGrain>(id.Value)), map, ShardOf, () => silo.Maps.FindAsync(id, stopping.Token).AsTask(), refreshRetry, silo.DataDirectory, time);
+
+    private ClusterShard ShardOf(ShardId id) => new(id, silo.Node, new RemoteShard(id, new GrainShardChannel(id, grains.GetGrain<IShardGrain>(ShardKey.Of(id)), silo.Options, time), silo.Store, time), directory.IsOpen, silo.Store);
 
     private async Task RefreshAsync()
     {

@@ -21,6 +21,8 @@ public static class SiloBuilderExtensions
         builder.Services.AddSingleton<SiloServiceClient>();
         builder.Services.AddSingleton<TenantClosings>();
         builder.Services.AddSingleton<SiloRules>();
+        builder.Services.AddSingleton<SiloCounts>();
+        builder.Services.AddSingleton<ShardMoves>();
         builder.Services.AddSingleton<TenantDemands>();
         builder.Services.AddSingleton<SiloShardOwners>();
         builder.Services.AddSingleton(services => new Resharding(context.Store, context.Maps, services.GetRequiredService<SiloShardOwners>(), context.Options.Resharding, services.GetRequiredService<TimeProvider>()));

@@ -21,6 +21,18 @@ internal sealed class HostedCluster(IHost host, ShardNode? node, IObjectStore st
     public IReadOnlyList<ITenant> Tenants => cluster.Tenants;
 
     /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<TenantId>> ListTenantsAsync(CancellationToken cancellation) => cluster.ListTenantsAsync(cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask FlushAsync(CancellationToken cancellation) => cluster.FlushAsync(cancellation);
+
+    /// <inheritdoc/>
+    public void ServeCounts(TenantCounting counting) => cluster.ServeCounts(counting);
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<TenantCounts>> CountsElsewhereAsync(IReadOnlyList<TenantId> tenants, CancellationToken cancellation) => cluster.CountsElsewhereAsync(tenants, cancellation);
+
+    /// <inheritdoc/>
     public IRuleCluster? Rules => cluster.Rules;
 
     /// <inheritdoc/>
@@ -64,6 +76,9 @@ internal sealed class HostedCluster(IHost host, ShardNode? node, IObjectStore st
 
     /// <inheritdoc/>
     public ValueTask<ITenant?> FindTenantAsync(TenantId tenant, CancellationToken cancellation) => cluster.FindTenantAsync(tenant, cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask<ITenant?> PeekTenantAsync(TenantId tenant, CancellationToken cancellation) => cluster.PeekTenantAsync(tenant, cancellation);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

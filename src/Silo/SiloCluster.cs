@@ -14,9 +14,6 @@ namespace Metrics.Silo;
 /// <summary>Starts this process's silo, for the gateway of the same process to serve.</summary>
 internal static class SiloCluster
 {
-    /// <summary>How often at least a silo writes down that it lives, in the bucket. Who comes after all silos were lost at once waits for three of these.</summary>
-    private static readonly TimeSpan aliveEveryMost = TimeSpan.FromSeconds(15);
-
     /// <summary>How often at least a silo reads who is a member: a change travels by gossip, and this is for who missed it.</summary>
     private static readonly TimeSpan refreshEveryMost = TimeSpan.FromSeconds(20);
 
@@ -42,7 +39,7 @@ internal static class SiloCluster
                 node = ShardNode.Open(storage, replication, engine, store, transport, transport.Followers, TimeProvider.System, logger.NodeReport, transport.Crowded);
             }
 
-            var card = new SiloCard(node?.Id ?? new NodeId(""), settings.Zone, settings.Role == SiloRole.Shards ? "" : HttpAddress(options));
+            var card = new SiloCard(node?.Id ?? new NodeId(""), settings.Zone, settings.Role == SiloRole.Shards ? "" : HttpAddress(options)) { Pool = TenantPool.Of(settings.Tenants) };
             var maps = node?.Maps ?? new TenantShardMaps(store, storage.ShardsPerTenant);
             var context = new SiloContext(card, store, node, storage.DataDirectory, maps, new Grains.SiloOptions { IdleAfter = settings.IdleAfter, DrainTimeout = settings.DrainTimeout, BalanceEvery = settings.BalanceEvery, ReportEvery = settings.ReportEvery, Resharding = storage.Resharding });
             var tls = settings.TlsCertFile.Length > 0 ? new SiloTls(settings, logger) : null;
@@ -73,7 +70,7 @@ internal static class SiloCluster
     private static async Task JoinAsync(IHost host, ClusterSettings settings, IObjectStore store, ILogger logger, CancellationToken stop)
     {
         using var joined = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var watching = new BucketMembership(store).BurySilentAsync(settings.Name, 3 * AliveEvery(settings), TimeProvider.System, logger.NodeReport, joined.Token);
+        var watching = new BucketMembership(store).BurySilentAsync(settings.Name, 3 * settings.AliveEvery, TimeProvider.System, logger.NodeReport, joined.Token);
         try
         {
             await host.StartAsync(stop);
@@ -112,7 +109,7 @@ internal static class SiloCluster
             silo.Configure<ClusterMembershipOptions>(membership =>
             {
                 membership.ProbeTimeout = settings.ProbeTimeout;
-                membership.IAmAliveTablePublishTimeout = AliveEvery(settings);
+                membership.IAmAliveTablePublishTimeout = settings.AliveEvery;
                 membership.TableRefreshTimeout = Shorter(refreshEveryMost, 10 * settings.ProbeTimeout);
             });
             silo.Configure<SiloMessagingOptions>(messaging =>
@@ -135,9 +132,7 @@ internal static class SiloCluster
         return builder.Build();
     }
 
-    // Who wants the dead found sooner than by default wants these sooner too; nobody wants them later.
-    private static TimeSpan AliveEvery(ClusterSettings settings) => Shorter(aliveEveryMost, 7.5 * settings.ProbeTimeout);
-
+    // Who wants the dead found sooner than by default wants this sooner too; nobody wants it later.
     private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
     private static string HttpAddress(GatewayOptions options)

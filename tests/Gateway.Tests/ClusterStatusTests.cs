@@ -17,7 +17,7 @@ public sealed class ClusterStatusTests
 
         var (status, body) = await app.GetAsync("/api/v1/status/cluster");
         Assert.Equal(HttpStatusCode.OK, status);
-        Assert.Contains("\"data\":{\"silos\":[],\"shards\":[],\"changes\":[]}", body, StringComparison.Ordinal);
+        Assert.Contains("\"data\":{\"silos\":[],\"shards\":[],\"moves\":[],\"changes\":[]}", body, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.BadRequest, (await app.PostFormAsync("/api/v1/admin/cluster/move", "tenant=a&range=all&to=n")).Status);
         Assert.Equal(HttpStatusCode.BadRequest, (await app.PostFormAsync("/api/v1/admin/cluster/drain", "node=n")).Status);
     }
@@ -33,6 +33,23 @@ public sealed class ClusterStatusTests
 
         Assert.Equal(["team-a/0b0"], own);
         Assert.Equal(["team-a/0b0", "team-b/all"], all);
+    }
+
+    [Fact]
+    public async Task AShardThatNobodyHoldsIsShownAndSoIsOneOnItsWay()
+    {
+        await using var app = await GatewayApp.StartAsync();
+        app.Cluster.Control = new FakeControl();
+        _ = app.Cluster["team-a"];
+
+        var (_, body) = await app.GetAsync("/api/v1/status/cluster", ("X-Scope-OrgID", "team-a"));
+        using var answer = JsonDocument.Parse(body);
+        var shown = answer.RootElement.GetProperty("data");
+
+        Assert.Equal(["0b0 n1 Open", "0b1  Closed"], shown.GetProperty("shards").EnumerateArray().Select(static s => $"{s.GetProperty("range")} {s.GetProperty("owner")} {s.GetProperty("state")}"));
+        Assert.Equal(["0b0 n1 n2 2026-11-21T10:00:00+00:00"], shown.GetProperty("moves").EnumerateArray().Select(static m => $"{m.GetProperty("range")} {m.GetProperty("from")} {m.GetProperty("to")} {m.GetProperty("since")}"));
+        Assert.Equal(["team-a/0b0", "team-b/all", "team-a/0b1"], await ShardsAsync(app, "/api/v1/status/cluster?tenants=all", ("X-Scope-OrgID", "team-b")));
+        Assert.Contains("n1    n2  2026", (await RunAsync("cluster", "status", "--url", app.Http.BaseAddress!.ToString())).Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -121,7 +138,10 @@ public sealed class ClusterStatusTests
 
         public IReadOnlyList<ClusterSilo> Silos { get; } =
         [
-            new("127.0.0.1:11111@1", "Active", new SiloCard(new NodeId("n1"), "eu-1", "127.0.0.1:10902"), new SiloReport("n1", false, 0.5, 0.25, 1 << 30, [Shard("team-a", "0b0"), Shard("team-b", "all")])),
+            new("127.0.0.1:11111@1", "Active", new SiloCard(new NodeId("n1"), "eu-1", "127.0.0.1:10902"), new SiloReport("n1", false, 0.5, 0.25, 1 << 30, [Shard("team-a", "0b0"), Shard("team-b", "all")])
+            {
+                Moves = [new ShardMoveReport("team-a", "0b0", "n2", new DateTimeOffset(2026, 11, 21, 10, 0, 0, TimeSpan.Zero))],
+            }),
             new("127.0.0.1:11112@2", "Joining", new SiloCard(new NodeId("n2"), "", ""), null),
         ];
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Metrics.Cluster;
 using Metrics.Model;
 using Metrics.ObjectStore;
@@ -21,6 +22,9 @@ internal sealed class FakeCluster : ICluster
 
     /// <summary>Thrown by every fragment when set.</summary>
     public Exception? QueryFailure { get; set; }
+
+    /// <summary>Awaited by everything that reads and is no query; it may wait or throw.</summary>
+    public Func<CancellationToken, Task> Reading { get; set; } = static _ => Task.CompletedTask;
 
     /// <summary>What every append says it refused.</summary>
     public IReadOnlyList<Rejection> Rejections { get; set; } = [];
@@ -75,9 +79,17 @@ internal sealed class FakeShard(FakeCluster cluster, ShardId id) : IShard
 
     public ShardId Id { get; } = id;
 
-    public IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation) => AsyncEnumerable.Empty<RawSeries>();
+    public async IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await cluster.Reading(cancellation);
+        yield break;
+    }
 
-    public ValueTask<IReadOnlyList<SeriesExemplars>> ExemplarsAsync(LabelQuery query, CancellationToken cancellation) => ValueTask.FromResult<IReadOnlyList<SeriesExemplars>>([]);
+    public async ValueTask<IReadOnlyList<SeriesExemplars>> ExemplarsAsync(LabelQuery query, CancellationToken cancellation)
+    {
+        await cluster.Reading(cancellation);
+        return [];
+    }
 
     public ShardStatistics Statistics => new(series.Count, series.Count, appended, appended * 16, 0, 0, 0);
 
@@ -135,12 +147,13 @@ internal sealed class FakeShard(FakeCluster cluster, ShardId id) : IShard
         }
     }
 
-    public ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation)
+    public async ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation)
     {
+        await cluster.Reading(cancellation);
         lock (gate)
         {
             var found = series.Where(s => query.Selectors.Count == 0 || query.Selectors.Any(m => Matcher.AllMatch(m, s))).Order();
-            return ValueTask.FromResult<IReadOnlyList<Labels>>([.. query.Limit > 0 ? found.Take(query.Limit) : found]);
+            return [.. query.Limit > 0 ? found.Take(query.Limit) : found];
         }
     }
 

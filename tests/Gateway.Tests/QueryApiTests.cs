@@ -102,7 +102,7 @@ public class QueryApiTests
         // The front end had to look at it, and the engine need not parse it again.
         Assert.Equal("up", PromQL.Parsing.Printer.Print(seen.Expression!));
         await app.PostFormAsync("/api/v1/query?query=ignored&time=5", "query=sum(up)");
-        Assert.Equal(new QueryRequest("sum(up)", TimeGrid.Instant(5000), false) { Tenant = TenantId.Parse("default") }, seen);
+        Assert.Equal(new QueryRequest("sum(up)", TimeGrid.Instant(5000), false) { Tenant = TenantId.Parse("default") }, seen with { Expression = null });
     }
 
     [Theory]

@@ -37,6 +37,8 @@ internal sealed class RealGateway : IAsyncDisposable
 
     public InProcessCluster Cluster => cluster;
 
+    public required EngineOptions Engine { get; init; }
+
     /// <summary>What was logged so far.</summary>
     public string Log
     {
@@ -50,7 +52,7 @@ internal sealed class RealGateway : IAsyncDisposable
     }
 
     /// <summary>Starts; <paramref name="configure"/> may put files into the folder that it is given.</summary>
-    public static async Task<RealGateway> StartAsync(Action<GatewayOptions, string>? configure = null, TimeProvider? time = null, HttpMessageHandler? handler = null, Func<ICluster, ICluster>? through = null)
+    public static async Task<RealGateway> StartAsync(Action<GatewayOptions, string>? configure = null, TimeProvider? time = null, HttpMessageHandler? handler = null, Func<ICluster, ICluster>? through = null, Func<EngineOptions, EngineOptions>? engine = null)
     {
         var folder = Directory.CreateTempSubdirectory("gateway").FullName;
         var options = new GatewayOptions();
@@ -60,14 +62,15 @@ internal sealed class RealGateway : IAsyncDisposable
         options.Storage.ShardsPerTenant = 4;
         configure?.Invoke(options, folder);
         OptionsValidator.Validate(options);
-        var engine = ServeProcess.EngineOptionsOf(options);
+        var own = ServeProcess.EngineOptionsOf(options);
+        own = engine?.Invoke(own) ?? own;
         var clock = time ?? TimeProvider.System;
-        var opened = InProcessCluster.Open(LocalCluster.StorageOf(options), engine, clock, _ => { });
+        var opened = InProcessCluster.Open(LocalCluster.StorageOf(options), own, clock, _ => { });
         await opened.Ready;
         var said = new StringWriter();
-        var made = new GatewayServer(options, through is null ? opened : through(opened), engine, new QueryEngine(engine).ExecuteAsync, clock, logging => logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddProvider(new LogCapture(said)));
+        var made = new GatewayServer(options, through is null ? opened : through(opened), own, new QueryEngine(own).ExecuteAsync, clock, logging => logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddProvider(new LogCapture(said)));
         await made.StartAsync(CancellationToken.None);
-        return new RealGateway(folder, opened, made, said, handler ?? new HttpClientHandler());
+        return new RealGateway(folder, opened, made, said, handler ?? new HttpClientHandler()) { Engine = own };
     }
 
     public Task ReloadAsync() => server.ReloadAsync(CancellationToken.None);

@@ -33,8 +33,20 @@ public sealed class FakeTime(long startMs) : TimeProvider
         return timer;
     }
 
+    /// <summary>How many wait for a time to come.</summary>
+    public int Timers
+    {
+        get
+        {
+            lock (sync)
+            {
+                return timers.Count(t => t.DueAt is not null);
+            }
+        }
+    }
+
     /// <summary>Waits until somebody waits for a time to come: so many timers are set.</summary>
-    public Task UntilTimersAsync(int count) => UntilAsync(() => timers.Count(t => t.DueAt is not null) >= count);
+    public Task UntilTimersAsync(int count) => UntilAsync(() => Timers >= count);
 
     /// <summary>Waits until so many wait for this very instant.</summary>
     public Task UntilDueAsync(long timeMs, int count = 1) => UntilAsync(() => timers.Count(t => t.DueAt == DateTimeOffset.FromUnixTimeMilliseconds(timeMs)) >= count);

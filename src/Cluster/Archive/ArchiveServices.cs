@@ -13,6 +13,9 @@ internal sealed record ArchiveServices(IObjectStore Store, IBlockOpener Opener, 
     /// <summary>The shard maps of tenants, to find who shares a block.</summary>
     public TenantShardMaps Maps { get; } = new(Store, shardsPerTenant: 1);
 
+    /// <summary>What blocks answered about their labels.</summary>
+    public LabelAnswers Labels { get; } = new(Options.LabelCacheBytes);
+
     /// <summary>What is broken on purpose.</summary>
     public Mutant Mutant { get; init; }
 

@@ -64,7 +64,7 @@ internal sealed partial class ShardArchive : IDisposable
         time = services.Time;
         this.report = report;
         this.step = step ?? (static _ => { });
-        Blocks = new ShardBlocks(report);
+        Blocks = new ShardBlocks(shard, services.Labels, report);
         this.manifest = manifest;
         this.log = log;
         if (Directory.Exists(compactingFolder))

@@ -9,7 +9,7 @@ namespace Metrics.Cluster;
 /// A block found damaged is set aside: told once, counted, no longer read, and named in a warning by whatever it would have answered. A block that can't be read now, because the store is
 /// away, fails the query.
 /// </remarks>
-internal sealed class ShardBlocks(Action<string> report) : IDisposable
+internal sealed class ShardBlocks(ShardId shard, LabelAnswers answers, Action<string> report) : IDisposable
 {
     private readonly Lock changing = new();
     private volatile LiveBlock[] live = [];
@@ -64,44 +64,30 @@ internal sealed class ShardBlocks(Action<string> report) : IDisposable
     }
 
     /// <summary>Adds the label names of matching series in blocks that overlap the range.</summary>
-    public void AddLabelNames(IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into)
+    public void AddLabelNames(IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into) => AddLabels(range, LabelAnswers.Question.Names(matchers), into, (reader, within) =>
     {
-        using var held = Hold(range);
-        foreach (var block in held.Blocks)
+        if (within.Bits == 0)
         {
-            Visit(block, reader =>
-            {
-                if (block.Within.Bits > 0)
-                {
-                    BlockLabels.AddNames(reader, matchers, block.Within, into);
-                }
-                else
-                {
-                    into.UnionWith(reader.LabelNames(matchers, range));
-                }
-            });
+            return reader.LabelNames(matchers, range);
         }
-    }
+
+        var found = new HashSet<string>(StringComparer.Ordinal);
+        BlockLabels.AddNames(reader, matchers, within, found);
+        return [.. found];
+    });
 
     /// <summary>Adds the values of a label of matching series in blocks that overlap the range.</summary>
-    public void AddLabelValues(string name, IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into)
+    public void AddLabelValues(string name, IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into) => AddLabels(range, LabelAnswers.Question.Values(name, matchers), into, (reader, within) =>
     {
-        using var held = Hold(range);
-        foreach (var block in held.Blocks)
+        if (within.Bits == 0)
         {
-            Visit(block, reader =>
-            {
-                if (block.Within.Bits > 0)
-                {
-                    BlockLabels.AddValues(reader, name, matchers, block.Within, into);
-                }
-                else
-                {
-                    into.UnionWith(reader.LabelValues(name, matchers, range));
-                }
-            });
+            return reader.LabelValues(name, matchers, range);
         }
-    }
+
+        var found = new HashSet<string>(StringComparer.Ordinal);
+        BlockLabels.AddValues(reader, name, matchers, within, found);
+        return [.. found];
+    });
 
     /// <summary>Opens a live block now rather than when it is first asked; a damaged one is set aside. Only who keeps it live calls this.</summary>
     public void Open(LiveBlock block) => Visit(block, static _ => { });
@@ -138,6 +124,29 @@ internal sealed class ShardBlocks(Action<string> report) : IDisposable
 
         report($"block {block.Ulid} is damaged and set aside, the others serve: {damage.Message}");
         block.Leave();
+    }
+
+    /// <summary>Asks each block by itself, side by side where there are processors to spare; what one has answered before is not asked again.</summary>
+    private void AddLabels(TimeRange range, string text, ISet<string> into, Func<BlockReader, HashRange, IReadOnlyList<string>> ask)
+    {
+        using var held = Hold(range);
+        var blocks = held.Blocks;
+        var found = new IReadOnlyList<string>?[blocks.Count];
+        ProcessorShares.ForEach(found.Length, i =>
+        {
+            ProcessorTurn.Checkpoint();
+            var question = new LabelAnswers.Question(shard, blocks[i].Ulid, blocks[i].Within, text);
+            found[i] = answers.Find(question);
+            if (found[i] is null)
+            {
+                Visit(blocks[i], reader => answers.Put(question, found[i] = ask(reader, blocks[i].Within)));
+            }
+        });
+
+        foreach (var part in found)
+        {
+            into.UnionWith(part ?? []);
+        }
     }
 
     private void Visit(LiveBlock block, Action<BlockReader> visit)

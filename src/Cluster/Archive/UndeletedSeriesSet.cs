@@ -56,7 +56,7 @@ internal sealed class UndeletedSeriesSet : ISeriesSet
 
         using var samples = new SampleBuffer();
         all.Read(from, samples);
-        into.NoteEncoded(samples.EncodedBytes);
+        into.NoteEncoded(samples.EncodedBytes, samples.EncodedChunks);
         for (var i = 0; i < samples.Count; i++)
         {
             var time = samples.Times[i];

@@ -88,6 +88,9 @@ public sealed partial class InProcessCluster : ICluster
     public IReadOnlyList<ITenant> Tenants => [.. tenants.Values];
 
     /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<TenantId>> ListTenantsAsync(CancellationToken cancellation) => [.. (await maps.ExistingAsync(tenants.Keys, cancellation)).Where(t => !deleting.ContainsKey(t))];
+
+    /// <inheritdoc/>
     public void LimitSeries(Func<TenantId, SeriesLimits> limits) => bounds.Limit(limits);
 
     /// <inheritdoc/>

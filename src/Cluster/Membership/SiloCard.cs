@@ -10,19 +10,24 @@ public sealed record SiloCard(NodeId Node, string Zone, string Http)
 {
     private const char Separator = ';';
 
+    /// <summary>Whose shards it is there for.</summary>
+    public TenantPool Pool { get; init; } = TenantPool.Everybody;
+
     /// <summary>True when it may own shards and hold logs.</summary>
     public bool HoldsShards => Node.Value.Length > 0;
 
     /// <summary>The card as a silo's name.</summary>
-    public override string ToString() => $"node={Node}{Separator}zone={Zone}{Separator}http={Http}";
+    public override string ToString() => $"node={Node}{Separator}zone={Zone}{Separator}http={Http}" + (Pool.IsEverybodys ? "" : $"{Separator}tenants={Pool}");
 
     /// <summary>Reads a silo's name; false for one that is no card, as another program's.</summary>
     public static bool TryParse(string? name, [NotNullWhen(true)] out SiloCard? card)
     {
         card = null;
-        if (name?.Split(Separator) is [var node, var zone, var http] && Value(node, "node=") is { } n && Value(zone, "zone=") is { } z && Value(http, "http=") is { } h)
+        if (name?.Split(Separator) is [var node, var zone, var http, .. var more] && more.Length <= 1 && Value(node, "node=") is { } n && Value(zone, "zone=") is { } z && Value(http, "http=") is { } h)
         {
-            card = new SiloCard(new NodeId(n), z, h);
+            // Silos of everybody leave their pool out, as those did that knew no others.
+            var pool = more is [var tenants] ? Value(tenants, "tenants=") : "";
+            card = pool is null ? null : new SiloCard(new NodeId(n), z, h) { Pool = TenantPool.Parse(pool) };
         }
 
         return card is not null;

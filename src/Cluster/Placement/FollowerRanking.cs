@@ -2,7 +2,7 @@ using Metrics.Model;
 
 namespace Metrics.Cluster;
 
-/// <summary>In which order silos are asked to hold a replica: zones that have none yet first, and each zone once before any twice.</summary>
+/// <summary>In which order silos are asked to hold a replica: those that suit its tenant before others (<see cref="TenantPool"/>); of these, zones that have none yet first, and each zone once before any twice.</summary>
 public static class FollowerRanking
 {
     /// <summary>The nodes that may become followers, the best first. Those that are members are not among them.</summary>
@@ -21,7 +21,7 @@ public static class FollowerRanking
         var ranked = new List<NodeId>(left.Count);
         while (left.Count > 0)
         {
-            var next = left.MinBy(Used)!; // The first of those in the least used zones.
+            var next = left.MinBy(h => (h.Pool.RankFor(shard.Tenant), Used(h)))!; // The first of those in the least used zones.
             left.Remove(next);
             ranked.Add(next.Node);
             Use(next);
@@ -34,17 +34,30 @@ public static class FollowerRanking
         void Use(ShardHost host) => used[ZoneOf(host)] = Used(host) + 1;
     }
 
-    /// <summary>A member whose zone holds another one too, while a zone without any could take its place; null when there is none, or not all members take part now. Never the owner.</summary>
-    public static NodeId? Crowded(IReadOnlyCollection<ShardHost> hosts, IReadOnlyCollection<NodeId> members, NodeId owner)
+    /// <summary>
+    /// A member that another could take the place of: one that suits the tenant less; or one whose zone holds another member too, for a zone without any. Null when there is none, or not all members take part now. Never the owner.
+    /// </summary>
+    public static NodeId? Crowded(ShardId shard, IReadOnlyCollection<ShardHost> hosts, IReadOnlyCollection<NodeId> members, NodeId owner)
     {
-        var placed = hosts.Where(h => members.Contains(h.Node)).ToLookup(ZoneOf, StringComparer.Ordinal);
-        if (placed.Sum(static z => z.Count()) < members.Count || !hosts.Any(h => !placed.Contains(ZoneOf(h)) && !h.Load.IsFull))
+        var placed = hosts.Where(h => members.Contains(h.Node)).ToList();
+        var others = TenantPool.Suiting(shard.Tenant, [.. hosts.Where(h => !members.Contains(h.Node) && !h.Load.IsFull)]);
+        if (placed.Count < members.Count || others.Count == 0)
         {
             return null;
         }
 
-        var crowd = placed.MaxBy(static z => z.Count());
-        return crowd is null || crowd.Count() < 2 ? null : crowd.Last(h => h.Node != owner).Node;
+        var rank = others[0].Pool.RankFor(shard.Tenant);
+        if (placed.Where(h => h.Node != owner).MaxBy(Rank) is { } strange && Rank(strange) > rank)
+        {
+            return strange.Node;
+        }
+
+        // Of those that suit the tenant better none gives way to these.
+        var zones = placed.ToLookup(ZoneOf, StringComparer.Ordinal);
+        var crowd = zones.MaxBy(static z => z.Count());
+        return crowd is null || crowd.Count() < 2 || others.All(h => zones.Contains(ZoneOf(h))) ? null : crowd.LastOrDefault(h => h.Node != owner && Rank(h) == rank)?.Node;
+
+        int Rank(ShardHost host) => host.Pool.RankFor(shard.Tenant);
     }
 
     /// <summary>A silo without a zone is one by itself.</summary>

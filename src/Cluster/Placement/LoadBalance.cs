@@ -17,7 +17,7 @@ public sealed record PlacedShard(ShardId Shard, NodeId Owner, double Weight, IRe
 public sealed record ShardMove(ShardId Shard, NodeId From, NodeId To);
 
 /// <summary>Which shard to hand over so that silos do about the same: one move at a time, seen anew after each.</summary>
-/// <remarks>A move must narrow the gap between two silos by more than it could widen any other, so moves come to an end: each makes the sum of squared weights smaller.</remarks>
+/// <remarks>Shards on silos that don't suit their tenant (<see cref="TenantPool"/>) come first, and others stay among those that do. A move must narrow the gap between two silos by more than it could widen any other, so moves come to an end: each makes the sum of squared weights smaller.</remarks>
 public static class LoadBalance
 {
     /// <summary>Silos whose weights differ by less than this share of the mean are left alone: a hand-over costs more.</summary>
@@ -48,6 +48,16 @@ public static class LoadBalance
             }
         }
 
+        var suiting = shards.Select(static s => s.Shard.Tenant).Distinct().ToDictionary(static t => t, t => TenantPool.Suiting(t, hosts).Select(static h => h.Node).ToHashSet());
+        foreach (var shard in shards.Where(s => weights.ContainsKey(s.Owner) && !suiting[s.Shard.Tenant].Contains(s.Owner)))
+        {
+            // It was there before the silos that suit its tenant.
+            if (hosts.Where(h => suiting[shard.Shard.Tenant].Contains(h.Node) && !h.Load.IsFull).OrderBy(h => shard.Holders.Contains(h.Node) ? 0 : 1).ThenBy(h => weights[h.Node]).FirstOrDefault() is { } home)
+            {
+                return new ShardMove(shard.Shard, shard.Owner, home.Node);
+            }
+        }
+
         var mean = weights.Values.Sum() / hosts.Count;
         var (best, bestGain) = (default(ShardMove), 0.0);
         foreach (var from in hosts)
@@ -57,7 +67,7 @@ public static class LoadBalance
             foreach (var to in hosts.Where(h => h.Node != from.Node && !h.Load.IsFull))
             {
                 var gap = weights[from.Node] - weights[to.Node];
-                foreach (var shard in gap > margin ? shards.Where(s => s.IsSettled && s.Owner == from.Node) : [])
+                foreach (var shard in gap > margin ? shards.Where(s => s.IsSettled && s.Owner == from.Node && suiting[s.Shard.Tenant].Contains(to.Node)) : [])
                 {
                     // What the sum of squares loses, halved, is weight * (gap - weight).
                     var gain = shard.Weight <= MostOfGap * gap ? shard.Weight * (gap - shard.Weight) : 0;

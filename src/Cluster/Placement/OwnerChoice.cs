@@ -2,7 +2,7 @@ using Metrics.Model;
 
 namespace Metrics.Cluster;
 
-/// <summary>Where a shard is opened: by preference where its log lies, and of those where least is done.</summary>
+/// <summary>Where a shard is opened: on a silo that suits its tenant (<see cref="TenantPool"/>), by preference where its log lies, and of those where least is done.</summary>
 public static class OwnerChoice
 {
     /// <summary>A silo is passed over for a holder that has this many times the weight: copying a log costs less than such a neighbour.</summary>
@@ -14,6 +14,7 @@ public static class OwnerChoice
     /// <param name="holders">The nodes that hold its log, those of the newest ensemble first; none for a shard that was never open.</param>
     public static NodeId? Of(ShardId shard, IReadOnlyCollection<ShardHost> hosts, IReadOnlyCollection<NodeId> holders)
     {
+        hosts = TenantPool.Suiting(shard.Tenant, hosts);
         var holding = Best(shard, hosts.Where(h => holders.Contains(h.Node)));
         var any = Best(shard, hosts);
         return holding is null || (holding.Load.IsFull && any is { Load.IsFull: false } && holding.Load.Weight > TooMuchHeavier * any.Load.Weight) ? any?.Node : holding.Node;

@@ -6,7 +6,11 @@ namespace Metrics.Cluster;
 /// <param name="Node">Its disk.</param>
 /// <param name="Zone">What it shares a fate with; empty for unknown, and silos of unknown zone share none.</param>
 /// <param name="Load">How much it does, as last heard.</param>
-public sealed record ShardHost(NodeId Node, string Zone, SiloLoad Load);
+public sealed record ShardHost(NodeId Node, string Zone, SiloLoad Load)
+{
+    /// <summary>Whose shards it is there for.</summary>
+    public TenantPool Pool { get; init; } = TenantPool.Everybody;
+}
 
 /// <summary>How much a silo does.</summary>
 /// <param name="Weight">The sum of its shards' weights (<see cref="ShardWeight"/>).</param>

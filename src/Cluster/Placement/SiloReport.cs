@@ -23,6 +23,9 @@ public sealed record SiloReport(string Node, bool IsLeaving, double Cpu, double 
     /// <summary>What tenants that have a rate send it a second, by name; null for nothing.</summary>
     public IReadOnlyDictionary<string, double>? Demands { get; init; }
 
+    /// <summary>The shards that it is handing over; null for none.</summary>
+    public IReadOnlyList<ShardMoveReport>? Moves { get; init; }
+
     /// <summary>Its load as placement sees it.</summary>
     [JsonIgnore]
     public SiloLoad Load => new(Shards.Sum(static s => s.Weight), Cpu, Memory);

@@ -7,6 +7,7 @@ using Metrics.Storage;
 namespace Metrics.Cluster;
 
 /// <summary>A shard elsewhere, as the gateway sees it: each call is one message through a channel. Thread-safe.</summary>
+/// <remarks>Questions that can't be answered are asked again for a while, for the shard may be opening on another node just now: <see cref="RetriesMax"/> times, as long as the asker has time. Appends are the sender's to repeat.</remarks>
 /// <param name="id">Which shard.</param>
 /// <param name="channel">The way to its owner.</param>
 /// <param name="store">Where its blocks are, for snapshots.</param>
@@ -15,6 +16,15 @@ public sealed class RemoteShard(ShardId id, IShardChannel channel, IObjectStore 
 {
     /// <summary>How old <see cref="Statistics"/> may be before they are asked for again.</summary>
     public static readonly TimeSpan StatisticsFor = TimeSpan.FromSeconds(5);
+
+    /// <summary>How often a question is asked again.</summary>
+    public const int RetriesMax = 5;
+
+    /// <summary>How long the asker waits before the first time; twice as long before each further one, six seconds in all: as long as it takes in practice to miss a silo.</summary>
+    public static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>An owner that does not answer, or is being opened, holds up each try: no further one begins after this.</summary>
+    public static readonly TimeSpan RetryWithin = TimeSpan.FromSeconds(10);
 
     private readonly Lock gate = new();
     private ShardStatistics statistics;
@@ -66,16 +76,16 @@ public sealed class RemoteShard(ShardId id, IShardChannel channel, IObjectStore 
     {
         var call = ShardMessage.Begin(ShardCall.Run);
         FragmentBytes.Write(call, fragment);
-        return CallAsync(call, FragmentResultBytes.Read, cancellation);
+        return AskAsync(call, FragmentResultBytes.Read, cancellation);
     }
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation) =>
-        CallAsync<IReadOnlyList<Labels>>(Asking(ShardCall.Series, query), ShardMessage.Series, cancellation);
+        AskAsync<IReadOnlyList<Labels>>(Asking(ShardCall.Series, query), ShardMessage.Series, cancellation);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> LabelNamesAsync(LabelQuery query, CancellationToken cancellation) =>
-        CallAsync<IReadOnlyList<string>>(Asking(ShardCall.LabelNames, query), ShardMessage.Texts, cancellation);
+        AskAsync<IReadOnlyList<string>>(Asking(ShardCall.LabelNames, query), ShardMessage.Texts, cancellation);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> LabelValuesAsync(string name, LabelQuery query, CancellationToken cancellation)
@@ -83,12 +93,12 @@ public sealed class RemoteShard(ShardId id, IShardChannel channel, IObjectStore 
         var call = ShardMessage.Begin(ShardCall.LabelValues);
         call.Text(name);
         ShardMessage.Write(call, query);
-        return CallAsync<IReadOnlyList<string>>(call, ShardMessage.Texts, cancellation);
+        return AskAsync<IReadOnlyList<string>>(call, ShardMessage.Texts, cancellation);
     }
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<SeriesExemplars>> ExemplarsAsync(LabelQuery query, CancellationToken cancellation) =>
-        CallAsync<IReadOnlyList<SeriesExemplars>>(Asking(ShardCall.Exemplars, query), AnswerBytes.Exemplars, cancellation);
+        AskAsync<IReadOnlyList<SeriesExemplars>>(Asking(ShardCall.Exemplars, query), AnswerBytes.Exemplars, cancellation);
 
     /// <inheritdoc/>
     public ValueTask<ShardHistory> HistoryAsync(CancellationToken cancellation) => CallAsync(ShardMessage.Begin(ShardCall.History), AnswerBytes.History, cancellation);
@@ -98,7 +108,7 @@ public sealed class RemoteShard(ShardId id, IShardChannel channel, IObjectStore 
     {
         var call = ShardMessage.Begin(ShardCall.Cardinality);
         CardinalityBytes.Write(call, query);
-        return CallAsync(call, CardinalityBytes.Answer, cancellation);
+        return AskAsync(call, CardinalityBytes.Answer, cancellation);
     }
 
     /// <summary>As everywhere; the series come in pages, each of which sees the shard as it is when the page is read.</summary>
@@ -111,7 +121,7 @@ public sealed class RemoteShard(ShardId id, IShardChannel channel, IObjectStore 
         {
             var call = ShardMessage.Begin(ShardCall.Read);
             new ReadPage(matchers, range, after).Write(call);
-            var page = await CallAsync(call, static (ref ByteReader from) => from.Rest().ToArray(), cancellation);
+            var page = await AskAsync(call, static (ref ByteReader from) => from.Rest().ToArray(), cancellation);
             var at = 0;
             while (Next(page, ref at, samples) is { } labels)
             {
@@ -214,6 +224,33 @@ public sealed class RemoteShard(ShardId id, IShardChannel channel, IObjectStore 
             return; // The last ones stand until somebody asks again.
         }
     }
+
+    /// <summary>A call that changes nothing, repeated while it fails.</summary>
+    private async ValueTask<T> AskAsync<T>(ByteWriter question, Taking<T> take, CancellationToken cancellation)
+    {
+        var began = time.GetTimestamp();
+        var pause = RetryAfter;
+        for (var tried = 0; ; tried++)
+        {
+            try
+            {
+                return await CallAsync(question, take, cancellation);
+            }
+            catch (Exception e) when (IsPassing(e) && tried < RetriesMax && time.GetElapsedTime(began) < RetryWithin)
+            {
+                await Task.Delay(pause, time, cancellation);
+                pause *= 2;
+            }
+        }
+    }
+
+    /// <summary>True for what may be over when the question is asked again; whoever asked hears of it otherwise.</summary>
+    private static bool IsPassing(Exception e) => e switch
+    {
+        ShardUnavailableException unavailable => !unavailable.IsMoved && e.InnerException is not InvalidDataException,
+        QueryException failed => failed.Kind == QueryErrorKind.Unavailable,
+        _ => false,
+    };
 
     private async ValueTask<T> CallAsync<T>(ByteWriter call, Taking<T> take, CancellationToken cancellation)
     {

@@ -48,13 +48,13 @@ internal sealed class EnsembleKeeper(LogTakeover takeover, ManifestFile manifest
         var crowded = lost.Count == 0 && members.Count == Options.Factor;
         if (crowded)
         {
-            if (!IsWhole(leader.Links) || manifest.Current.Log is not { Ranges.Count: 1 } || term.Services.Crowded?.Invoke([.. members.Select(static m => new NodeId(m))], term.Self) is not { } other)
+            if (!IsWhole(leader.Links) || manifest.Current.Log is not { Ranges.Count: 1 } || term.Services.Crowded?.Invoke(term.Log.Shard, [.. members.Select(static m => new NodeId(m))], term.Self) is not { } other)
             {
                 return true;
             }
 
             // One at a time, and only when nothing else is to be mended.
-            why[other.Value] = "its zone holds another replica, and there is one that holds none";
+            why[other.Value] = "another suits the tenant better, or lies in a zone that holds none";
             lost.Add(other.Value);
         }
 

@@ -26,10 +26,11 @@ internal sealed record LogTerm(LogId Log, long Epoch, ReplicationServices Servic
 /// <param name="members">Those that hold one already.</param>
 public delegate IReadOnlyList<NodeId> FollowerChoice(ShardId shard, IReadOnlyList<NodeId> members);
 
-/// <summary>Names a member of an ensemble which shares its fate with another one, while a node that shares it with none could take its place; null when all is well. Asked every few seconds for each shard, and cheap.</summary>
+/// <summary>Names a member of an ensemble whose place another node could take that suits the shard better, or shares its fate with no other member; null when all is well. Asked every few seconds for each shard, and cheap.</summary>
+/// <param name="shard">Whose log.</param>
 /// <param name="members">The ensemble; the owner is one of them.</param>
 /// <param name="owner">The owner, which is not to be named.</param>
-public delegate NodeId? CrowdedMember(IReadOnlyList<NodeId> members, NodeId owner);
+public delegate NodeId? CrowdedMember(ShardId shard, IReadOnlyList<NodeId> members, NodeId owner);
 
 /// <summary>What replication on a node needs of it.</summary>
 /// <param name="Replicas">This node's replicas.</param>

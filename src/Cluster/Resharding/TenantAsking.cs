@@ -51,6 +51,20 @@ public static class TenantAsking
         }
     }
 
+    /// <summary>Does something to all shards of a tenant, and to all of them again when one was split meanwhile: what is done to a shard twice is as if it were done once.</summary>
+    /// <exception cref="ShardUnavailableException">A shard can't do it now.</exception>
+    public static async ValueTask ForEachShardAsync(this ITenant tenant, Func<IShard, ValueTask> act, CancellationToken cancellation) => await tenant.AskAsync(
+        async shards =>
+        {
+            await Task.WhenAll(shards.Select(shard => act(shard).AsTask()));
+            return true;
+        },
+        cancellation);
+
+    /// <summary>Cuts all heads of a tenant into blocks, as <see cref="IShard.FlushAsync"/> does.</summary>
+    /// <exception cref="ShardUnavailableException">A shard can't do it now.</exception>
+    public static ValueTask FlushAsync(this ITenant tenant, CancellationToken cancellation) => tenant.ForEachShardAsync(shard => shard.FlushAsync(cancellation), cancellation);
+
     /// <summary>True for what a shard says, through whatever came between, that was split or merged.</summary>
     public static bool IsMove(Exception e) => e is ShardUnavailableException { IsMoved: true } || (e.InnerException is { } inner && IsMove(inner));
 }

@@ -40,6 +40,8 @@ internal sealed partial class Shard
     {
         NoteUse();
         using var found = source.Select(matchers, range, new SelectionHints(), cancellation);
+        using var lease = memory.Open(QueryBounds.None);
+        lease.Take((long)found.Count * MemoryLease.SeriesBytes);
         var order = new (Labels Labels, int Index)[found.Count];
         for (var i = 0; i < order.Length; i++)
         {
@@ -83,7 +85,7 @@ internal sealed partial class Shard
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation) =>
-        LookAsync(() => ShardLabels.Series(source, query, cancellation), cancellation);
+        LookAsync(() => ShardLabels.Series(source, query, memory, cancellation), cancellation);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> LabelNamesAsync(LabelQuery query, CancellationToken cancellation) =>
@@ -95,7 +97,7 @@ internal sealed partial class Shard
 
     /// <inheritdoc/>
     public ValueTask<ShardCardinality> CardinalityAsync(CardinalityQuery query, CancellationToken cancellation) =>
-        LookAsync(() => CardinalityCount.Of(Store(), source, query, cancellation), cancellation);
+        LookAsync(() => CardinalityCount.Of(Store(), source, query, memory, cancellation), cancellation);
 
     /// <summary>Looks something up within the tenant's share of the processors.</summary>
     private ValueTask<T> LookAsync<T>(Func<T> look, CancellationToken cancellation)

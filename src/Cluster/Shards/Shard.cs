@@ -31,6 +31,7 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
     private readonly Action<string> report;
     private readonly ShardSource source;
     private readonly LocalLeaf leaf;
+    private readonly QueryMemory memory;
     private readonly Lock writing = new();
     private readonly SemaphoreSlim lifecycle = new(1, 1);
     private readonly TaskCompletionSource gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -57,6 +58,7 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
         lastUsed = time.GetTimestamp();
         source = new ShardSource(Store);
         leaf = new LocalLeaf(source, engine, id.Tenant);
+        memory = engine.Memory;
     }
 
     /// <inheritdoc/>

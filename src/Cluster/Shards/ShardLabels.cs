@@ -4,21 +4,26 @@ using Metrics.PromQL;
 
 namespace Metrics.Cluster;
 
-/// <summary>Answers the label endpoints from a shard's store.</summary>
+/// <summary>Answers the label endpoints from a shard's store. Label sets are counted as a query's memory until they are answered; names and values are few beside them, and as many requests find some at a time as there are processors.</summary>
 internal static class ShardLabels
 {
     private static readonly IReadOnlyList<Matcher>[] EverySeries = [[]];
 
     /// <summary>The label sets of series that satisfy any selector, each once, in label order, at most the limit.</summary>
-    public static IReadOnlyList<Labels> Series(ShardSource source, LabelQuery query, CancellationToken cancellation)
+    public static IReadOnlyList<Labels> Series(ShardSource source, LabelQuery query, QueryMemory memory, CancellationToken cancellation)
     {
+        using var lease = memory.Open(QueryBounds.None);
         var found = new HashSet<Labels>();
         foreach (var selector in Selectors(query))
         {
             using var set = source.Select(selector, query.Range, new SelectionHints(), cancellation);
             for (var i = 0; i < set.Count; i++)
             {
-                found.Add(set.LabelsOf(i));
+                var labels = set.LabelsOf(i);
+                if (found.Add(labels))
+                {
+                    lease.Take(MemoryLease.BytesOf(labels));
+                }
             }
         }
 

@@ -9,6 +9,9 @@ namespace Metrics.Cluster;
 /// <param name="shardsPerTenant">The shards of a new tenant, a power of two.</param>
 public sealed class TenantShardMaps(IObjectStore store, int shardsPerTenant)
 {
+    /// <summary>Maps read at once for a list: a thousand tenants that nobody has asked for yet take a few seconds of a slow store.</summary>
+    private const int LooksAtOnce = 16;
+
     private readonly TenantErasure erasure = new(store);
 
     /// <summary>The shards of a new tenant, a power of two.</summary>
@@ -41,6 +44,29 @@ public sealed class TenantShardMaps(IObjectStore store, int shardsPerTenant)
                 yield return tenant;
             }
         }
+    }
+
+    /// <summary>The tenants that have a map, and those that are known to be there, ascending.</summary>
+    /// <exception cref="ObjectStoreException">The store failed.</exception>
+    /// <exception cref="ShardUnavailableException">It failed for one of them.</exception>
+    /// <exception cref="InvalidDataException">What is stored of one is no map.</exception>
+    public async ValueTask<IReadOnlyList<TenantId>> ExistingAsync(IEnumerable<TenantId> known, CancellationToken cancellation)
+    {
+        var found = known.ToHashSet();
+        var others = new List<TenantId>();
+        await foreach (var tenant in ListAsync(cancellation))
+        {
+            if (!found.Contains(tenant))
+            {
+                others.Add(tenant);
+            }
+        }
+
+        var exist = new bool[others.Count];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = LooksAtOnce, CancellationToken = cancellation };
+        await Parallel.ForEachAsync(Enumerable.Range(0, others.Count), options, async (i, stop) => exist[i] = await FindAsync(others[i], stop) is not null);
+        found.UnionWith(others.Where((_, i) => exist[i]));
+        return [.. found.Order()];
     }
 
     /// <summary>The map of a tenant; for one that has none, the first map, which the store has accepted: no two processes begin with different ones.</summary>

@@ -76,36 +76,45 @@ internal sealed class AdminEndpoints(ApiEndpoint endpoint, ICluster cluster, boo
             tenants.Add(await cluster.FindTenantAsync(id, request.Aborted) ?? throw new ApiException(ApiErrorType.NotFound, $"there is no tenant {id}"));
         }
 
-        var all = (tenants.Count > 0 ? tenants : cluster.Tenants).ToList();
-        if (request.Parameters["wait"] == "true")
+        var flushing = tenants.Count > 0 ? FlushAsync(tenants, request) : cluster.FlushAsync(Lasting(request)).AsTask();
+        if (request.Parameters["wait"] != "true")
         {
-            await FlushAsync(all, request.Aborted);
+            _ = LogFailureAsync(flushing);
+            return ApiAnswer.NoContent;
         }
-        else
+
+        try
         {
-            _ = FlushBehindAsync(all);
+            await flushing;
+        }
+        catch (IOException e)
+        {
+            throw new ApiException(ApiErrorType.Unavailable, e.Message, e);
         }
 
         return ApiAnswer.NoContent;
     }
 
-    private async Task FlushBehindAsync(List<ITenant> tenants)
-    {
-        try
-        {
-            await FlushAsync(tenants, CancellationToken.None);
-        }
-        catch (Exception e) when (e is ShardUnavailableException or OperationCanceledException)
-        {
-            log.FlushFailed(e);
-        }
-    }
+    /// <summary>Who waits may go, and then it ends; what nobody waits for goes on.</summary>
+    private static CancellationToken Lasting(ApiRequest request) => request.Parameters["wait"] == "true" ? request.Aborted : CancellationToken.None;
 
-    private static async Task FlushAsync(List<ITenant> tenants, CancellationToken cancellation)
+    private static async Task FlushAsync(List<ITenant> tenants, ApiRequest request)
     {
         foreach (var tenant in tenants)
         {
-            await ForEachShardAsync(tenant, shard => shard.FlushAsync(cancellation), cancellation);
+            await tenant.FlushAsync(Lasting(request));
+        }
+    }
+
+    private async Task LogFailureAsync(Task flushing)
+    {
+        try
+        {
+            await flushing;
+        }
+        catch (Exception e) when (e is ShardUnavailableException or IOException or OperationCanceledException)
+        {
+            log.FlushFailed(e);
         }
     }
 
@@ -113,14 +122,7 @@ internal sealed class AdminEndpoints(ApiEndpoint endpoint, ICluster cluster, boo
     {
         if (tenant is not null)
         {
-            // On all of them again when one was split meanwhile: what is done to a shard twice is as if it were done once.
-            await tenant.AskAsync(
-                async shards =>
-                {
-                    await Task.WhenAll(shards.Select(shard => act(shard).AsTask()));
-                    return true;
-                },
-                cancellation);
+            await tenant.ForEachShardAsync(act, cancellation);
         }
     }
 

@@ -57,6 +57,7 @@ internal static class LocalCluster
         DeleteDelay = options.Archive.DeleteDelay,
         OrphanGrace = options.Archive.OrphanGrace,
         CacheBytes = options.Archive.CacheSize.Bytes,
+        LabelCacheBytes = options.Archive.LabelCacheSize.Bytes,
         FloatEncoding = options.Archive.ChunkEncoding == FloatEncoding.Xor ? ChunkEncoding.Xor : ChunkEncoding.Dense,
         Retention = RetentionOf(options),
         Compaction = new CompactionOptions { Ranges = options.Archive.Ranges(options.Storage.BlockRange) },

@@ -10,6 +10,9 @@ namespace Metrics.Gateway.ClusterStatus;
 /// <summary>What the cluster looks like, and hands on it. The single process answers too: one silo without shards to move.</summary>
 internal sealed class ClusterEndpoints(ApiEndpoint endpoint, ICluster cluster, bool enabled)
 {
+    /// <summary>Maps of tenants read at once.</summary>
+    private const int TenantsAtOnce = 16;
+
     private static readonly string[] PostPut = ["POST", "PUT"];
 
     /// <summary>The routes.</summary>
@@ -23,7 +26,7 @@ internal sealed class ClusterEndpoints(ApiEndpoint endpoint, ICluster cluster, b
     ];
 
     /// <summary>The silos, and the shards of the caller's tenant; those of all tenants where operators are let in and ask for them.</summary>
-    private ValueTask<ApiAnswer> ShowAsync(ApiRequest request)
+    private async ValueTask<ApiAnswer> ShowAsync(ApiRequest request)
     {
         TenantId? only = request.Tenant;
         if (request.Parameters["tenants"] == "all")
@@ -32,10 +35,31 @@ internal sealed class ClusterEndpoints(ApiEndpoint endpoint, ICluster cluster, b
             only = null;
         }
 
-        return ValueTask.FromResult(ApiAnswer.Small(to => Write(to, cluster.Control?.Silos ?? [], cluster.ShardChanges, only)));
+        IReadOnlyList<ShardId> mapped = [];
+        string[] warnings = [];
+        try
+        {
+            mapped = cluster.Control is null ? [] : await MappedAsync(only, request.Aborted);
+        }
+        catch (Exception e) when (e is IOException or ShardUnavailableException or InvalidDataException)
+        {
+            warnings = [$"shards that are open nowhere are not shown: {e.Message}"];
+        }
+
+        return ApiAnswer.Small(to => Write(to, cluster.Control?.Silos ?? [], mapped, cluster.ShardChanges, only), warnings);
     }
 
-    private static void Write(IBufferWriter<byte> to, IReadOnlyList<ClusterSilo> silos, IReadOnlyList<ShardChangeStatus> changes, TenantId? only)
+    /// <summary>The shards that there are by the tenants' maps, whoever has them.</summary>
+    private async ValueTask<IReadOnlyList<ShardId>> MappedAsync(TenantId? only, CancellationToken cancellation)
+    {
+        var tenants = only is { } one ? [one] : await cluster.ListTenantsAsync(cancellation);
+        var shards = new IReadOnlyList<ShardId>[tenants.Count];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = TenantsAtOnce, CancellationToken = cancellation };
+        await Parallel.ForEachAsync(Enumerable.Range(0, tenants.Count), options, async (i, stop) => shards[i] = [.. (await cluster.PeekTenantAsync(tenants[i], stop))?.Shards.Select(static s => s.Id) ?? []]);
+        return [.. shards.SelectMany(static s => s)];
+    }
+
+    private static void Write(IBufferWriter<byte> to, IReadOnlyList<ClusterSilo> silos, IReadOnlyList<ShardId> mapped, IReadOnlyList<ShardChangeStatus> changes, TenantId? only)
     {
         using var json = new Utf8JsonWriter(to);
         json.WriteStartObject();
@@ -47,6 +71,7 @@ internal sealed class ClusterEndpoints(ApiEndpoint endpoint, ICluster cluster, b
 
         json.WriteEndArray();
         json.WriteStartArray("shards");
+        var open = new HashSet<(string, string)>();
         foreach (var silo in silos)
         {
             foreach (var shard in silo.Report?.Shards ?? [])
@@ -54,6 +79,28 @@ internal sealed class ClusterEndpoints(ApiEndpoint endpoint, ICluster cluster, b
                 if (only is null || shard.Tenant == only.Value.Value)
                 {
                     Write(json, silo, shard);
+                    open.Add((shard.Tenant, shard.Range));
+                }
+            }
+        }
+
+        foreach (var shard in mapped)
+        {
+            if (!open.Contains((shard.Tenant.Value, shard.Range.ToString())))
+            {
+                WriteClosed(json, shard);
+            }
+        }
+
+        json.WriteEndArray();
+        json.WriteStartArray("moves");
+        foreach (var silo in silos)
+        {
+            foreach (var move in silo.Report?.Moves ?? [])
+            {
+                if (only is null || move.Tenant == only.Value.Value)
+                {
+                    Write(json, silo, move);
                 }
             }
         }
@@ -69,6 +116,30 @@ internal sealed class ClusterEndpoints(ApiEndpoint endpoint, ICluster cluster, b
         }
 
         json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    /// <summary>A shard that no silo says it has.</summary>
+    private static void WriteClosed(Utf8JsonWriter json, ShardId shard)
+    {
+        json.WriteStartObject();
+        json.WriteString("tenant", shard.Tenant.Value);
+        json.WriteString("range", shard.Range.ToString());
+        json.WriteString("owner", "");
+        json.WriteString("state", nameof(ShardState.Closed));
+        json.WriteStartArray("replicas");
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter json, ClusterSilo silo, ShardMoveReport move)
+    {
+        json.WriteStartObject();
+        json.WriteString("tenant", move.Tenant);
+        json.WriteString("range", move.Range);
+        json.WriteString("from", silo.Card.Node.Value);
+        json.WriteString("to", move.To);
+        json.WriteString("since", move.Since);
         json.WriteEndObject();
     }
 
@@ -102,6 +173,11 @@ internal sealed class ClusterEndpoints(ApiEndpoint endpoint, ICluster cluster, b
         json.WriteString("node", silo.Card.Node.Value);
         json.WriteString("zone", silo.Card.Zone);
         json.WriteString("http", silo.Card.Http);
+        if (!silo.Card.Pool.IsEverybodys)
+        {
+            json.WriteString("tenants", silo.Card.Pool.ToString());
+        }
+
         if (silo.Report is { } report)
         {
             json.WriteBoolean("leaving", report.IsLeaving);

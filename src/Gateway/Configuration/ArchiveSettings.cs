@@ -45,6 +45,10 @@ public sealed class ArchiveSettings
     [Setting("What was read of blocks in remote object storage and stays on the local disk, at most.", Min = "1MiB", Max = "100000GiB")]
     public ByteSize CacheSize { get; set; } = ByteSize.MiB(10 * 1024);
 
+    /// <summary>Answers of blocks about their labels: variables of a dashboard that looks at months then ask only the newest blocks anew. A thousand answers of a thousand values.</summary>
+    [Setting("Memory for label names and values that blocks were asked for; 0 keeps none.", Min = "0", Max = "1000GiB")]
+    public ByteSize LabelCacheSize { get; set; } = ByteSize.MiB(64);
+
     /// <summary>Bytes of blocks that a shard keeps; the oldest go first. 0, as nothing is deleted that nobody asked to delete.</summary>
     [Setting("The most bytes of blocks for each shard, oldest dropped first; 0 keeps all.", Min = "0", Max = "100000GiB")]
     public ByteSize RetentionSize { get; set; } = new(0);

@@ -28,6 +28,10 @@ public sealed class ClusterSettings
     [Setting("What this silo shares a fate with: rack, room, availability zone.", Flag = "zone")]
     public string Zone { get; set; } = "";
 
+    /// <summary>"Hard" tenants have silos of their own, "soft" ones share the others.</summary>
+    [Setting("Tenants that have this silo to themselves, by name or with * and ?; empty for all that have none of their own.")]
+    public IReadOnlyList<string> Tenants { get; set; } = [];
+
     /// <summary>Orleans's own port.</summary>
     [Setting("Address and port for other silos; never for the outside: who reaches it is trusted.")]
     public string Listen { get; set; } = "0.0.0.0:11111";
@@ -55,6 +59,10 @@ public sealed class ClusterSettings
     /// <summary>A silo that misses three of these in a row is suspected by one, and gone when two say so: six seconds, longer than a garbage collection and shorter than a sender's patience.</summary>
     [Setting("How long another silo may take to say that it lives; it is given up after three in a row.", Min = "500ms", Max = "1m")]
     public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>A small put each into the bucket. When all silos were lost at once, those that come wait for three of these before they take the others for dead: 45 seconds, longer than a bucket is away in passing.</summary>
+    [Setting("How often a silo writes into the bucket that it lives; all silos lost at once are given up after three.", Min = "1s", Max = "5m")]
+    public TimeSpan AliveEvery { get; set; } = TimeSpan.FromSeconds(15);
 
     /// <summary>A shard without calls costs its files and some memory; opened again it costs a takeover.</summary>
     [Setting("A shard that nobody asks for so long is flushed and closed until somebody does.", Min = "1m", Max = "30d")]

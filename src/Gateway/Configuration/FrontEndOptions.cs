@@ -7,6 +7,14 @@ public sealed class FrontEndOptions
     [Setting("Range queries are split at multiples of this; 0 for not at all.", Min = "0", Max = "1y")]
     public TimeSpan SplitInterval { get; set; } = TimeSpan.FromDays(1);
 
+    /// <summary>Instant queries over longer ranges than two of these are split at multiples of it where the parts have the answer, and what can't change any more of them is cached: a panel that shows a month costs a day.</summary>
+    [Setting("Instant queries such as max_over_time(m[30d]) are split at multiples of this; 0 for not at all.", Min = "0", Max = "1y")]
+    public TimeSpan SplitInstantInterval { get; set; } = TimeSpan.FromDays(1);
+
+    /// <summary>Split <c>sum_over_time</c> too. Parts are rounded each by itself, so the last digits may be others than Prometheus's, and that is why it is off.</summary>
+    [Setting("Split sum_over_time of instant queries too, whose last digits may then differ.")]
+    public bool SplitSums { get; set; }
+
     /// <summary>Parts of one query evaluated at once. Shards work side by side within a part already, so few are enough; each may hold <c>query.max_samples</c>.</summary>
     [Setting("Parts of a query evaluated at once.", Min = "1", Max = "64")]
     public int MaxParallelParts { get; set; } = 2;

@@ -125,6 +125,11 @@ internal static class OptionsValidator
             throw Refused("cluster.zone", cluster.Zone, $"a short name ({problem})");
         }
 
+        if (TenantPool.Problem(string.Join(',', cluster.Tenants)) is { } noPool)
+        {
+            throw Refused("cluster.tenants", string.Join(',', cluster.Tenants), $"names or patterns of tenants ({noPool})");
+        }
+
         if (cluster.Name.Length is 0 or > 64 || !cluster.Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
         {
             throw Refused("cluster.name", cluster.Name, "1 to 64 letters, digits, - and _");

@@ -10,7 +10,7 @@ namespace Metrics.Gateway.Federation;
 /// <summary><c>/federate</c>: the last sample of each selected series, as text or protobuf that another Prometheus scrapes.</summary>
 /// <remarks>prometheus/prometheus web/federate.go: series of all selectors once, by name and labels; ended and nameless ones left out; the external labels that a series lacks, and <c>instance=""</c>
 /// where there is none, so that the scraper does not put its own.</remarks>
-internal sealed class FederationEndpoint(ApiEndpoint endpoint, ICluster cluster, Labels externalLabels, TimeSpan lookback, TimeProvider time)
+internal sealed class FederationEndpoint(ApiEndpoint endpoint, ICluster cluster, PlainReads reads, Labels externalLabels, TimeSpan lookback, TimeProvider time)
 {
     private const string Instance = "instance";
 
@@ -22,25 +22,36 @@ internal sealed class FederationEndpoint(ApiEndpoint endpoint, ICluster cluster,
         var selectors = LabelEndpoints.Selectors(request);
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         var range = new TimeRange(now - (long)lookback.TotalMilliseconds + 1, now);
-        var found = new SortedDictionary<(string Name, int Type, Labels Labels), FederatedSample>();
-        if (await cluster.FindTenantAsync(request.Tenant, request.Aborted) is { } tenant)
-        {
-            foreach (var selector in selectors)
-            {
-                await foreach (var series in TenantSeries.ReadAsync(tenant, selector, range, request.Aborted))
-                {
-                    if (Last(series) is { } last)
-                    {
-                        found[(last.Name, last.Type, series.Labels)] = last;
-                    }
-                }
-            }
-        }
-
+        var found = await reads.RunAsync(request, "federate", selectors, range, stop => FindAsync(request.Tenant, selectors, range, stop));
         request.Context.Response.Headers.Append("Vary", "Accept");
         return WantsProtobuf(request.Context.Request)
             ? ApiAnswer.Binary(FederationProtobuf.ContentType, FederationProtobuf.Write([.. found.Values]))
             : ApiAnswer.Text(FederationText.ContentType, FederationText.Write(found.Values));
+    }
+
+    private async ValueTask<SortedDictionary<(string Name, int Type, Labels Labels), FederatedSample>> FindAsync(TenantId id, IReadOnlyList<IReadOnlyList<Matcher>> selectors, TimeRange range, CancellationToken stop)
+    {
+        var found = new SortedDictionary<(string Name, int Type, Labels Labels), FederatedSample>();
+        if (await cluster.FindTenantAsync(id, stop) is not { } tenant)
+        {
+            return found;
+        }
+
+        var count = new ReadCount(reads.BoundsOf(id));
+        foreach (var selector in selectors)
+        {
+            await foreach (var series in TenantSeries.ReadAsync(tenant, selector, range, stop))
+            {
+                count.Add(series);
+                if (Last(series) is { } last)
+                {
+                    found[(last.Name, last.Type, series.Labels)] = last;
+                }
+            }
+        }
+
+        reads.CountSamples(id, count.Samples);
+        return found;
     }
 
     /// <summary>True when delimited protobuf is accepted, and more gladly than any text.</summary>

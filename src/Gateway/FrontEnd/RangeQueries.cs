@@ -27,9 +27,10 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
     /// <param name="tenant">Whose data.</param>
     /// <param name="query">A range query.</param>
     /// <param name="leaves">The tenant's shards.</param>
+    /// <param name="parallel">Parts evaluated at once.</param>
     /// <param name="mayCache">False when the client wants nothing of the cache, nor in it.</param>
     /// <param name="cancellation">Ends it.</param>
-    public async ValueTask<QueryResult> AnswerAsync(TenantId tenant, QueryRequest query, IReadOnlyList<IQueryLeaf> leaves, bool mayCache, CancellationToken cancellation)
+    public async ValueTask<QueryResult> AnswerAsync(TenantId tenant, QueryRequest query, IReadOnlyList<IQueryLeaf> leaves, int parallel, bool mayCache, CancellationToken cancellation)
     {
         // The engine says what is wrong with a query that can't be asked in parts.
         var expression = PromQLParser.Parse(query.Query, engine.Parsing);
@@ -63,7 +64,7 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
 
         try
         {
-            if (await EvaluateAsync(plan, query, leaves, cancellation) && !IsTooMuch(plan, query.Bounds))
+            if (await EvaluateAsync(plan, query, leaves, parallel, cancellation) && !query.Bounds.MayExceed(plan.Where(static p => p.Evaluated is not null).Select(static p => p.Evaluated!.Statistics)))
             {
                 if (!plan.Exists(static p => p.Evaluated is { } result && IsRemarked(result)))
                 {
@@ -133,12 +134,12 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
     }
 
     /// <summary>Evaluates the gaps; false when the query has to be evaluated as a whole.</summary>
-    private async ValueTask<bool> EvaluateAsync(List<Piece> plan, QueryRequest query, IReadOnlyList<IQueryLeaf> leaves, CancellationToken cancellation)
+    private async ValueTask<bool> EvaluateAsync(List<Piece> plan, QueryRequest query, IReadOnlyList<IQueryLeaf> leaves, int parallel, CancellationToken cancellation)
     {
         Exception? failure = null;
         try
         {
-            await Parallel.ForEachAsync(plan.Where(p => p.Cached is null), new ParallelOptions { MaxDegreeOfParallelism = options.MaxParallelParts, CancellationToken = cancellation }, async (piece, stop) =>
+            await Parallel.ForEachAsync(plan.Where(p => p.Cached is null), new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = cancellation }, async (piece, stop) =>
             {
                 try
                 {
@@ -207,19 +208,6 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
         {
             cache!.Put(piece.Key, history.Stamp, CachedExtent.Of(result, piece.Steps, settled, time.GetUtcNow()));
         }
-    }
-
-    /// <summary>True when the parts together may have read more than the query may; the query as a whole counts exactly.</summary>
-    private static bool IsTooMuch(List<Piece> plan, QueryBounds bounds)
-    {
-        var (series, bytes) = (0L, 0L);
-        foreach (var piece in plan)
-        {
-            series += piece.Evaluated?.Statistics.FetchedSeries ?? 0;
-            bytes += piece.Evaluated?.Statistics.FetchedBytes ?? 0;
-        }
-
-        return (bounds.MaxSeries > 0 && series > bounds.MaxSeries) || (bounds.MaxBytes > 0 && bytes > bounds.MaxBytes);
     }
 
     private static bool IsRemarked(QueryResult result) => result.Warnings.Count + result.Infos.Count > 0;

@@ -31,13 +31,7 @@ internal sealed class ResultMerge(long maxSamples, MemoryLease memory) : IDispos
             }
         }
 
-        statistics.TotalQueryableSamples += part.Statistics.TotalQueryableSamples;
-        statistics.SamplesRead += part.Statistics.SamplesRead;
-        statistics.FetchedSeries += part.Statistics.FetchedSeries;
-        statistics.FetchedBytes += part.Statistics.FetchedBytes;
-        statistics.PeakSamples = Math.Max(statistics.PeakSamples, part.Statistics.PeakSamples);
-        statistics.Preparation += part.Statistics.Preparation;
-        statistics.Sorting += part.Statistics.Sorting;
+        statistics.Add(part.Statistics);
         Check();
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Metrics.Cluster;
 using Metrics.Gateway.RemoteWrite;
 using Metrics.Model;
 
@@ -21,6 +22,9 @@ internal sealed class IngestLimits(LimitsTable limits, TimeProvider time, Func<T
 
     /// <summary>What a tenant has used since the start.</summary>
     public TenantUsage UsageOf(TenantId tenant) => usage.TryGetValue(tenant, out var known) ? known : usage.GetOrAdd(tenant, new TenantUsage(time));
+
+    /// <summary>What tenants have asked of this process since the start, in the order given.</summary>
+    public IReadOnlyList<TenantCounts> CountsOf(IReadOnlyList<TenantId> tenants) => [.. tenants.Select(t => usage.TryGetValue(t, out var known) ? known.Counts : default)];
 
     /// <summary>Counts a write request, before its body is read.</summary>
     /// <exception cref="WriteRefusal">Too many a second (429), or too large (413).</exception>

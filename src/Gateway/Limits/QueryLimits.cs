@@ -21,6 +21,9 @@ internal sealed class QueryLimits(IngestLimits usage, ParseOptions parsing, Gate
         return (own.MaxQueryConcurrency, own.MaxOutstandingRequestsPerTenant);
     }
 
+    /// <summary>Parts of one query of a tenant that are evaluated at once, of as many as the server allows.</summary>
+    public int Parallelism(TenantId tenant, int most) => (int)TenantLimits.Least(limits.Of(tenant).MaxQueryParallelism, most);
+
     /// <summary>Checks a query; gives it with the bounds that hold while it runs.</summary>
     /// <exception cref="ApiException">It exceeds a limit (422).</exception>
     public QueryRequest Admit(TenantId tenant, QueryRequest query)
@@ -34,16 +37,43 @@ internal sealed class QueryLimits(IngestLimits usage, ParseOptions parsing, Gate
             AdmitUnblocked(tenant, own, formatted, query.Grid.StartMs, query.Grid.EndMs, query.IsRange ? query.Grid.StepMs : 0);
         }
 
-        return own is { MaxFetchedSeriesPerQuery: 0, MaxFetchedChunkBytesPerQuery.Bytes: 0, MaxSamplesPerQuery: 0, MaxEstimatedMemoryConsumptionPerQuery.Bytes: 0 }
-            ? query
-            : query with
+        return BoundsOf(tenant) is var bounds && bounds == QueryBounds.None ? query : query with { Bounds = bounds };
+    }
+
+    /// <summary>What one query of a tenant, or whatever else it reads by, may read and hold.</summary>
+    public QueryBounds BoundsOf(TenantId tenant)
+    {
+        var own = limits.Of(tenant);
+        return own is { MaxFetchedSeriesPerQuery: 0, MaxFetchedChunksPerQuery: 0, MaxFetchedChunkBytesPerQuery.Bytes: 0, MaxSamplesPerQuery: 0, MaxEstimatedMemoryConsumptionPerQuery.Bytes: 0 }
+            ? QueryBounds.None
+            : new QueryBounds(own.MaxFetchedSeriesPerQuery, own.MaxFetchedChunkBytesPerQuery.Bytes, own.MaxSamplesPerQuery, $"tenant {tenant}")
             {
-                Bounds = new QueryBounds(own.MaxFetchedSeriesPerQuery, own.MaxFetchedChunkBytesPerQuery.Bytes, own.MaxSamplesPerQuery, $"tenant {tenant}")
-                {
-                    MaxMemory = own.MaxEstimatedMemoryConsumptionPerQuery.Bytes,
-                },
+                MaxMemory = own.MaxEstimatedMemoryConsumptionPerQuery.Bytes,
+                MaxChunks = own.MaxFetchedChunksPerQuery,
             };
     }
+
+    /// <summary>Checks what selects series without being a query, as <c>match[]</c> does. Without selectors nothing is blocked, and ranges of any length are looked through: where none is asked for, it is all time.</summary>
+    /// <exception cref="ApiException">It is blocked (422).</exception>
+    public void AdmitSelectors(TenantId tenant, IReadOnlyList<IReadOnlyList<Matcher>> selectors, TimeRange range)
+    {
+        var own = limits.Of(tenant);
+        if (own.BlockedQueries.Count == 0)
+        {
+            return;
+        }
+
+        foreach (var selector in selectors)
+        {
+            if (Formatted(TextOf(selector)) is { } formatted)
+            {
+                AdmitUnblocked(tenant, own, formatted, range.MinMs, range.MaxMs, 0);
+            }
+        }
+    }
+
+    /// <summary>The text of a selector.</summary>
+    public static string TextOf(IReadOnlyList<Matcher> selector) => $"{{{string.Join(",", selector)}}}";
 
     /// <summary>Checks a remote read.</summary>
     /// <exception cref="ApiException">It exceeds a limit (422).</exception>
@@ -52,7 +82,7 @@ internal sealed class QueryLimits(IngestLimits usage, ParseOptions parsing, Gate
         var own = limits.Of(tenant);
         CountQuery(tenant);
         AdmitLength(tenant, own, range.MinMs, range.MaxMs);
-        if (own.BlockedQueries.Count > 0 && Formatted($"{{{string.Join(",", matchers)}}}") is { } formatted)
+        if (own.BlockedQueries.Count > 0 && Formatted(TextOf(matchers)) is { } formatted)
         {
             AdmitUnblocked(tenant, own, formatted, range.MinMs, range.MaxMs, 0);
         }

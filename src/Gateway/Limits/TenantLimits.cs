@@ -83,6 +83,10 @@ public sealed class TenantLimits
     [Setting("Series that one query may read; 0 for no limit.", Min = "0", Max = "1000000000000")]
     public long MaxFetchedSeriesPerQuery { get; set; }
 
+    /// <summary>Chunks that one query may read; one that two windows share counts once. Mimir's default is 2,000,000, which is about 1,400 series of a month scraped every 15 s.</summary>
+    [Setting("Chunks that one query may read; 0 for no limit.", Min = "0", Max = "1000000000000")]
+    public long MaxFetchedChunksPerQuery { get; set; }
+
     /// <summary>Bytes of the chunks that one query may read, as they are stored (about 1.3 a sample in blocks, up to 9 in memory); a chunk that two windows share counts once. Samples that are in no chunk yet count as they are in memory: 16 for a float.</summary>
     [Setting("Bytes of chunks that one query may read, as stored; 0 for no limit.", Min = "0", Max = "100000GiB")]
     public ByteSize MaxFetchedChunkBytesPerQuery { get; set; }
@@ -102,6 +106,10 @@ public sealed class TenantLimits
     /// <summary>Nothing older than this is read; what a query asks for before it is as if it were not there.</summary>
     [Setting("How far back from now queries may read; what is older is left out. 0 for no limit.", Min = "0", Max = "100y")]
     public TimeSpan MaxQueryLookback { get; set; }
+
+    /// <summary>Parts of a split query that are evaluated at once. Mimir's default of 14 is for a fleet of queriers; here <c>front_end.max_parallel_parts</c> is 2, since shards work side by side within a part.</summary>
+    [Setting("Parts of a split query of a tenant evaluated at once; 0 for front_end.max_parallel_parts alone.", Min = "0", Max = "64")]
+    public int MaxQueryParallelism { get; set; }
 
     /// <summary>Bytes of the text of a query; the URL or form has limits of its own.</summary>
     [Setting("Bytes of a query's text; 0 for no limit.", Min = "0", Max = "10MiB")]

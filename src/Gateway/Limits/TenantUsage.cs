@@ -1,3 +1,5 @@
+using Metrics.Cluster;
+
 namespace Metrics.Gateway.Limits;
 
 /// <summary>What a tenant has asked of this process lately, and may ask now. Thread-safe.</summary>
@@ -47,6 +49,9 @@ internal sealed class TenantUsage(TimeProvider time)
 
     /// <summary>Samples that queries looked at since the start, those of rules too.</summary>
     public long QueriedSamples => Volatile.Read(ref queriedSamples);
+
+    /// <summary>All of these.</summary>
+    public TenantCounts Counts => new(WriteRate.PerSecond, StoredSamples, RefusedSamples, ReceivedBytes, Writes, Queries, QueriedSamples);
 
     /// <summary>A write was stored, save what was refused.</summary>
     public void OnWritten(long stored, long refused, long bytes)

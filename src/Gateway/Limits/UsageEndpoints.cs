@@ -12,6 +12,9 @@ namespace Metrics.Gateway.Limits;
 /// <summary>What a tenant may use and what it uses: Mimir's <c>user_limits</c>, <c>user_stats</c> and, for administrators, <c>all_user_stats</c>; and <c>user_lag</c>, how old its newest sample is.</summary>
 internal sealed class UsageEndpoints(ApiEndpoint endpoint, ICluster cluster, IngestLimits usage, TimeProvider time)
 {
+    /// <summary>Tenants whose shards are asked at once.</summary>
+    private const int TenantsAtOnce = 8;
+
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes =>
     [
@@ -47,10 +50,11 @@ internal sealed class UsageEndpoints(ApiEndpoint endpoint, ICluster cluster, Ing
     private async ValueTask<ApiAnswer> StatsAsync(ApiRequest request)
     {
         var found = await AskAsync(request);
+        var counts = await CountsAsync([.. request.Tenant.Members], request.Aborted);
         return await Json(json =>
         {
             json.WriteStartObject();
-            Write(json, found);
+            Write(json, counts.Aggregate(static (a, b) => a + b), found.SelectMany(static f => f.Shards));
             json.WriteEndObject();
         });
     }
@@ -93,51 +97,65 @@ internal sealed class UsageEndpoints(ApiEndpoint endpoint, ICluster cluster, Ing
         return found;
     }
 
-    private ValueTask<ApiAnswer> AllStatsAsync(ApiRequest request) => Json(json =>
+    /// <summary>Of every tenant that there is. Shards that are closed are not opened for it.</summary>
+    private async ValueTask<ApiAnswer> AllStatsAsync(ApiRequest request)
     {
-        json.WriteStartArray();
-        foreach (var tenant in cluster.Tenants.OrderBy(static t => t.Id))
+        var tenants = await cluster.ListTenantsAsync(request.Aborted);
+        var counts = await CountsAsync(tenants, request.Aborted);
+        var shards = new IReadOnlyList<ShardStatistics>[tenants.Count];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = TenantsAtOnce, CancellationToken = request.Aborted };
+        await Parallel.ForEachAsync(Enumerable.Range(0, tenants.Count), options, async (i, stop) =>
+            shards[i] = await cluster.PeekTenantAsync(tenants[i], stop) is not { } tenant ? []
+                : await tenant.AskAsync<IReadOnlyList<ShardStatistics>>(async of => await Task.WhenAll(of.Select(s => s.PeekStatisticsAsync(stop).AsTask())), stop));
+        return await Json(json =>
         {
-            json.WriteStartObject();
-            json.WriteString("userID", tenant.Id.Value);
-            Write(json, [(tenant.Id, [.. tenant.Shards.Select(static s => s.Statistics)])]);
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
-    });
-
-    private void Write(Utf8JsonWriter json, IReadOnlyList<(TenantId Id, IReadOnlyList<ShardStatistics> Shards)> tenants)
-    {
-        var (rate, series, samples, refused, bytes, writes, queries, queried, blocks, stored) = (0.0, 0L, 0L, 0L, 0L, 0L, 0L, 0L, 0L, 0L);
-        foreach (var (id, shards) in tenants)
-        {
-            var used = usage.UsageOf(id);
-            rate += used.WriteRate.PerSecond;
-            samples += used.StoredSamples;
-            refused += used.RefusedSamples;
-            bytes += used.ReceivedBytes;
-            writes += used.Writes;
-            queries += used.Queries;
-            queried += used.QueriedSamples;
-            foreach (var now in shards)
+            json.WriteStartArray();
+            for (var i = 0; i < tenants.Count; i++)
             {
-                series += now.HeadSeries;
-                blocks += now.Blocks;
-                stored += now.BlockBytes;
+                json.WriteStartObject();
+                json.WriteString("userID", tenants[i].Value);
+                Write(json, counts[i], shards[i]);
+                json.WriteEndObject();
             }
+
+            json.WriteEndArray();
+        });
+    }
+
+    /// <summary>What the tenants asked of all processes that take requests.</summary>
+    private async ValueTask<TenantCounts[]> CountsAsync(IReadOnlyList<TenantId> tenants, CancellationToken cancellation)
+    {
+        try
+        {
+            var elsewhere = await cluster.CountsElsewhereAsync(tenants, cancellation);
+            return [.. usage.CountsOf(tenants).Zip(elsewhere, static (here, there) => here + there)];
+        }
+        catch (IOException e)
+        {
+            throw new ApiException(ApiErrorType.Unavailable, e.Message, e);
+        }
+    }
+
+    private static void Write(Utf8JsonWriter json, TenantCounts counts, IEnumerable<ShardStatistics> shards)
+    {
+        var (series, blocks, stored) = (0L, 0L, 0L);
+        foreach (var now in shards)
+        {
+            series += now.HeadSeries;
+            blocks += now.Blocks;
+            stored += now.BlockBytes;
         }
 
-        json.WriteNumber("ingestionRate", rate);
+        json.WriteNumber("ingestionRate", counts.IngestionRate);
         json.WriteNumber("numSeries", series);
         json.WriteNumber("numBlocks", blocks);
         json.WriteNumber("storedBytes", stored);
-        json.WriteNumber("writtenSamples", samples);
-        json.WriteNumber("refusedSamples", refused);
-        json.WriteNumber("receivedBytes", bytes);
-        json.WriteNumber("writes", writes);
-        json.WriteNumber("queries", queries);
-        json.WriteNumber("queriedSamples", queried);
+        json.WriteNumber("writtenSamples", counts.WrittenSamples);
+        json.WriteNumber("refusedSamples", counts.RefusedSamples);
+        json.WriteNumber("receivedBytes", counts.ReceivedBytes);
+        json.WriteNumber("writes", counts.Writes);
+        json.WriteNumber("queries", counts.Queries);
+        json.WriteNumber("queriedSamples", counts.QueriedSamples);
     }
 
     private static ValueTask<ApiAnswer> Json(Action<Utf8JsonWriter> write)

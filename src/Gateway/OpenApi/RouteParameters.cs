@@ -78,6 +78,7 @@ internal static class RouteParameters
         ["write"] = ("Remote write.", ""),
         ["read"] = ("Remote read.", ""),
         ["otlp"] = ("OTLP/HTTP metrics.", ""),
+        ["import_text"] = ("Samples in Prometheus's text format.", "extra_label:texts timestamp:number"),
         ["influx"] = ("InfluxDB's line protocol.", "precision db"),
         ["user_limits"] = ("The tenant's limits.", ""),
         ["user_stats"] = ("What the tenant uses.", ""),

@@ -34,7 +34,7 @@ internal sealed class ApiAnswer(Func<PipeWriter, CancellationToken, ValueTask> w
     public bool IsBare { get; private init; }
 
     /// <summary>JSON without an envelope.</summary>
-    public static ApiAnswer Bare(Func<PipeWriter, CancellationToken, ValueTask> write) => new(write) { IsBare = true };
+    public static ApiAnswer Bare(Func<PipeWriter, CancellationToken, ValueTask> write, IDisposable? owner = null) => new(write, owner) { IsBare = true };
 
     /// <summary>JSON without an envelope, small enough to be written in one go.</summary>
     public static ApiAnswer Bare(Action<PipeWriter> write) => Bare((writer, _) =>
@@ -44,11 +44,14 @@ internal sealed class ApiAnswer(Func<PipeWriter, CancellationToken, ValueTask> w
     });
 
     /// <summary>An answer small enough to be written in one go.</summary>
-    public static ApiAnswer Small(Action<PipeWriter> write) => new((writer, _) =>
+    public static ApiAnswer Small(Action<PipeWriter> write, IReadOnlyList<string>? warnings = null) => new((writer, _) =>
     {
         write(writer);
         return ValueTask.CompletedTask;
-    });
+    })
+    {
+        Warnings = warnings ?? [],
+    };
 
     /// <summary>Writes the value of <c>data</c>.</summary>
     public ValueTask WriteDataAsync(PipeWriter writer, CancellationToken cancellation) => writeData(writer, cancellation);

@@ -5,6 +5,7 @@ using Metrics.Gateway.Health;
 using Metrics.Gateway.Telemetry;
 using Metrics.Gateway.Tenancy;
 using Metrics.Model;
+using Metrics.ObjectStore;
 using Metrics.PromQL;
 using Metrics.PromQL.Parsing;
 
@@ -53,7 +54,7 @@ internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
             await RefuseAsync(context, ApiException.InvalidParameter("query", e.Message));
             return;
         }
-        catch (ShardUnavailableException e)
+        catch (Exception e) when (e is ShardUnavailableException or ObjectStoreException)
         {
             await RefuseAsync(context, new ApiException(ApiErrorType.Unavailable, e.Message, e));
             return;
@@ -92,7 +93,8 @@ internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
             throw new ApiException(ApiErrorType.Unavailable, HealthEndpoints.Describe(progress));
         }
 
-        if (!tenants.TryResolve(context, out var tenant, out var status, out var error))
+        var (tenant, status, error) = await tenants.ResolveAsync(context, context.RequestAborted);
+        if (error is not null)
         {
             throw new ApiException(status switch { StatusCodes.Status401Unauthorized => ApiErrorType.Unauthorized, StatusCodes.Status403Forbidden => ApiErrorType.Forbidden, _ => ApiErrorType.BadData }, error);
         }

@@ -11,7 +11,7 @@ namespace Metrics.Gateway.QueryApi;
 /// <summary>
 /// <c>cardinality/{label_names,label_values,active_series}</c>: Mimir's parameters and shapes, which have no envelope. With a selector head and blocks are looked at; without one, what the heads hold.
 /// </summary>
-internal sealed class CardinalityEndpoints(ApiEndpoint endpoint, ICluster cluster)
+internal sealed class CardinalityEndpoints(ApiEndpoint endpoint, ICluster cluster, PlainReads reads, LabelLookup lookup)
 {
     private const int LimitDefault = 20;
     private const int LimitMax = 500;
@@ -27,7 +27,7 @@ internal sealed class CardinalityEndpoints(ApiEndpoint endpoint, ICluster cluste
     private async ValueTask<ApiAnswer> NamesAsync(ApiRequest request)
     {
         var limit = Limit(request);
-        var found = await TenantCardinality.AskAsync(cluster, request.Tenant, new CardinalityQuery(Selector(request), [], 0), request.Aborted);
+        var found = await AskAsync(request, "label names", new CardinalityQuery(Selector(request), [], 0));
         return ApiAnswer.Bare(to =>
         {
             JsonFields.Raw(to, "{\"label_values_count_total\":"u8);
@@ -61,7 +61,7 @@ internal sealed class CardinalityEndpoints(ApiEndpoint endpoint, ICluster cluste
             throw new ApiException(ApiErrorType.BadData, "invalid 'label_names' param '': a label has a name");
         }
 
-        var found = await TenantCardinality.AskAsync(cluster, request.Tenant, new CardinalityQuery(Selector(request), names, limit), request.Aborted);
+        var found = await AskAsync(request, "label values", new CardinalityQuery(Selector(request), names, limit));
         var asked = names.ConvertAll(n => found.Labels.FirstOrDefault(l => l.Name == n) ?? new LabelCardinality(n, 0, 0, new DistinctCount()));
         return ApiAnswer.Bare(to =>
         {
@@ -95,15 +95,18 @@ internal sealed class CardinalityEndpoints(ApiEndpoint endpoint, ICluster cluste
     {
         var selector = Selector(request) ?? throw new ApiException(ApiErrorType.BadData, "'selector' param is required");
         var query = new LabelQuery([selector], TimeRange.All, 0);
-        var parts = await cluster.AskAsync(request.Tenant, async shards => await Task.WhenAll(shards.Select(s => s.SeriesAsync(query, request.Aborted).AsTask())), request.Aborted);
+        var (parts, lease) = await lookup.AskAsync(request, "active series", query, (shard, stop) => shard.SeriesAsync(query, stop));
         var series = parts.SelectMany(p => p).Distinct().Order().ToList();
         return ApiAnswer.Bare(async (to, cancellation) =>
         {
             JsonFields.Raw(to, "{\"data\":"u8);
             await SeriesJson.WriteLabelSetsAsync(to, series, request.Tenant, cancellation);
             JsonFields.Raw(to, "}"u8);
-        });
+        }, lease);
     }
+
+    private ValueTask<TenantCardinality> AskAsync(ApiRequest request, string what, CardinalityQuery query) =>
+        reads.RunAsync(request, $"cardinality of {what}", query.Selector is { } selector ? [selector] : [], TimeRange.All, stop => TenantCardinality.AskAsync(cluster, request.Tenant, query, stop));
 
     private static IReadOnlyList<Matcher>? Selector(ApiRequest request)
     {

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using Metrics.Cluster;
+using Metrics.Gateway.FrontEnd;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Model;
@@ -11,7 +12,7 @@ using Metrics.Wire;
 namespace Metrics.Gateway.QueryApi;
 
 /// <summary><c>query_exemplars</c>: the exemplars of all series that the selectors of a query name.</summary>
-internal sealed class ExemplarsEndpoint(ApiEndpoint endpoint, ICluster cluster, ParseOptions parsing)
+internal sealed class ExemplarsEndpoint(ApiEndpoint endpoint, ICluster cluster, PlainReads reads, ParseOptions parsing)
 {
     /// <summary>The routes.</summary>
     public IEnumerable<HttpRoute> Routes => [new(HttpRoute.GetPost, "/api/v1/query_exemplars", "query_exemplars", endpoint.Of(AnswerAsync)) { Access = RouteAccess.Read }];
@@ -25,14 +26,18 @@ internal sealed class ExemplarsEndpoint(ApiEndpoint endpoint, ICluster cluster, 
         }
 
         var selectors = ExpressionTree.Selectors(PromQLParser.Parse(request.Parameters["query"], parsing));
-        if (selectors.Count == 0 || await cluster.FindTenantAsync(request.Tenant, request.Aborted) is not { } tenant)
+        if (selectors.Count == 0)
         {
             return ApiAnswer.Small(static writer => JsonFields.Raw(writer, "[]"u8));
         }
 
         var query = new LabelQuery(selectors, range, 0);
-        var parts = await cluster.AskAsync(request.Tenant, async shards => await Task.WhenAll(shards.Select(shard => shard.ExemplarsAsync(query, request.Aborted).AsTask())), request.Aborted);
-        return ApiAnswer.Small(writer => Write(writer, parts.SelectMany(p => p).OrderBy(s => s.Series)));
+        var missing = ReplicaChoice.Of(request.Parameters, []).IsPartial ? new PartialWarnings() : null;
+        var parts = await reads.RunAsync(
+            request, "exemplars", selectors, range,
+            stop => cluster.AskAsync(
+                request.Tenant, async shards => await Task.WhenAll(shards.Select(shard => missing?.OrNothingAsync(() => shard.ExemplarsAsync(query, stop)) ?? shard.ExemplarsAsync(query, stop).AsTask())), stop));
+        return ApiAnswer.Small(writer => Write(writer, parts.SelectMany(p => p).OrderBy(s => s.Series)), missing?.Texts);
     }
 
     private static void Write(IBufferWriter<byte> to, IEnumerable<SeriesExemplars> found)

@@ -6,12 +6,13 @@ using Metrics.Gateway.FrontEnd;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Model;
+using Metrics.PromQL;
 using Metrics.PromQL.Parsing;
 
 namespace Metrics.Gateway.QueryApi;
 
 /// <summary><c>series</c>, <c>labels</c> and <c>label/NAME/values</c>: each shard answers for itself, and the sorted union is the answer.</summary>
-internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, QueryOptions options)
+internal sealed class LabelEndpoints(ApiEndpoint endpoint, LabelLookup labels, QueryOptions options)
 {
     private const string Truncated = "results truncated due to limit";
 
@@ -36,20 +37,23 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, Que
         // Cut off before replicas become one, there could be too few.
         query = replicaLabels.Count > 0 ? query with { Limit = 0 } : query;
         var series = new SortedSet<Labels>();
-        foreach (var part in await AskAsync(request, shard => shard.SeriesAsync(query, request.Aborted)))
+        var missing = Missing(request);
+        var (parts, lease) = await labels.AskAsync(request, "series", query, (shard, stop) => shard.SeriesAsync(query, stop), missing);
+        foreach (var part in parts)
         {
-            series.UnionWith(replicaLabels.Count > 0 ? part.Select(labels => ReplicaSource.Without(labels, replicaLabels)) : part);
+            series.UnionWith(replicaLabels.Count > 0 ? part.Select(one => ReplicaSource.Without(one, replicaLabels)) : part);
         }
 
         var isTruncated = limit > 0 && series.Count > limit;
         var shown = isTruncated ? series.Take(limit) : series;
-        return new ApiAnswer((writer, cancellation) => SeriesJson.WriteLabelSetsAsync(writer, shown, request.Tenant, cancellation)) { Warnings = isTruncated ? [Truncated] : [] };
+        return new ApiAnswer((writer, cancellation) => SeriesJson.WriteLabelSetsAsync(writer, shown, request.Tenant, cancellation), lease) { Warnings = Warnings(missing, isTruncated) };
     }
 
     private async ValueTask<ApiAnswer> LabelsAsync(ApiRequest request)
     {
         var (query, limit) = Read(request, message => new ApiException(ApiErrorType.BadData, message));
-        return Names(await AskAsync(request, shard => shard.LabelNamesAsync(query, request.Aborted)), limit);
+        var missing = Missing(request);
+        return Names(await labels.AskAsync(request, "labels", query, (shard, stop) => shard.LabelNamesAsync(query, stop), missing), missing, limit);
     }
 
     private async ValueTask<ApiAnswer> ValuesAsync(ApiRequest request)
@@ -61,7 +65,8 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, Que
         }
 
         var (query, limit) = Read(request, message => new ApiException(ApiErrorType.BadData, message));
-        return Names(await AskAsync(request, shard => shard.LabelValuesAsync(name, query, request.Aborted)), limit);
+        var missing = Missing(request);
+        return Names(await labels.AskAsync(request, $"values of {name}", query, (shard, stop) => shard.LabelValuesAsync(name, query, stop), missing), missing, limit);
     }
 
     /// <summary>The selectors in <c>match[]</c>.</summary>
@@ -97,22 +102,15 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, Que
         return matchers.All(m => m.MatchesEmpty) ? throw bad("match[] must contain at least one non-empty matcher") : matchers;
     }
 
-    private async ValueTask<IReadOnlyList<T>[]> AskAsync<T>(ApiRequest request, Func<IShard, ValueTask<IReadOnlyList<T>>> ask)
-    {
-        try
-        {
-            return await cluster.AskAsync(request.Tenant, async shards => await Task.WhenAll(shards.Select(shard => ask(shard).AsTask())), request.Aborted);
-        }
-        catch (OperationCanceledException e)
-        {
-            throw new ApiException(ApiErrorType.Canceled, "context canceled", e);
-        }
-    }
+    /// <summary>Where it is noted why some shards don't answer, when the client is content with the others' answers; null when it is not.</summary>
+    private PartialWarnings? Missing(ApiRequest request) => ReplicaChoice.Of(request.Parameters, options.ReplicaLabels).IsPartial ? new PartialWarnings() : null;
 
-    private static ApiAnswer Names(IReadOnlyList<string>[] parts, int limit)
+    private static IReadOnlyList<string> Warnings(PartialWarnings? missing, bool isTruncated) => [.. missing?.Texts ?? [], .. isTruncated ? [Truncated] : Array.Empty<string>()];
+
+    private static ApiAnswer Names((IReadOnlyList<string>[] Parts, MemoryLease Lease) answered, PartialWarnings? missing, int limit)
     {
         var all = new SortedSet<string>(Utf8Order.Instance);
-        foreach (var part in parts)
+        foreach (var part in answered.Parts)
         {
             all.UnionWith(part);
         }
@@ -123,8 +121,8 @@ internal sealed class LabelEndpoints(ApiEndpoint endpoint, ICluster cluster, Que
         {
             JsonFields.Strings(writer, names);
             return ValueTask.CompletedTask;
-        })
-        { Warnings = isTruncated ? [Truncated] : [] };
+        }, answered.Lease)
+        { Warnings = Warnings(missing, isTruncated) };
     }
 
     /// <summary>Undoes the escaping of names that URLs cannot carry: <c>U__</c>, then <c>__</c> for <c>_</c> and <c>_2e_</c> for a code point in hex. What is malformed stays as it is.</summary>

@@ -20,7 +20,7 @@ internal sealed class RequestParameters
     /// <exception cref="ApiException">The form is malformed or over the limits.</exception>
     public static async ValueTask<RequestParameters> ReadAsync(HttpRequest request, CancellationToken cancellation)
     {
-        if (!HttpMethods.IsPost(request.Method) || !request.HasFormContentType)
+        if (!(HttpMethods.IsPost(request.Method) || HttpMethods.IsPut(request.Method)) || !request.HasFormContentType)
         {
             return new RequestParameters(request.Query, null);
         }

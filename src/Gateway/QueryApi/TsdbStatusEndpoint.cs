@@ -10,7 +10,7 @@ using Metrics.Storage;
 namespace Metrics.Gateway.QueryApi;
 
 /// <summary><c>status/tsdb</c>: what the heads of a tenant's shards hold, and which labels make it so much; <c>status/tsdb/blocks</c>: its blocks. Shape and bounds are Prometheus's; the numbers are the tenant's over all shards.</summary>
-internal sealed class TsdbStatusEndpoint(ApiEndpoint endpoint, ICluster cluster)
+internal sealed class TsdbStatusEndpoint(ApiEndpoint endpoint, ICluster cluster, PlainReads reads)
 {
     private const int LimitMax = 10_000;
     private const int LimitDefault = 10;
@@ -51,10 +51,12 @@ internal sealed class TsdbStatusEndpoint(ApiEndpoint endpoint, ICluster cluster)
     private async ValueTask<ApiAnswer> AnswerAsync(ApiRequest request)
     {
         var limit = Limit(request.Parameters["limit"]);
-        var (heads, found) = await cluster.AskAsync(
-            request.Tenant,
-            async shards => (await Task.WhenAll(shards.Select(s => s.StatisticsAsync(request.Aborted).AsTask())), await TenantCardinality.AskAsync(shards, new CardinalityQuery(null, [Labels.MetricName], limit), request.Aborted)),
-            request.Aborted);
+        var (heads, found) = await reads.RunAsync(
+            request, "tsdb status", [], TimeRange.All,
+            stop => cluster.AskAsync(
+                request.Tenant,
+                async shards => (await Task.WhenAll(shards.Select(s => s.StatisticsAsync(stop).AsTask())), await TenantCardinality.AskAsync(shards, new CardinalityQuery(null, [Labels.MetricName], limit), stop)),
+                stop));
         return ApiAnswer.Small(to =>
         {
             var used = heads.Where(h => h.HeadChunks > 0 && h.HeadMinTimeMs <= h.HeadMaxTimeMs).ToList();

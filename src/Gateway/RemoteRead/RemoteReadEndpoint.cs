@@ -9,13 +9,15 @@ using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Gateway.Tenancy;
 using Metrics.Model;
+using Metrics.ObjectStore;
+using Metrics.PromQL;
 using Metrics.Storage;
 using Metrics.Wire;
 
 namespace Metrics.Gateway.RemoteRead;
 
 /// <summary><c>/api/v1/read</c>: raw samples for another Prometheus, in one message or as a stream of chunks.</summary>
-internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenants, RemoteWriteOptions bodies, QueryOptions options, ByteBudget budget, ConcurrencyGate gate, QueryLimits limits)
+internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenants, RemoteWriteOptions bodies, QueryOptions options, ByteBudget budget, PlainReads reads, QueryLimits limits, QueryMemory memory)
 {
     /// <summary>Prometheus's bound for the bytes of one message of a stream.</summary>
     private const int FrameBytes = 1024 * 1024;
@@ -34,7 +36,8 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
                 throw WriteRefusal.Busy(HealthEndpoints.Describe(cluster.Progress));
             }
 
-            if (!tenants.TryResolve(context, out var id, out var status, out var error))
+            var (id, status, error) = await tenants.ResolveAsync(context, context.RequestAborted);
+            if (error is not null)
             {
                 throw new WriteRefusal(status, error);
             }
@@ -45,15 +48,18 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
                 limits.Admit(id, query.Matchers, query.Range);
             }
 
-            await gate.EnterAsync(id, context.RequestAborted);
-            try
-            {
-                await AnswerAsync(context, await cluster.FindTenantAsync(id, context.RequestAborted), request);
-            }
-            finally
-            {
-                gate.Leave(id);
-            }
+            var text = $"remote read {string.Join(", ", request.Queries.Select(static q => QueryLimits.TextOf(q.Matchers)))}";
+            var range = request.Queries.Count == 0 ? TimeRange.All : new TimeRange(request.Queries.Min(static q => q.Range.MinMs), request.Queries.Max(static q => q.Range.MaxMs));
+            await reads.RunAsync(id, text, range, async stop => await AnswerAsync(context, id, request, stop), context.RequestAborted);
+        }
+        catch (Exception e) when (context.Response.HasStarted && e is ApiException or QueryException or ShardUnavailableException)
+        {
+            // What was sent is no whole answer, and the client must see that.
+            context.Abort();
+        }
+        catch (QueryException e)
+        {
+            await PlainText.AnswerAsync(context, ApiException.From(e).Status, e.Message + "\n");
         }
         catch (WriteRefusal e)
         {
@@ -67,7 +73,7 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
         {
             await PlainText.AnswerAsync(context, e.Status, e.Message + "\n");
         }
-        catch (ShardUnavailableException e) when (!context.Response.HasStarted)
+        catch (Exception e) when (e is ShardUnavailableException or ObjectStoreException && !context.Response.HasStarted)
         {
             await PlainText.AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, e.Message + "\n");
         }
@@ -81,41 +87,63 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
         return ReadRequest.Read(body.Message.Span);
     }
 
-    private Task AnswerAsync(HttpContext context, ITenant? tenant, ReadRequest request) =>
-        request.Response == ReadResponseType.StreamedXorChunks ? StreamAsync(context, tenant, request) : AnswerWholeAsync(context, tenant, request);
+    private async Task<bool> AnswerAsync(HttpContext context, TenantId id, ReadRequest request, CancellationToken stop)
+    {
+        var tenant = await cluster.FindTenantAsync(id, stop);
+        var bounds = reads.BoundsOf(id);
+        var count = new ReadCount(bounds);
+        using var lease = memory.Open(bounds);
+        await (request.Response == ReadResponseType.StreamedXorChunks ? StreamAsync(context, tenant, request, count, stop) : AnswerWholeAsync(context, tenant, request, count, bounds, lease, stop));
+        reads.CountSamples(id, count.Samples);
+        return true;
+    }
 
-    private async Task AnswerWholeAsync(HttpContext context, ITenant? tenant, ReadRequest request)
+    private async Task AnswerWholeAsync(HttpContext context, ITenant? tenant, ReadRequest request, ReadCount count, QueryBounds bounds, MemoryLease lease, CancellationToken stop)
     {
         using var answer = new ReadResponseWriter();
-        long samples = 0;
+        var counted = 0L;
         foreach (var query in request.Queries)
         {
             answer.BeginResult();
             if (tenant is not null)
             {
-                await foreach (var series in TenantSeries.ReadAsync(tenant, query.Matchers, query.Range, context.RequestAborted))
+                await foreach (var series in TenantSeries.ReadAsync(tenant, query.Matchers, query.Range, stop))
                 {
-                    samples += series.Samples.Count;
-                    if (samples > options.MaxSamples)
-                    {
-                        throw new WriteRefusal(StatusCodes.Status400BadRequest, $"exceeded sample limit ({options.MaxSamples}): ask for less, or accept STREAMED_XOR_CHUNKS");
-                    }
-
+                    count.Add(series);
+                    CheckSamples(count.Samples, bounds);
                     answer.AddSeries(series.Labels, series.Samples);
+                    lease.Take(answer.Written.Length - counted);
+                    counted = answer.Written.Length;
                 }
             }
 
             answer.EndResult();
         }
 
+        lease.Take(answer.Written.Length);
         var compressed = new byte[SnappyEncoder.MaxEncodedLength(answer.Written.Length)];
         var length = SnappyEncoder.Encode(answer.Written, compressed);
         context.Response.ContentType = "application/x-protobuf";
         context.Response.Headers.ContentEncoding = "snappy";
-        await context.Response.Body.WriteAsync(compressed.AsMemory(0, length), context.RequestAborted);
+        await context.Response.Body.WriteAsync(compressed.AsMemory(0, length), stop);
     }
 
-    private static async Task StreamAsync(HttpContext context, ITenant? tenant, ReadRequest request)
+    /// <summary>Of a stream no more is held than a series.</summary>
+    private void CheckSamples(long samples, QueryBounds bounds)
+    {
+        if (samples > options.MaxSamples)
+        {
+            throw new WriteRefusal(StatusCodes.Status400BadRequest, $"exceeded sample limit ({options.MaxSamples}): ask for less, or accept STREAMED_XOR_CHUNKS");
+        }
+
+        if (bounds.MaxSamples > 0 && samples > bounds.MaxSamples)
+        {
+            throw new WriteRefusal(
+                StatusCodes.Status422UnprocessableEntity, $"the read has more samples than the limit max_samples_per_query of {bounds.MaxSamples} of {bounds.Whose}: ask for less, or accept STREAMED_XOR_CHUNKS");
+        }
+    }
+
+    private static async Task StreamAsync(HttpContext context, ITenant? tenant, ReadRequest request, ReadCount count, CancellationToken stop)
     {
         context.Response.ContentType = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse";
         using var frame = new ChunkFrame();
@@ -127,14 +155,15 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
                 continue;
             }
 
-            await foreach (var series in TenantSeries.ReadAsync(tenant, request.Queries[query].Matchers, request.Queries[query].Range, context.RequestAborted))
+            await foreach (var series in TenantSeries.ReadAsync(tenant, request.Queries[query].Matchers, request.Queries[query].Range, stop))
             {
+                count.Add(series);
                 frame.Chunks.Clear();
                 encoder.Write(series.Samples, frame);
                 for (var at = 0; at < frame.Chunks.Count;)
                 {
                     at = frame.Write(series.Labels, query, at, context.Response.BodyWriter);
-                    await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+                    await context.Response.BodyWriter.FlushAsync(stop);
                 }
             }
         }

@@ -10,7 +10,7 @@ using Metrics.Model;
 namespace Metrics.Gateway.Search;
 
 /// <summary><c>search/metric_names</c>, <c>search/label_names</c>, <c>search/label_values</c>: what an editor completes names from, as lines of JSON. Prometheus's, where they are experimental.</summary>
-internal sealed class SearchEndpoints(ApiEndpoint endpoint, ICluster cluster, TimeProvider time)
+internal sealed class SearchEndpoints(ApiEndpoint endpoint, ICluster cluster, PlainReads reads, LabelLookup labels, TimeProvider time)
 {
     private const string ContentType = "application/x-ndjson; charset=utf-8";
 
@@ -26,7 +26,7 @@ internal sealed class SearchEndpoints(ApiEndpoint endpoint, ICluster cluster, Ti
     {
         var search = SearchRequest.Read(request.Parameters, time.GetUtcNow());
         var metadata = SearchRequest.Flag(request.Parameters, "include_metadata", false) && await cluster.FindTenantAsync(request.Tenant, request.Aborted) is { } tenant ? tenant.Metadata : null;
-        var found = await FindAsync(request, search, shard => shard.LabelValuesAsync(Labels.MetricName, search.Query, request.Aborted));
+        var found = await FindAsync(request, search, (shard, stop) => shard.LabelValuesAsync(Labels.MetricName, search.Query, stop));
         return Answer(search, found, "name", (to, name) =>
         {
             if (metadata?.Get(name, 1, 1) is { } known && known.TryGetValue(name, out var entries) && entries.Count > 0)
@@ -41,7 +41,7 @@ internal sealed class SearchEndpoints(ApiEndpoint endpoint, ICluster cluster, Ti
     private async ValueTask<ApiAnswer> NamesAsync(ApiRequest request)
     {
         var search = SearchRequest.Read(request.Parameters, time.GetUtcNow());
-        return Answer(search, await FindAsync(request, search, shard => shard.LabelNamesAsync(search.Query, request.Aborted)), "name", static (_, _) => { });
+        return Answer(search, await FindAsync(request, search, (shard, stop) => shard.LabelNamesAsync(search.Query, stop)), "name", static (_, _) => { });
     }
 
     private async ValueTask<ApiAnswer> ValuesAsync(ApiRequest request)
@@ -53,21 +53,25 @@ internal sealed class SearchEndpoints(ApiEndpoint endpoint, ICluster cluster, Ti
             throw new ApiException(ApiErrorType.BadData, "missing required parameter \"label\"");
         }
 
-        return Answer(search, await FindAsync(request, search, shard => shard.LabelValuesAsync(label, search.Query, request.Aborted)), "value", static (_, _) => { });
+        return Answer(search, await FindAsync(request, search, (shard, stop) => shard.LabelValuesAsync(label, search.Query, stop)), "value", static (_, _) => { });
     }
 
     /// <summary>The names that fit, in order, and one more than wanted if there is one.</summary>
-    private async ValueTask<List<(string Name, double Score)>> FindAsync(ApiRequest request, SearchRequest search, Func<IShard, ValueTask<IReadOnlyList<string>>> ask)
+    private ValueTask<List<(string Name, double Score)>> FindAsync(ApiRequest request, SearchRequest search, Func<IShard, CancellationToken, ValueTask<IReadOnlyList<string>>> ask) =>
+        reads.RunAsync(request, "search", search.Query.Selectors, search.Query.Range, stop => FindAsync(request.Tenant, search, ask, stop));
+
+    private async ValueTask<List<(string Name, double Score)>> FindAsync(TenantId tenant, SearchRequest search, Func<IShard, CancellationToken, ValueTask<IReadOnlyList<string>>> ask, CancellationToken stop)
     {
-        var parts = await cluster.AskAsync<IReadOnlyList<string>[]>(request.Tenant, async shards => await Task.WhenAll(shards.Select(shard => ask(shard).AsTask())), request.Aborted);
-        return await ProcessorShares.OfProcess.RunAsync(request.Tenant, ProcessorUse.Query, Choose, request.Aborted);
+        var (parts, lease) = await labels.ReadAsync(tenant, ask, null, stop);
+        using var held = lease;
+        return await ProcessorShares.OfProcess.RunAsync(tenant, ProcessorUse.Query, Choose, stop);
 
         List<(string, double)> Choose()
         {
             var fitting = new Dictionary<string, double>(StringComparer.Ordinal);
             foreach (var name in parts.SelectMany(static p => p))
             {
-                request.Aborted.ThrowIfCancellationRequested();
+                stop.ThrowIfCancellationRequested();
                 ProcessorTurn.Checkpoint();
                 if (!fitting.ContainsKey(name) && search.Filter.Score(name) is { } score)
                 {

@@ -22,6 +22,7 @@ using Metrics.Gateway.Search;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Telemetry;
 using Metrics.Gateway.Tenancy;
+using Metrics.Gateway.TextImport;
 using Metrics.PromQL;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -60,6 +61,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         var limits = new LimitsTable(options);
         var ingest = new IngestLimits(limits, time, cluster.ShareOf);
         cluster.LimitSeries(limits.SeriesOf);
+        cluster.ServeCounts(ingest.CountsOf);
         var readable = new ReadableCluster(cluster, limits, options.Tenancy.UnionLabel, time);
         var budget = new ByteBudget(options.RemoteWrite.MaxInflight.Bytes);
         var ranking = new TenantRanking(cluster, options.Telemetry.MaxTenants);
@@ -74,6 +76,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         var tenants = new TenantResolver(options.Tenancy, cluster);
         var endpoint = new ApiEndpoint(cluster, tenants);
         var active = new ActiveQueries(time);
+        var reads = new PlainReads(gate, active, queryLimits, options.Query.Timeout, time);
         rules = new RulesHost(options, cluster, engine, new RuleQueries(queryLimits, gate, active, options.Query.Timeout, time), time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
         var writeRules = new WriteRules(limits, options.Relabelling, ElectionsOf(options.HaDedup, cluster, time), time);
@@ -110,7 +113,8 @@ internal sealed partial class GatewayServer : IAsyncDisposable
         maxQueries = options.Query.MaxConcurrency;
         var cache = options.FrontEnd.ResultsCache ? new ResultCache(options.FrontEnd.CacheMaxSize.Bytes, options.FrontEnd.CacheMaxItems, options.FrontEnd.CacheValidity, time) : null;
         var history = new QueryHistory(time);
-        var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, active, history, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
+        var frontEnd = new QueryFrontEnd(readable, execute, options, engine, gate, queryLimits, active, history, new FrontEndInstruments(Registry, cache), cache, time, app.Services.GetRequiredService<ILogger<QueryFrontEnd>>());
+        var labels = new LabelLookup(readable, reads, engine.Memory);
         var translation = new OtlpTranslation(options.Otlp, options.Query.EnableFeatures.Contains("type-and-unit-labels", StringComparer.Ordinal), options.Query.LookbackDelta);
         if (options.Cluster.Role != SiloRole.Shards && cluster.Objects is not null)
         {
@@ -134,21 +138,22 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new RemoteWriteEndpoint(intake, app.Services.GetRequiredService<ILogger<RemoteWriteEndpoint>>()).Routes,
             .. new OtlpEndpoint(intake, new OtlpTranslators(translation), app.Services.GetRequiredService<ILogger<OtlpEndpoint>>()).Routes,
             .. new InfluxEndpoint(intake, options.Influx, time, app.Services.GetRequiredService<ILogger<InfluxEndpoint>>()).Routes,
+            .. new TextImportEndpoint(intake, time, app.Services.GetRequiredService<ILogger<TextImportEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, frontEnd, options.Query, options.FrontEnd.UserHeader, engine, queryLimits, Instruments, time).Routes,
             .. new ActiveQueryEndpoints(endpoint, frontEnd.Active, time).Routes,
             .. new TopQueriesEndpoint(endpoint, history, time).Routes,
             .. new OpenApiEndpoint(() => Routes!, options.Http.RoutePrefix).Routes,
             .. new LiveNotifications(app.Lifetime.ApplicationStopping).Routes,
-            .. new LabelEndpoints(endpoint, readable, options.Query).Routes,
-            .. new SearchEndpoints(endpoint, readable, time).Routes,
-            .. new CardinalityEndpoints(endpoint, readable).Routes,
-            .. new TsdbStatusEndpoint(endpoint, readable).Routes,
+            .. new LabelEndpoints(endpoint, labels, options.Query).Routes,
+            .. new SearchEndpoints(endpoint, readable, reads, labels, time).Routes,
+            .. new CardinalityEndpoints(endpoint, readable, reads, labels).Routes,
+            .. new TsdbStatusEndpoint(endpoint, readable, reads).Routes,
             .. new ScrapeEndpoints(endpoint).Routes,
             .. new FeaturesEndpoint(endpoint, options, engine).Routes,
             .. new MetadataEndpoint(endpoint, readable).Routes,
-            .. new ExemplarsEndpoint(endpoint, readable, engine.Parsing).Routes,
-            .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, gate, queryLimits).Routes,
-            .. new FederationEndpoint(endpoint, readable, RuleSettings.LabelsOf(options.Rules), options.Query.LookbackDelta, time).Routes,
+            .. new ExemplarsEndpoint(endpoint, readable, reads, engine.Parsing).Routes,
+            .. new RemoteReadEndpoint(readable, tenants, options.RemoteWrite, options.Query, budget, reads, queryLimits, engine.Memory).Routes,
+            .. new FederationEndpoint(endpoint, readable, reads, RuleSettings.LabelsOf(options.Rules), options.Query.LookbackDelta, time).Routes,
             .. new AdminEndpoints(endpoint, cluster, options.Http.AdminApi, app.Services.GetRequiredService<ILogger<AdminEndpoints>>()).Routes,
             .. new TenantDeletion(endpoint, cluster, tenants, rules, app.Services.GetRequiredService<ILogger<TenantDeletion>>()).Routes,
             .. new UsageEndpoints(endpoint, cluster, ingest, time).Routes,

@@ -19,6 +19,9 @@ internal sealed class ReadableCluster(ICluster cluster, LimitsTable limits, stri
     public IReadOnlyList<ITenant> Tenants => cluster.Tenants;
 
     /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<TenantId>> ListTenantsAsync(CancellationToken cancellation) => cluster.ListTenantsAsync(cancellation);
+
+    /// <inheritdoc/>
     public ValueTask<ITenant> OpenTenantAsync(TenantId tenant, CancellationToken cancellation) => cluster.OpenTenantAsync(tenant, cancellation);
 
     /// <inheritdoc/>

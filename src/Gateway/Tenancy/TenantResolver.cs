@@ -35,8 +35,22 @@ internal sealed class TenantResolver
         admitted = options.Admitted.Count == 0 ? TenantSet.All : TenantSet.Of(options.Admitted.Select(TenantId.Parse));
     }
 
-    /// <summary>The tenant; on failure the status and what to say. A path and headers that name different tenants are an error, for guessing could show one's data to another.</summary>
-    public bool TryResolve(HttpContext context, out TenantId tenant, out int status, [NotNullWhen(false)] out string? error)
+    /// <summary>The tenant of a request that may name <see cref="Every"/>: for who may read all of them, the cluster is asked which there are.</summary>
+    /// <exception cref="IOException">It can't tell.</exception>
+    /// <exception cref="ShardUnavailableException">As above.</exception>
+    public async ValueTask<ResolvedTenant> ResolveAsync(HttpContext context, CancellationToken cancellation)
+    {
+        var caller = Caller.Of(context);
+        IReadOnlyList<TenantId> all = caller.Access == RouteAccess.Read && caller.Identity.TenantsFor(caller.Access).IsAll && TryFindName(context.Request.Headers, caller.PathTenant, out var name, out _) && name == Every
+            ? await cluster.ListTenantsAsync(cancellation)
+            : [];
+        return TryResolve(context, all, out var tenant, out var status, out var error) ? new ResolvedTenant(tenant, StatusCodes.Status200OK, null) : new ResolvedTenant(default, status, error);
+    }
+
+    /// <summary>The one tenant of a request that may not name <see cref="Every"/>; on failure the status and what to say. A path and headers that name different tenants are an error, for guessing could show one's data to another.</summary>
+    public bool TryResolve(HttpContext context, out TenantId tenant, out int status, [NotNullWhen(false)] out string? error) => TryResolve(context, [], out tenant, out status, out error);
+
+    private bool TryResolve(HttpContext context, IReadOnlyList<TenantId> every, out TenantId tenant, out int status, [NotNullWhen(false)] out string? error)
     {
         var caller = Caller.Of(context);
         status = StatusCodes.Status400BadRequest;
@@ -61,7 +75,7 @@ internal sealed class TenantResolver
         }
 
         return caller.Access == RouteAccess.Read && (name == Every || name.Contains('|'))
-            ? TryJoin(name, caller, own, out tenant, out status, out error)
+            ? TryJoin(name, caller, own, every, out tenant, out status, out error)
             : TenantId.TryParse(name, out tenant, out error) && TryAdmit(tenant, caller, out status, out error);
     }
 
@@ -103,13 +117,13 @@ internal sealed class TenantResolver
         return true;
     }
 
-    private bool TryJoin(string name, Caller caller, TenantSet own, out TenantId tenant, out int status, [NotNullWhen(false)] out string? error)
+    private bool TryJoin(string name, Caller caller, TenantSet own, IReadOnlyList<TenantId> every, out TenantId tenant, out int status, [NotNullWhen(false)] out string? error)
     {
         tenant = default;
         status = StatusCodes.Status400BadRequest;
         if (name == Every)
         {
-            var all = (own.IsAll ? cluster.Tenants.Select(static t => t.Id) : own.Members).Where(admitted.Contains).ToList();
+            var all = (own.IsAll ? every : own.Members).Where(admitted.Contains).ToList();
             tenant = all.Count == 0 ? defaultTenant : TenantId.Join(all);
             return all.Count > 0 || TryAdmit(tenant, caller, out status, out error) ? Done(out error) : Failed(out error, "no tenant may be read");
         }
@@ -150,3 +164,9 @@ internal sealed class TenantResolver
         return false;
     }
 }
+
+/// <summary>What <see cref="TenantResolver.ResolveAsync"/> found.</summary>
+/// <param name="Tenant">The tenant.</param>
+/// <param name="Status">The status to refuse with, when there is an error.</param>
+/// <param name="Error">Why there is no tenant, or null.</param>
+internal readonly record struct ResolvedTenant(TenantId Tenant, int Status, string? Error);

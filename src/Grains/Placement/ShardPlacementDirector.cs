@@ -19,7 +19,7 @@ internal sealed class ShardPlacementDirector(SiloContext silo, SiloDirectory dir
         if (hosts.Count == 0)
         {
             // One that is leaving is better than none: it may be the last.
-            hosts = [.. directory.Silos.Where(s => s.Card.HoldsShards && compatible.Contains(s.Address)).Select(static s => new ShardHost(s.Card.Node, s.Card.Zone, default))];
+            hosts = [.. directory.Silos.Where(s => s.Card.HoldsShards && compatible.Contains(s.Address)).Select(static s => new ShardHost(s.Card.Node, s.Card.Zone, default) { Pool = s.Card.Pool })];
         }
 
         var shard = ShardKey.Parse(target.GrainIdentity.Key.ToString()!);

@@ -1,13 +1,24 @@
+using System.Diagnostics;
 using Metrics.Cluster;
+using Metrics.Model;
 
 namespace Metrics.Grains;
 
 /// <summary>Calls to a shard, carried by its grain. What the grain says it has not begun is sent again for a while: a hand-over takes moments.</summary>
-internal sealed class GrainShardChannel(IShardGrain grain, SiloOptions options, TimeProvider time) : IShardChannel
+internal sealed class GrainShardChannel(ShardId shard, IShardGrain grain, SiloOptions options, TimeProvider time) : IShardChannel
 {
+    /// <summary>What the caller's span is called in Orleans's context of a request.</summary>
+    public const string Caller = "metrics.traceparent";
+
     /// <inheritdoc/>
     public async ValueTask<ReadOnlyMemory<byte>> CallAsync(ReadOnlyMemory<byte> call, CancellationToken cancellation)
     {
+        using var span = ClusterTracing.Calling(shard);
+        if (Activity.Current?.Id is { } caller)
+        {
+            RequestContext.Set(Caller, caller); // Ends with this method.
+        }
+
         var began = time.GetTimestamp();
         while (true)
         {

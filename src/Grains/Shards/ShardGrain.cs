@@ -14,7 +14,7 @@ namespace Metrics.Grains;
 [ShardPlacement]
 [Reentrant]
 [KeepAlive]
-internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directory, SiloServiceClient silos, TimeProvider time, ILogger<ShardGrain> logger)
+internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directory, SiloServiceClient silos, ShardMoves moves, TimeProvider time, ILogger<ShardGrain> logger)
     : Grain, IShardGrain, IDisposable
 {
     private readonly CancellationTokenSource closed = new();
@@ -40,6 +40,7 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
     /// <inheritdoc/>
     public async ValueTask<ShardReply> CallAsync(Payload call, CancellationToken cancellation)
     {
+        using var span = ClusterTracing.Called(shard, RequestContext.Get(GrainShardChannel.Caller) as string);
         if (await OpenedAsync(cancellation) is { } notOpen)
         {
             return notOpen;
@@ -86,6 +87,7 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
             return "it is being handed over already";
         }
 
+        using var moving = moves.Begin(shard, to);
         try
         {
             await silos.Of(target).CatchUpAsync(this.GetPrimaryKeyString());

@@ -37,6 +37,17 @@ internal interface ISiloService : IGrainService
     [ResponseTimeout("00:15:00")]
     Task DrainAsync();
 
+    /// <summary>Cuts the heads of the shards that are open here into blocks, and publishes them.</summary>
+    /// <returns>What went wrong, or null.</returns>
+    [Alias("flush")]
+    [ResponseTimeout("00:15:00")]
+    Task<string?> FlushAsync();
+
+    /// <summary>Tells what tenants, by name, have asked of this silo (<see cref="Metrics.Cluster.TenantCounts.ToBytes"/>).</summary>
+    [Alias("counts")]
+    [ResponseTimeout("00:00:05")]
+    Task<Payload> CountsAsync(string[] tenants);
+
     /// <summary>Takes a tenant's places for series back that this silo does not use; says what it has.</summary>
     [Alias("reclaim-series")]
     [ResponseTimeout("00:00:05")]

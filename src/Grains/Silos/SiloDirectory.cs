@@ -14,7 +14,7 @@ internal sealed class SiloDirectory(IClusterMembershipService membership)
     public IReadOnlyList<Silo> Silos => Current.Silos;
 
     /// <summary>The silos that may be given shards and replicas now.</summary>
-    public IReadOnlyList<ShardHost> Hosts => [.. Current.Silos.Where(IsHost).Select(s => new ShardHost(s.Card.Node, s.Card.Zone, ReportOf(s.Address)?.Load ?? default))];
+    public IReadOnlyList<ShardHost> Hosts => [.. Current.Silos.Where(IsHost).Select(s => new ShardHost(s.Card.Node, s.Card.Zone, ReportOf(s.Address)?.Load ?? default) { Pool = s.Card.Pool })];
 
     /// <summary>The silos that take requests.</summary>
     public int Gateways => Current.Gateways;
@@ -64,6 +64,24 @@ internal sealed class SiloDirectory(IClusterMembershipService membership)
 
     /// <summary>Notes what a silo says.</summary>
     public void Hear(SiloAddress silo, SiloReport report) => reports[silo] = report;
+
+    /// <summary>True for a shard that a silo says it owns; of what was opened or closed within the last seconds nothing is known yet.</summary>
+    public bool IsOpen(ShardId shard)
+    {
+        var range = shard.Range.ToString();
+        foreach (var silo in Current.Silos)
+        {
+            foreach (var owned in ReportOf(silo.Address)?.Shards ?? [])
+            {
+                if (owned.Tenant == shard.Tenant.Value && owned.Range == range)
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
 
     /// <summary>Nodes that may become followers of a shard, the best first.</summary>
     public IReadOnlyList<NodeId> Followers(ShardId shard, IReadOnlyList<NodeId> members) => FollowerRanking.Of(shard, Hosts, members);

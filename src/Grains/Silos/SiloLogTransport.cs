@@ -35,8 +35,8 @@ public sealed class SiloLogTransport : ILogTransport
     /// <summary>Nodes that may become followers of a shard, the best first; for <see cref="FollowerChoice"/>.</summary>
     public IReadOnlyList<NodeId> Followers(ShardId shard, IReadOnlyList<NodeId> members) => attached?.Directory.Followers(shard, members) ?? [];
 
-    /// <summary>A member that shares its zone with another one, while another zone has none; for <see cref="CrowdedMember"/>.</summary>
-    public NodeId? Crowded(IReadOnlyList<NodeId> members, NodeId owner) => attached is { } silos ? FollowerRanking.Crowded(silos.Directory.Hosts, members, owner) : null;
+    /// <summary>A member that another silo could take the place of; for <see cref="CrowdedMember"/>.</summary>
+    public NodeId? Crowded(ShardId shard, IReadOnlyList<NodeId> members, NodeId owner) => attached is { } silos ? FollowerRanking.Crowded(shard, silos.Directory.Hosts, members, owner) : null;
 
     /// <summary>The silo is there.</summary>
     internal void Attach(IServiceProvider services) => attached = new Attached(services.GetRequiredService<SiloDirectory>(), services.GetRequiredService<SiloServiceClient>());

@@ -7,7 +7,7 @@ namespace Metrics.Grains;
 
 /// <summary>Carries what other silos ask to this silo's node, off Orleans's threads.</summary>
 [Reentrant]
-internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers, SiloContext silo, SiloDirectory directory, SiloRules rules, SiloWatch watch, TenantClosings closings) : GrainService(id, host, loggers), ISiloService
+internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers, SiloContext silo, SiloDirectory directory, SiloRules rules, SiloWatch watch, TenantClosings closings, SiloCounts counts) : GrainService(id, host, loggers), ISiloService
 {
     private readonly MessageLanes lanes = new((message, cancellation) => silo.Node!.AnswerLogAsync(message, cancellation), silo.Options.LogLanes);
 
@@ -37,6 +37,12 @@ internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers,
     public Task DrainAsync() => watch.DrainAsync(StoppedCancellationTokenSource.Token);
 
     /// <inheritdoc/>
+    public Task<string?> FlushAsync() => silo.Node is { } node ? Task.Run(() => FlushAsync(node, StoppedCancellationTokenSource.Token), StoppedCancellationTokenSource.Token) : Task.FromResult<string?>(null);
+
+    /// <inheritdoc/>
+    public Task<Payload> CountsAsync(string[] tenants) => Task.FromResult(new Payload(TenantCounts.ToBytes(counts.Of(Array.ConvertAll(tenants, TenantId.Parse)))));
+
+    /// <inheritdoc/>
     public Task<HoldingReply> ReclaimSeriesAsync(string tenant, long since) => Task.FromResult(new HoldingReply(silo.Node?.ReclaimSeries(TenantId.Parse(tenant), since) ?? default));
 
     /// <inheritdoc/>
@@ -50,4 +56,24 @@ internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers,
     /// <inheritdoc/>
     public Task RemoveTenantAsync(string tenant) =>
         silo.Node is { } node ? Task.Run(() => node.RemoveTenantAsync(TenantId.Parse(tenant), StoppedCancellationTokenSource.Token).AsTask(), StoppedCancellationTokenSource.Token) : Task.CompletedTask;
+
+    /// <summary>A few at a time, as a silo that leaves hands over its shards.</summary>
+    private async Task<string?> FlushAsync(IShardNode node, CancellationToken cancellation)
+    {
+        string? problem = null;
+        var options = new ParallelOptions { MaxDegreeOfParallelism = silo.Options.DrainConcurrency, CancellationToken = cancellation };
+        await Parallel.ForEachAsync(node.Shards.Select(static s => s.Shard), options, async (shard, stop) =>
+        {
+            try
+            {
+                await (node.Find(shard)?.FlushAsync(stop) ?? default);
+            }
+            catch (ShardUnavailableException e)
+            {
+                // One that was handed over, split or merged meanwhile is cut where it went.
+                problem = node.Find(shard) is null ? problem : e.Message;
+            }
+        });
+        return problem;
+    }
 }

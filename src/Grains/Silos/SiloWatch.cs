@@ -6,7 +6,7 @@ namespace Metrics.Grains;
 
 /// <summary>What a silo does by itself: tells the others how it is, notices who is gone, evens out shards when that is its turn, and hands its own over before it leaves.</summary>
 internal sealed partial class SiloWatch(
-    SiloContext silo, SiloDirectory directory, IServiceProvider services, IClusterMembershipService membership, ILocalSiloDetails self, IGrainFactory grains, Resharding resharding, SiloRules rules, TenantDemands demands, TimeProvider time, ILogger<SiloWatch> logger)
+    SiloContext silo, SiloDirectory directory, IServiceProvider services, IClusterMembershipService membership, ILocalSiloDetails self, IGrainFactory grains, Resharding resharding, SiloRules rules, TenantDemands demands, ShardMoves moves, TimeProvider time, ILogger<SiloWatch> logger)
     : ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
     /// <summary>Above all else: begun when the silo takes part, ended while it still does.</summary>
@@ -110,7 +110,7 @@ internal sealed partial class SiloWatch(
         await reporting.WaitAsync(stopping.Token);
         try
         {
-            var report = reporter.Report(isLeaving, resharding.Running) with { EvaluatesRules = rules.IsServing, Demands = demands.Report() };
+            var report = reporter.Report(isLeaving, resharding.Running) with { EvaluatesRules = rules.IsServing, Demands = demands.Report(), Moves = moves.Report() };
             directory.Hear(self.SiloAddress, report);
             var bytes = new Payload(report.ToJson());
             await Task.WhenAll(directory.Silos.Where(s => !s.Address.Equals(self.SiloAddress)).Select(s => TellAsync(s.Address, bytes)));

@@ -1,5 +1,6 @@
 using Metrics.Cluster;
 using Metrics.Model;
+using Metrics.ObjectStore;
 using Metrics.PromQL;
 using Metrics.Storage;
 
@@ -10,7 +11,9 @@ namespace Metrics.Grains;
 /// <param name="id">Which.</param>
 /// <param name="node">This silo's node, when it has one.</param>
 /// <param name="remote">The shard wherever it is.</param>
-internal sealed class ClusterShard(ShardId id, IShardNode? node, IShard remote) : IShard
+/// <param name="isOpen">Whether any silo has it open, as far as is known.</param>
+/// <param name="store">Where its blocks are.</param>
+internal sealed class ClusterShard(ShardId id, IShardNode? node, IShard remote, Func<ShardId, bool> isOpen, IObjectStore store) : IShard
 {
     /// <inheritdoc/>
     public ShardId Id => id;
@@ -22,34 +25,38 @@ internal sealed class ClusterShard(ShardId id, IShardNode? node, IShard remote) 
     public ValueTask<ShardStatistics> StatisticsAsync(CancellationToken cancellation) => CallAsync(cancellation, static (s, c) => s.StatisticsAsync(c));
 
     /// <inheritdoc/>
+    public ValueTask<ShardStatistics> PeekStatisticsAsync(CancellationToken cancellation) =>
+        node?.Find(id) is not null || isOpen(id) ? StatisticsAsync(cancellation) : ClosedShard.StatisticsAsync(store, id, cancellation);
+
+    /// <inheritdoc/>
     public ValueTask<AppendResult> AppendAsync(SampleBatch batch, CancellationToken cancellation) => CallAsync((batch, cancellation), static (s, a) => s.AppendAsync(a.batch, a.cancellation));
 
     /// <inheritdoc/>
-    public ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation) => CallAsync((fragment, cancellation), static (s, a) => s.RunAsync(a.fragment, a.cancellation));
+    public ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation) => CallAsync((fragment, cancellation), static (s, a) => s.RunAsync(a.fragment, a.cancellation), isQuestion: true);
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation) => CallAsync((query, cancellation), static (s, a) => s.SeriesAsync(a.query, a.cancellation));
+    public ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation) => CallAsync((query, cancellation), static (s, a) => s.SeriesAsync(a.query, a.cancellation), isQuestion: true);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> LabelNamesAsync(LabelQuery query, CancellationToken cancellation) =>
-        CallAsync((query, cancellation), static (s, a) => s.LabelNamesAsync(a.query, a.cancellation));
+        CallAsync((query, cancellation), static (s, a) => s.LabelNamesAsync(a.query, a.cancellation), isQuestion: true);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> LabelValuesAsync(string name, LabelQuery query, CancellationToken cancellation) =>
-        CallAsync((name, query, cancellation), static (s, a) => s.LabelValuesAsync(a.name, a.query, a.cancellation));
+        CallAsync((name, query, cancellation), static (s, a) => s.LabelValuesAsync(a.name, a.query, a.cancellation), isQuestion: true);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<RawSeries> ReadAsync(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation) => (node?.Find(id) ?? remote).ReadAsync(matchers, range, cancellation);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<SeriesExemplars>> ExemplarsAsync(LabelQuery query, CancellationToken cancellation) =>
-        CallAsync((query, cancellation), static (s, a) => s.ExemplarsAsync(a.query, a.cancellation));
+        CallAsync((query, cancellation), static (s, a) => s.ExemplarsAsync(a.query, a.cancellation), isQuestion: true);
 
     /// <inheritdoc/>
     public ValueTask<ShardHistory> HistoryAsync(CancellationToken cancellation) => CallAsync(cancellation, static (s, c) => s.HistoryAsync(c));
 
     /// <inheritdoc/>
-    public ValueTask<ShardCardinality> CardinalityAsync(CardinalityQuery query, CancellationToken cancellation) => CallAsync((query, cancellation), static (s, a) => s.CardinalityAsync(a.query, a.cancellation));
+    public ValueTask<ShardCardinality> CardinalityAsync(CardinalityQuery query, CancellationToken cancellation) => CallAsync((query, cancellation), static (s, a) => s.CardinalityAsync(a.query, a.cancellation), isQuestion: true);
 
     /// <inheritdoc/>
     public async ValueTask FlushAsync(CancellationToken cancellation) => await CallAsync(cancellation, static async (s, c) =>
@@ -83,7 +90,7 @@ internal sealed class ClusterShard(ShardId id, IShardNode? node, IShard remote) 
     public ValueTask SnapshotAsync(string folder, bool skipHead, CancellationToken cancellation) => (node?.Find(id) ?? remote).SnapshotAsync(folder, skipHead, cancellation);
 
     /// <summary>Calls the shard on this node, if it is there, or wherever it is.</summary>
-    private async ValueTask<TResult> CallAsync<TArguments, TResult>(TArguments arguments, Func<IShard, TArguments, ValueTask<TResult>> call)
+    private async ValueTask<TResult> CallAsync<TArguments, TResult>(TArguments arguments, Func<IShard, TArguments, ValueTask<TResult>> call, bool isQuestion = false)
     {
         if (node?.Find(id) is { } here)
         {
@@ -91,9 +98,13 @@ internal sealed class ClusterShard(ShardId id, IShardNode? node, IShard remote) 
             {
                 return await call(here, arguments);
             }
-            catch (ShardUnavailableException e) when (!e.IsMoved && node.Find(id) != here)
+            catch (ShardUnavailableException e) when (!e.IsMoved && (isQuestion || node.Find(id) != here))
             {
-                // It was closed meanwhile. What it had taken is in its log, and an append that comes again does no harm.
+                // It was closed meanwhile, or is about to be: a question is asked again for a while. What it had taken is in its log, and an append that comes again does no harm.
+            }
+            catch (QueryException e) when (e.Kind == QueryErrorKind.Unavailable && isQuestion)
+            {
+                // As above.
             }
         }
 

@@ -46,8 +46,15 @@ public sealed class SampleBuffer : IDisposable
     /// <summary>Bytes of the chunks that were decoded into it since it was cleared, whole ones also where only some of their samples were wanted; 0 for samples that come from no chunk.</summary>
     public long EncodedBytes { get; private set; }
 
-    /// <summary>Notes that a chunk was decoded into it.</summary>
-    public void NoteEncoded(long bytes) => EncodedBytes += bytes;
+    /// <summary>How many chunks those were.</summary>
+    public long EncodedChunks { get; private set; }
+
+    /// <summary>Notes that a chunk, or several, were decoded into it.</summary>
+    public void NoteEncoded(long bytes, long chunks = 1)
+    {
+        EncodedBytes += bytes;
+        EncodedChunks += chunks;
+    }
 
     /// <summary>Puts another float in the place of one.</summary>
     public void Replace(int index, double value) => values[index] = value;
@@ -69,6 +76,7 @@ public sealed class SampleBuffer : IDisposable
 
         Count = 0;
         EncodedBytes = 0;
+        EncodedChunks = 0;
         RawCounterAtEnd = null;
     }
 
@@ -143,7 +151,7 @@ public sealed class SampleBuffer : IDisposable
     /// <summary>Appends to a buffer the samples of two others, each ascending in time, as one ascending run; of two samples at one instant that of <paramref name="winner"/> stays.</summary>
     public static void Merge(SampleBuffer winner, SampleBuffer other, SampleBuffer into)
     {
-        into.NoteEncoded(winner.EncodedBytes + other.EncodedBytes);
+        into.NoteEncoded(winner.EncodedBytes + other.EncodedBytes, winner.EncodedChunks + other.EncodedChunks);
         int w = 0, o = 0;
         while (w < winner.Count || o < other.Count)
         {

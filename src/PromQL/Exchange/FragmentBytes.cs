@@ -35,6 +35,7 @@ public static class FragmentBytes
         to.SVarint(fragment.Bounds.MaxBytes);
         to.SVarint(fragment.Bounds.MaxSamples);
         to.SVarint(fragment.Bounds.MaxMemory);
+        to.SVarint(fragment.Bounds.MaxChunks);
         to.Text(fragment.Bounds.Whose);
         to.Bool(fragment.Added is not null);
         if (fragment.Added is { } added)
@@ -68,8 +69,8 @@ public static class FragmentBytes
 
     private static QueryBounds Bounds(ref ByteReader from)
     {
-        var (series, bytes, samples, memory) = (from.SVarint(), from.SVarint(), from.SVarint(), from.SVarint());
-        return new QueryBounds(series, bytes, samples, from.Text()) { MaxMemory = memory };
+        var (series, bytes, samples, memory, chunks) = (from.SVarint(), from.SVarint(), from.SVarint(), from.SVarint(), from.SVarint());
+        return new QueryBounds(series, bytes, samples, from.Text()) { MaxMemory = memory, MaxChunks = chunks };
     }
 
     private static AddedLabel Added(ref ByteReader from)

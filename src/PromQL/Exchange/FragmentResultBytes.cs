@@ -10,7 +10,7 @@ namespace Metrics.PromQL;
 /// <code>
 ///   series        count, then labels (block) and drop-name u8 each
 ///   annotations   count, then warning u8, message, position (start, end) each
-///   statistics    samples looked at, peak, series and bytes fetched, samples read, ticks of preparation; looked at and read by steps: count (0 for not asked), then each
+///   statistics    samples looked at, peak, series, bytes and chunks fetched, samples read, ticks of preparation; looked at and read by steps: count (0 for not asked), then each
 ///   operators     count (0 for not asked), then ticks, series and samples of each node of the fragment's plan, parents first
 ///   kind u8       0 nothing | 1 batches | 2 states | 3 matrix
 ///   batches       count, then each: rows, steps, histograms u8; per row presence words, then the results there are, in order of steps: 8 bytes each,
@@ -55,6 +55,7 @@ public static class FragmentResultBytes
         to.SVarint(result.Statistics.PeakSamples);
         to.SVarint(result.Statistics.FetchedSeries);
         to.SVarint(result.Statistics.FetchedBytes);
+        to.SVarint(result.Statistics.FetchedChunks);
         to.SVarint(result.Statistics.SamplesRead);
         to.SVarint(result.Statistics.Preparation.Ticks);
         WriteSteps(to, result.Statistics.TotalQueryableSamplesPerStep);
@@ -116,7 +117,7 @@ public static class FragmentResultBytes
             annotations[i] = new Annotation(from.Bool(), from.Text(), new PositionRange(from.Int32(), from.Int32()));
         }
 
-        var statistics = new QueryStatistics { TotalQueryableSamples = from.SVarint(), PeakSamples = from.SVarint(), FetchedSeries = from.SVarint(), FetchedBytes = from.SVarint(), SamplesRead = from.SVarint(), Preparation = new TimeSpan(from.SVarint()) };
+        var statistics = new QueryStatistics { TotalQueryableSamples = from.SVarint(), PeakSamples = from.SVarint(), FetchedSeries = from.SVarint(), FetchedBytes = from.SVarint(), FetchedChunks = from.SVarint(), SamplesRead = from.SVarint(), Preparation = new TimeSpan(from.SVarint()) };
         statistics.TotalQueryableSamplesPerStep = ReadSteps(ref from);
         statistics.SamplesReadPerStep = ReadSteps(ref from);
         var meters = ReadSteps(ref from);

@@ -63,7 +63,8 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
 
         fragment.Bounds.CheckSeries(set.Count);
         using var memory = new LeafMemory(fragment, options.Memory);
-        memory.Lease.Take((long)set.Count * MemoryLease.SeriesBytes);
+        var needed = fragment.Added is null ? NeededLabels.Of(plan, effective) : null;
+        memory.Lease.Take((long)set.Count * (needed is null ? MemoryLease.SeriesBytes : MemoryLease.SelectedBytes));
         var budget = new QueryBudget(Math.Min(fragment.MaxSamples, options.MaxSamples), fragment.Bounds, memory.Lease);
         var counter = new SampleCounter(plan.Grid, fragment.PerStepStatistics);
         var meters = fragment.Analyze ? new PlanMeters(plan) : null;
@@ -72,7 +73,7 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
         var result = set.Count == 0 ? new FragmentResult()
             : IsSmall(set.Count, plan.Grid.Count) ? await ProcessorShares.OfProcess.RunHereAsync(tenant, ProcessorUse.Query, EvaluateAll, cancellation).ConfigureAwait(false)
             : await ProcessorShares.OfProcess.RunAsync(tenant, ProcessorUse.Query, EvaluateAll, cancellation, expected: TimePerSeries * set.Count).ConfigureAwait(false);
-        var statistics = new QueryStatistics { PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes, Preparation = prepared };
+        var statistics = new QueryStatistics { PeakSamples = budget.Peak, FetchedSeries = set.Count, FetchedBytes = budget.FetchedBytes, FetchedChunks = budget.FetchedChunks, Preparation = prepared };
         counter.CopyTo(statistics);
         return new FragmentResult
         {
@@ -89,9 +90,14 @@ public sealed class LocalLeaf(ISeriesSource source, EngineOptions options, Tenan
 
         FragmentResult EvaluateAll()
         {
-            using var selected = fragment.Added is null && NeededLabels.Of(plan, effective) is { } needed
+            using var selected = needed is not null
                 ? SelectedSeries.Grouped(set, needed, budget, select.Hints.StatisticsOnly)
                 : SelectedSeries.Sorted(set, budget, select.Hints.StatisticsOnly, fragment.Added);
+            if (selected.Headers is SharedHeaders shared)
+            {
+                memory.Lease.Take((long)shared.Distinct.Count * MemoryLease.SeriesBytes);
+            }
+
             prepared = Stopwatch.GetElapsedTime(began);
             meters?.AddAlong(plan, select, prepared);
             var evaluated = Evaluate(plan, selected, context);

@@ -10,15 +10,30 @@ public sealed record QueryBounds(long MaxSeries = 0, long MaxBytes = 0, long Max
     /// <summary>No bounds.</summary>
     public static QueryBounds None { get; } = new();
 
+    /// <summary>Chunks that may be read for it; 0 is no bound.</summary>
+    public long MaxChunks { get; init; }
+
     /// <summary>Bytes that it may hold at once, as they are estimated (<see cref="QueryMemory"/>); 0 is no bound.</summary>
     public long MaxMemory { get; init; }
 
     /// <summary>The samples that may be held at once, under an engine's bound.</summary>
     internal long SamplesUnder(long engineMax) => MaxSamples > 0 ? Math.Min(MaxSamples, engineMax) : engineMax;
 
+    /// <summary>True when parts of a query may have read more together than it may: what they share is counted for each.</summary>
+    public bool MayExceed(IEnumerable<QueryStatistics> parts)
+    {
+        var sum = new QueryStatistics();
+        foreach (var part in parts)
+        {
+            sum.Add(part);
+        }
+
+        return (MaxSeries > 0 && sum.FetchedSeries > MaxSeries) || (MaxBytes > 0 && sum.FetchedBytes > MaxBytes) || (MaxChunks > 0 && sum.FetchedChunks > MaxChunks);
+    }
+
     /// <summary>Checks the series found.</summary>
     /// <exception cref="QueryException">There are too many.</exception>
-    internal void CheckSeries(long found)
+    public void CheckSeries(long found)
     {
         if (MaxSeries > 0 && found > MaxSeries)
         {
@@ -39,9 +54,20 @@ public sealed record QueryBounds(long MaxSeries = 0, long MaxBytes = 0, long Max
         }
     }
 
+    /// <summary>Checks the chunks read.</summary>
+    /// <exception cref="QueryException">There are too many.</exception>
+    public void CheckChunks(long read)
+    {
+        if (MaxChunks > 0 && read > MaxChunks)
+        {
+            throw new QueryException(
+                QueryErrorKind.Execution, $"the query reads more chunks than the limit max_fetched_chunks_per_query of {MaxChunks} of {Whose} (err-mimir-max-chunks-per-query): narrow its selectors or its time");
+        }
+    }
+
     /// <summary>Checks the bytes read.</summary>
     /// <exception cref="QueryException">There are too many.</exception>
-    internal void CheckBytes(long read)
+    public void CheckBytes(long read)
     {
         if (MaxBytes > 0 && read > MaxBytes)
         {

@@ -5,6 +5,7 @@ internal sealed class QueryBudget(long maxSamples, QueryBounds bounds, MemoryLea
 {
     private long held;
     private long fetchedBytes;
+    private long fetchedChunks;
     private long peak;
 
     /// <summary>The most samples held at once so far.</summary>
@@ -13,9 +14,16 @@ internal sealed class QueryBudget(long maxSamples, QueryBounds bounds, MemoryLea
     /// <summary>Bytes of samples read so far.</summary>
     public long FetchedBytes => Interlocked.Read(ref fetchedBytes);
 
-    /// <summary>Notes bytes of samples read.</summary>
+    /// <summary>Chunks read so far.</summary>
+    public long FetchedChunks => Interlocked.Read(ref fetchedChunks);
+
+    /// <summary>Notes bytes of samples read, and of how many chunks they were.</summary>
     /// <exception cref="QueryException">There are too many by now.</exception>
-    public void Fetch(long bytes) => bounds.CheckBytes(Interlocked.Add(ref fetchedBytes, bytes));
+    public void Fetch(long bytes, long chunks)
+    {
+        bounds.CheckChunks(Interlocked.Add(ref fetchedChunks, chunks));
+        bounds.CheckBytes(Interlocked.Add(ref fetchedBytes, bytes));
+    }
 
     /// <summary>Takes room for samples.</summary>
     /// <exception cref="QueryException">There is none left.</exception>

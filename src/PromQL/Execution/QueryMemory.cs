@@ -1,6 +1,8 @@
+using Metrics.Model;
+
 namespace Metrics.PromQL;
 
-/// <summary>Counts the memory that the queries of a process hold, as far as it grows with what they read, and turns them away before it is used up. Thread-safe.</summary>
+/// <summary>Counts the memory that the queries of a process hold, label requests and remote reads among them, as far as it grows with what they read, and turns them away before it is used up. Thread-safe.</summary>
 /// <remarks>
 /// An estimate: 16 bytes for each sample that operators hold (<see cref="EngineOptions.MaxSamples"/> counts the same ones), something for each series, and the answer until it is written. What is beyond the bound is refused to whoever holds much:
 /// a query that holds less than its part of half the bound goes on, so that many small ones do not fail for the sake of a large one. So all together hold one and a half times the bound at most.
@@ -56,6 +58,11 @@ public sealed class MemoryLease : IDisposable
     /// <summary>What a series counts: its labels and its places in lists.</summary>
     public const int SeriesBytes = 128;
 
+    /// <summary>What a series counts of which no label set is made: its places in the selection.</summary>
+    public const int SelectedBytes = 48;
+
+    private const int ObjectBytes = 48;
+
     private readonly Lock gate = new();
     private readonly QueryMemory memory;
     private readonly QueryBounds bounds;
@@ -68,6 +75,12 @@ public sealed class MemoryLease : IDisposable
         this.memory = memory;
         this.bounds = bounds;
     }
+
+    /// <summary>What a label set counts by itself, in an answer that is made of nothing else.</summary>
+    public static long BytesOf(Labels labels) => ObjectBytes + labels.Encoded.Length;
+
+    /// <summary>The same for a name or value.</summary>
+    public static long BytesOf(string text) => ObjectBytes + (2L * text.Length);
 
     /// <summary>Takes memory. What comes after the end, from shards that were not heard of it yet, does not count.</summary>
     /// <exception cref="QueryException">The query may not have so much, or there is none left.</exception>

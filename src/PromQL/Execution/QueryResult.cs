@@ -88,9 +88,25 @@ public sealed class QueryStatistics
     /// <summary>Bytes of chunks read; samples in no chunk as they are in memory, 16 for a float.</summary>
     public long FetchedBytes { get; set; }
 
+    /// <summary>Chunks read, each as often as a selector wanted it.</summary>
+    public long FetchedChunks { get; set; }
+
     /// <summary>Time until the series to evaluate were known: planning, selecting, and what shards took for it side by side.</summary>
     public TimeSpan Preparation { get; set; }
 
     /// <summary>Time to bring the result into order.</summary>
     public TimeSpan Sorting { get; set; }
+
+    /// <summary>Adds what another part of the same query cost, which ran before or after it. What is told by steps is left alone.</summary>
+    public void Add(QueryStatistics part)
+    {
+        TotalQueryableSamples += part.TotalQueryableSamples;
+        SamplesRead += part.SamplesRead;
+        FetchedSeries += part.FetchedSeries;
+        FetchedBytes += part.FetchedBytes;
+        FetchedChunks += part.FetchedChunks;
+        PeakSamples = Math.Max(PeakSamples, part.PeakSamples);
+        Preparation += part.Preparation;
+        Sorting += part.Sorting;
+    }
 }

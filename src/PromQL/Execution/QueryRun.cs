@@ -47,6 +47,7 @@ internal sealed class QueryRun
             statistics.PeakSamples += answer.Statistics.PeakSamples;
             statistics.FetchedSeries += answer.Statistics.FetchedSeries;
             statistics.FetchedBytes += answer.Statistics.FetchedBytes;
+            statistics.FetchedChunks += answer.Statistics.FetchedChunks;
             foreach (var annotation in answer.Annotations)
             {
                 annotations.Add(annotation);
@@ -59,6 +60,7 @@ internal sealed class QueryRun
     public QueryResult Finish()
     {
         request.Bounds.CheckSeries(statistics.FetchedSeries);
+        request.Bounds.CheckChunks(statistics.FetchedChunks);
         request.Bounds.CheckBytes(statistics.FetchedBytes);
         var root = plan.Root;
         switch (root.Type)

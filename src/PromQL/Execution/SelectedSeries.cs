@@ -34,10 +34,10 @@ internal sealed class SelectedSeries : IDisposable
     public void Read(int index, SampleBuffer into)
     {
         var before = into.Count;
-        var encoded = into.EncodedBytes;
+        var (encoded, chunks) = (into.EncodedBytes, into.EncodedChunks);
         set.Read(order.Span[index], into);
         encoded = into.EncodedBytes - encoded;
-        budget.Fetch(encoded > 0 ? encoded : BytesOf(into, before));
+        budget.Fetch(encoded > 0 ? encoded : BytesOf(into, before), into.EncodedChunks - chunks);
         if (statisticsOnly && into.HasHistograms)
         {
             HistogramStatistics.Reduce(into);

@@ -126,7 +126,7 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggrega
                 (merged, both) = (both, merged);
             }
 
-            into.NoteEncoded(merged.EncodedBytes);
+            into.NoteEncoded(merged.EncodedBytes, merged.EncodedChunks);
             var at = 0;
             for (var i = 0; i < merged.Count; i++)
             {

@@ -59,7 +59,7 @@ public static class AggregateReading
                     break;
             }
 
-            into.NoteEncoded(own.EncodedBytes + counts.EncodedBytes);
+            into.NoteEncoded(own.EncodedBytes + counts.EncodedBytes, own.EncodedChunks + counts.EncodedChunks);
         }
 
         counter.Finish(into);

@@ -3,12 +3,12 @@ namespace Metrics.Cluster.Tests.Membership;
 public sealed class SiloCardTests
 {
     [Theory]
-    [InlineData("", "", "")]
-    [InlineData("4f2a", "eu-1", "10.0.0.1:9090")]
-    [InlineData("4f2a", "", "[::1]:9090")]
-    public void ACardSurvivesBeingAName(string node, string zone, string http)
+    [InlineData("", "", "", "")]
+    [InlineData("4f2a", "eu-1", "10.0.0.1:9090", "")]
+    [InlineData("4f2a", "", "[::1]:9090", "acme,eu-*")]
+    public void ACardSurvivesBeingAName(string node, string zone, string http, string tenants)
     {
-        var card = new SiloCard(new NodeId(node), zone, http);
+        var card = new SiloCard(new NodeId(node), zone, http) { Pool = TenantPool.Parse(tenants) };
 
         Assert.True(SiloCard.TryParse(card.ToString(), out var read));
         Assert.Equal(card, read);
@@ -20,6 +20,8 @@ public sealed class SiloCardTests
     [InlineData("")]
     [InlineData("Silo_1a2b3")]
     [InlineData("node=a;zone=b")]
+    [InlineData("node=a;zone=b;http=c;other=d")]
+    [InlineData("node=a;zone=b;http=c;tenants=d;e")]
     [InlineData("zone=a;node=b;http=c")]
     public void AnotherNameIsNoCard(string? name) => Assert.False(SiloCard.TryParse(name, out _));
 

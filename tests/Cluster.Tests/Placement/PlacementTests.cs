@@ -75,7 +75,7 @@ public sealed class PlacementTests
     public void AMemberIsCrowdedWhileAZoneWithoutAnyCouldTakeIt(string members, string owner, string? wanted)
     {
         var hosts = new[] { Host("a1", "a"), Host("a2", "a"), Host("a3", "a"), Host("b1", "b"), Host("c1", "c"), Host("n1", ""), Host("n2", "") };
-        Assert.Equal(wanted, FollowerRanking.Crowded(members.Contains('n') ? hosts : hosts[..5], [.. members.Split(' ').Select(static m => new NodeId(m))], new NodeId(owner))?.Value);
+        Assert.Equal(wanted, FollowerRanking.Crowded(Shard(0), members.Contains('n') ? hosts : hosts[..5], [.. members.Split(' ').Select(static m => new NodeId(m))], new NodeId(owner))?.Value);
     }
 
     [Fact]

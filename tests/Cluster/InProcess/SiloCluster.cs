@@ -21,19 +21,20 @@ internal sealed class SiloCluster : IAsyncDisposable
     private readonly InProcessTestCluster cluster;
     private int opened;
 
-    private SiloCluster(short silos, int replicationFactor, int shardsPerTenant, SiloOptions options, ArchiveOptions archive)
+    private SiloCluster(short silos, int replicationFactor, int shardsPerTenant, SiloOptions options, ArchiveOptions archive, Func<int, string> pools)
     {
         var builder = new InProcessTestClusterBuilder(silos);
         builder.ConfigureSilo((_, silo) =>
         {
             var transport = new SiloLogTransport();
-            var data = Path.Combine(folder, $"silo{Interlocked.Increment(ref opened)}");
+            var number = Interlocked.Increment(ref opened);
+            var data = Path.Combine(folder, $"silo{number}");
             var node = ShardNode.Open(
                 new StorageOptions { DataDirectory = data, ShardsPerTenant = shardsPerTenant, Archive = archive }, new ReplicationOptions { Factor = replicationFactor }, new EngineOptions(), bucket,
                 transport, transport.Followers, TimeProvider.System, static _ => { });
             nodes[node.Id.Value] = node;
             dataOf[node.Id.Value] = data;
-            silo.UseShards(new SiloContext(new SiloCard(node.Id, "", "127.0.0.1:0"), bucket, node, data, node.Maps, options), transport);
+            silo.UseShards(new SiloContext(new SiloCard(node.Id, "", "127.0.0.1:0") { Pool = TenantPool.Parse(pools(number)) }, bucket, node, data, node.Maps, options), transport);
         });
         cluster = builder.Build();
     }
@@ -41,10 +42,10 @@ internal sealed class SiloCluster : IAsyncDisposable
     /// <summary>The silos that run.</summary>
     public IReadOnlyList<InProcessSiloHandle> Silos => [.. cluster.GetActiveSilos()];
 
-    public static async Task<SiloCluster> StartAsync(short silos, int replicationFactor, int shardsPerTenant = 4, ReshardingOptions? resharding = null, SiloOptions? options = null, ArchiveOptions? archive = null)
+    public static async Task<SiloCluster> StartAsync(short silos, int replicationFactor, int shardsPerTenant = 4, ReshardingOptions? resharding = null, SiloOptions? options = null, ArchiveOptions? archive = null, Func<int, string>? pools = null)
     {
         options ??= new SiloOptions { ReportEvery = TimeSpan.FromMilliseconds(300), BalanceEvery = TimeSpan.Zero, Resharding = resharding ?? new ReshardingOptions { Every = TimeSpan.Zero } };
-        var started = new SiloCluster(silos, replicationFactor, shardsPerTenant, options, archive ?? new ArchiveOptions());
+        var started = new SiloCluster(silos, replicationFactor, shardsPerTenant, options, archive ?? new ArchiveOptions(), pools ?? (static _ => ""));
         await started.cluster.DeployAsync();
         return started;
     }
@@ -57,6 +58,9 @@ internal sealed class SiloCluster : IAsyncDisposable
 
     /// <summary>The name of a silo's node.</summary>
     public NodeId NodeOf(InProcessSiloHandle silo) => nodeOf.GetOrAdd(silo.SiloAddress.ToParsableString(), _ => cluster.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<SiloContext>().Card.Node);
+
+    /// <summary>The tenants that a silo is kept for.</summary>
+    public string PoolOf(InProcessSiloHandle silo) => Of<SiloContext>(silo).Card.Pool.ToString();
 
     /// <summary>A silo's data folder.</summary>
     public string DataOf(InProcessSiloHandle silo) => dataOf[NodeOf(silo).Value];

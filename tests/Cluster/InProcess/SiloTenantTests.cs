@@ -1,4 +1,7 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using Metrics.Model;
+using Metrics.PromQL;
 using Xunit;
 
 namespace Metrics.Cluster.Silos.InProcess;
@@ -39,6 +42,93 @@ public sealed class SiloTenantTests
         }
 
         Assert.Single(histories.Distinct());
+    }
+
+    [Fact]
+    public async Task AGatewayKnowsTenantsThatNobodyHasAskedItFor()
+    {
+        await using var silos = await SiloCluster.StartAsync(2, 2);
+        await silos.WriteAsync(silos.Silos[0], tenant, Series, start, 1);
+        var other = silos.Gateway(silos.Silos[1]);
+
+        Assert.Equal([tenant], await other.ListTenantsAsync(default));
+        var peeked = await other.PeekTenantAsync(tenant, default);
+        Assert.Equal(4, peeked!.Shards.Count);
+        Assert.Empty(other.Tenants);
+
+        // All heads are cut, wherever they are and whoever is asked.
+        await other.FlushAsync(default);
+        foreach (var shard in peeked.Shards)
+        {
+            Assert.Equal((0, 1), ((await shard.StatisticsAsync(default)).HeadChunks, (await shard.StatisticsAsync(default)).Blocks));
+        }
+    }
+
+    [Fact]
+    public async Task WhatIsCountedOfAClosedShardIsInItsManifest()
+    {
+        await using var silos = await SiloCluster.StartAsync(2, 2, shardsPerTenant: 1);
+        await silos.WriteAsync(silos.Silos[0], tenant, Series, start, 1);
+        var shard = (await silos.Gateway(silos.Silos[0]).OpenTenantAsync(tenant, default)).Shards[0];
+        await shard.FlushAsync(default);
+        var open = await shard.StatisticsAsync(default);
+
+        var closed = await ClosedShard.StatisticsAsync(silos.Gateway(silos.Silos[0]).Objects, shard.Id, default);
+
+        Assert.Equal(1, closed.Blocks);
+        Assert.Equal((open.Blocks, open.BlockBytes, open.NewestSampleMs), (closed.Blocks, closed.BlockBytes, closed.NewestSampleMs));
+        Assert.Equal(default, await ClosedShard.StatisticsAsync(silos.Gateway(silos.Silos[0]).Objects, new ShardId(TenantId.Parse("nobody"), HashRange.Everything), default));
+    }
+
+    [Fact]
+    public async Task WhatATenantAskedOfEachGatewayIsAddedUp()
+    {
+        await using var silos = await SiloCluster.StartAsync(3, 2);
+        TenantId[] asked = [tenant, TenantId.Parse("team-b")];
+        for (var i = 0; i < 3; i++)
+        {
+            var n = i + 1;
+            silos.Gateway(silos.Silos[i]).ServeCounts(of => [.. of.Select(t => t == tenant ? new TenantCounts(n / 10.0, n, 10 * n, 100 * n, 1000 * n, 10_000 * n, 100_000 * n) : default)]);
+        }
+
+        var elsewhere = await silos.Gateway(silos.Silos[0]).CountsElsewhereAsync(asked, default);
+
+        Assert.Equal([new TenantCounts((2 / 10.0) + (3 / 10.0), 5, 50, 500, 5000, 50_000, 500_000), default], elsewhere);
+    }
+
+    [Fact]
+    public async Task ACallToAnotherSiloIsPartOfItsCallersTrace()
+    {
+        var spans = new ConcurrentQueue<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = static s => s.Name is ClusterTracing.SourceName or "test",
+            Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = spans.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+        await using var silos = await SiloCluster.StartAsync(2, 2, shardsPerTenant: 1);
+        await silos.WriteAsync(silos.Silos[0], tenant, Series, start, 1);
+        var shard = (await silos.Gateway(silos.Silos[0]).OpenTenantAsync(tenant, default)).Shards[0].Id;
+        var elsewhere = silos.Silos.Single(s => silos.Node(s).Find(shard) is null);
+        using var source = new ActivitySource("test");
+        ActivityTraceId trace;
+        using (var request = source.StartActivity("request")!)
+        {
+            trace = request.TraceId;
+            var shards = (await silos.Gateway(elsewhere).OpenTenantAsync(tenant, default)).Shards;
+            using var counted = await new QueryEngine(new EngineOptions()).ExecuteAsync(new QueryRequest("count(m)", TimeGrid.Instant(start), IsRange: false), shards, default);
+            Assert.Equal(Series, counted.Series[0].Points.Values[0]);
+        }
+
+        var mine = spans.Where(s => s.TraceId == trace).ToDictionary(static s => s.SpanId);
+        var path = new List<string>();
+        for (var at = mine.Values.Single(static s => s.OperationName == "shard.query"); at is not null; at = mine.GetValueOrDefault(at.ParentSpanId))
+        {
+            path.Add(at.OperationName);
+        }
+
+        Assert.Equal(["shard.query", "shard.answer", "shard.call", "request"], path);
     }
 
     [Fact]

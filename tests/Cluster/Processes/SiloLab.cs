@@ -124,21 +124,12 @@ internal sealed class SiloLab : IDisposable
     public Task WaitUntilGivenUpAsync() => WaitForStatusAsync("one silo is given up", s => s.GetProperty("silos").GetArrayLength() == silos.Count - 1, TimeSpan.FromSeconds(60));
 
     /// <summary>
-    /// Takes back a silo that was given up. It ends itself when it hears so, from the others or with its next look at the membership table, and this starts it again, as whatever runs silos does;
-    /// or it has joined anew.
+    /// Takes back a silo that was given up: it ends itself when it hears so, from the others or with its next look at the membership table, and this starts it again, as whatever runs silos does.
     /// </summary>
-    /// <returns>True if it had ended.</returns>
-    public async Task<bool> TakeBackAsync(SiloProcess silo)
+    public async Task TakeBackAsync(SiloProcess silo)
     {
-        await WaitForStatusAsync("the silo is back, or gone", s => silo.Program.HasExited || s.GetProperty("silos").GetArrayLength() == silos.Count, TimeSpan.FromSeconds(60));
-        var ended = silo.Program.HasExited;
-        if (ended)
-        {
-            await StartAgainAsync(silo);
-        }
-
-        silo.IsServing = true;
-        return ended;
+        await WaitForStatusAsync("the silo that was given up ends itself", _ => silo.Program.HasExited, TimeSpan.FromSeconds(60));
+        await StartAgainAsync(silo);
     }
 
     /// <summary>The nodes that own a shard.</summary>

@@ -51,8 +51,7 @@ public sealed class SiloNetworkTests(ITestOutputHelper log) : IDisposable
             await network.HealAsync(cut);
             await LinkAsync(cut);
 
-            var ended = await lab.TakeBackAsync(silo);
-            log.WriteLine($"silo {cut} was cut off; it {(ended ? "ended" : "went on")} afterwards");
+            await lab.TakeBackAsync(silo);
             await lab.WaitUntilWholeAsync(replicationFactor);
         });
 
@@ -84,7 +83,7 @@ public sealed class SiloNetworkTests(ITestOutputHelper log) : IDisposable
             {
                 using var answer = await silo.WriteAsync(lab.Http, RemoteWriteBody.OneSampleEach(series, timeMs + n, n), patience.Token);
                 acknowledged += answer.IsSuccessStatusCode ? 1 : 0;
-                Assert.True(answer.IsSuccessStatusCode || answer.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.InternalServerError, $"{answer.StatusCode}");
+                Assert.True(answer.IsSuccessStatusCode || answer.StatusCode is HttpStatusCode.ServiceUnavailable, $"{answer.StatusCode}");
             }
             catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
             {

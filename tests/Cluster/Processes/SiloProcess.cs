@@ -19,6 +19,9 @@ internal sealed record SiloHost(string Http, string Cluster, string? Namespace)
 /// <summary>A silo as an operator starts it: the built executable, a data folder of its own, the object storage that all share (as <c>--objstore.config</c> says it), two ports.</summary>
 internal sealed partial class SiloProcess(string objectStore, string data, SiloHost host, string[] extraArguments) : IDisposable
 {
+    /// <summary>How often a silo writes down that it lives; whoever comes when all are lost waits for three of these.</summary>
+    public static readonly TimeSpan AliveEvery = TimeSpan.FromSeconds(4);
+
     private const int SigStop = 19;
     private const int SigContinue = 18;
 
@@ -50,7 +53,8 @@ internal sealed partial class SiloProcess(string objectStore, string data, SiloH
         ClusterPort = silo;
         string[] arguments =
         [
-            assembly, "serve", "--http-listen", $"{host.Http}:{http}", "--cluster-listen", $"{host.Cluster}:{silo}", "--data-dir", data, "--objstore.config", objectStore, .. extraArguments,
+            assembly, "serve", "--http-listen", $"{host.Http}:{http}", "--cluster-listen", $"{host.Cluster}:{silo}", "--data-dir", data, "--objstore.config", objectStore,
+            "--cluster-alive-every", $"{AliveEvery.TotalSeconds}s", .. extraArguments,
         ];
         runs.Add(host.Namespace is { } isolated ? RunningProgram.Start("ip", ["netns", "exec", isolated, "dotnet", .. arguments]) : RunningProgram.Start("dotnet", arguments));
     }

@@ -9,7 +9,7 @@ namespace Metrics.Cluster.Silos.Processes;
 public sealed class SiloS3Tests(CephServer ceph, ITestOutputHelper log) : IClassFixture<CephServer>
 {
     [Fact]
-    public async Task KillingOneOfThreeSilosUnderWritesLosesNothing()
+    public async Task KillingAndFreezingOneOfThreeSilosUnderWritesLosesNothing()
     {
         using var lab = await SiloLab.StartAsync(3, 3, _ => Bucket("killed"), null);
         await SequenceLoad.RunAsync(lab, log, async () =>
@@ -18,6 +18,13 @@ public sealed class SiloS3Tests(CephServer ceph, ITestOutputHelper log) : IClass
             silo.Kill();
             await lab.WaitUntilGivenUpAsync();
             await lab.StartAgainAsync(silo);
+            await lab.WaitUntilWholeAsync(3);
+
+            var frozen = lab.Silos[2];
+            frozen.Freeze();
+            await lab.WaitUntilGivenUpAsync();
+            frozen.Thaw();
+            await lab.TakeBackAsync(frozen);
             await lab.WaitUntilWholeAsync(3);
         });
     }

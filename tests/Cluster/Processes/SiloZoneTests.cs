@@ -21,7 +21,7 @@ public sealed class SiloZoneTests(ITestOutputHelper log)
         using var lab = await SiloLab.StartAsync(0, replicationFactor);
         await lab.AddAsync(zones.SelectMany(static zone => Enumerable.Repeat<string[]>(["--zone", zone], 2)));
 
-        var longest = await SequenceLoad.RunAsync(lab, log, async () =>
+        await SequenceLoad.RunAsync(lab, log, async () =>
         {
             await lab.WaitUntilWholeAsync(replicationFactor);
             var before = await lab.StatusAsync(lab.Serving(0));
@@ -48,7 +48,6 @@ public sealed class SiloZoneTests(ITestOutputHelper log)
                 TimeSpan.FromSeconds(90));
             await lab.WaitUntilWholeAsync(replicationFactor);
         });
-        Assert.True(longest < TimeSpan.FromSeconds(15), $"writes paused for {longest}");
     }
 
     private static IEnumerable<string> OwnersZones(JsonElement status) => status.GetProperty("shards").EnumerateArray().Select(s => ZoneOf(status, s.GetProperty("owner").GetString()!));

@@ -1,6 +1,7 @@
 using System.Net;
 using FsCheck;
 using FsCheck.Fluent;
+using Metrics.Cluster;
 using Metrics.Gateway.FrontEnd;
 using Metrics.Model;
 using Metrics.PromQL;
@@ -118,6 +119,19 @@ public sealed class ReplicaTests
         Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"status":"error","errorType":"unavailable","error":"shard 0 is away"}"""), (status, body));
         (status, body) = await app.GetAsync("/api/v1/query?query=up&partial_response=true");
         Assert.Equal((HttpStatusCode.OK, """{"status":"success","data":{"resultType":"vector","result":[]},"warnings":["shard 0 is away"]}"""), (status, body));
+    }
+
+    [Fact]
+    public async Task ReplicasOfShardsThatAreAwayAreLeftOutWhereThatWillDo()
+    {
+        await using var app = await GatewayApp.StartAsync(execute: new QueryEngine(new EngineOptions()).ExecuteAsync);
+        var shard = app.Cluster["default"].Shards[0].Id;
+        app.Cluster.Reading = _ => throw new ShardUnavailableException(shard, "its silo is gone");
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await app.GetAsync("/api/v1/query?query=up&replicaLabels[]=replica")).Status);
+        var (status, body) = await app.GetAsync("/api/v1/query?query=up&replicaLabels[]=replica&partial_response=true");
+
+        Assert.Equal((HttpStatusCode.OK, $$"""{"status":"success","data":{"resultType":"vector","result":[]},"warnings":["shard {{shard}} is unavailable: its silo is gone"]}"""), (status, body));
     }
 
     /// <summary>Ten minutes of a counter that grows by one a second, scraped every 15 s by two replicas.</summary>

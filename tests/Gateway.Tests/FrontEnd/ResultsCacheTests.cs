@@ -33,6 +33,20 @@ public sealed class ResultsCacheTests
     }
 
     [Fact]
+    public async Task WhoeverIsContentWithLessIsAnsweredFromMemoryToo()
+    {
+        await using var world = await WorldAsync();
+        using var client = await world.ServeAsync(static _ => { });
+        var (from, to) = (Ms(Noon) - (6 * Hour), Ms(Noon) - Hour);
+        var first = await StoredSeries.RangeAsync(client, "sum(up)", from, to, 60_000, "&partial_response=true");
+
+        // Nothing was away, so it is the answer of those, too, who want all.
+        Assert.Equal(first, await StoredSeries.RangeAsync(client, "sum(up)", from, to, 60_000, "&partial_response=true"));
+        Assert.Equal(first, await StoredSeries.RangeAsync(client, "sum(up)", from, to, 60_000));
+        Assert.Equal(2 * 301, await CachedStepsAsync(client));
+    }
+
+    [Fact]
     public async Task WhatMayStillChangeIsComputedEachTime()
     {
         await using var world = await WorldAsync();

@@ -1,3 +1,5 @@
+using System.Text;
+using Metrics.Wire;
 using Xunit;
 
 namespace Metrics.Gateway.Tests;
@@ -9,6 +11,9 @@ public class QueryLimitsTests
     [Theory]
     [InlineData(Limit3, "query?query=count(m)", "the query reads more series than the limit max_fetched_series_per_query of 3 of tenant a (err-mimir-max-series-per-query): narrow its selectors or its time")]
     [InlineData("max_fetched_chunk_bytes_per_query: 100", "query?query=count(m)", "the query reads more bytes than the limit max_fetched_chunk_bytes_per_query of 100 of tenant a (err-mimir-max-chunks-bytes-per-query): narrow its selectors or its time")]
+    [InlineData("max_fetched_chunks_per_query: 3", "query?query=count(m)", "the query reads more chunks than the limit max_fetched_chunks_per_query of 3 of tenant a (err-mimir-max-chunks-per-query): narrow its selectors or its time")]
+    [InlineData(Limit3, "query?query=count(m)&replicaLabels[]=i", "the query reads more series than the limit max_fetched_series_per_query of 3 of tenant a (err-mimir-max-series-per-query): narrow its selectors or its time")]
+    [InlineData("max_fetched_chunk_bytes_per_query: 100", "query?query=count(m)&replicaLabels[]=i", "the query reads more bytes than the limit max_fetched_chunk_bytes_per_query of 100 of tenant a (err-mimir-max-chunks-bytes-per-query): narrow its selectors or its time")]
     [InlineData("max_samples_per_query: 5", "query?query=m", "query processing would load too many samples into memory in query execution")]
     [InlineData("max_total_query_length: 1h", "query_range?query=m&start=0&end=3601&step=60", "the query's time range of 3601s exceeds the limit max_total_query_length of 1h of tenant a (err-mimir-max-total-query-length)")]
     [InlineData("max_query_expression_size_bytes: 8", "query?query=count(m%2Bm)", "the query's text of 10 bytes exceeds the limit max_query_expression_size_bytes of 8B of tenant a (err-mimir-max-query-expression-size-bytes)")]
@@ -30,6 +35,67 @@ public class QueryLimitsTests
 
         // Who reads both has the limits of both.
         Assert.Equal(422, (await app.GetAsync("/api/v1/" + query, ("X-Scope-OrgID", "a|b"))).Code);
+    }
+
+    [Theory]
+    [InlineData(Limit3, "series?match[]=m")]
+    [InlineData(Limit3, "cardinality/active_series?selector=m")]
+    [InlineData(Limit3, "/federate?match[]=m")]
+    [InlineData("max_fetched_chunk_bytes_per_query: 100", "/federate?match[]=m")]
+    [InlineData("blocked_queries: [{pattern: '{__name__=\"m\"}'}]", "series?match[]=m")]
+    [InlineData("blocked_queries: [{pattern: '{__name__=\"m\"}'}]", "labels?match[]=m")]
+    [InlineData("blocked_queries: [{pattern: '{__name__=\"m\"}'}]", "label/i/values?match[]=m")]
+    [InlineData("blocked_queries: [{pattern: '{__name__=\"m\"}'}]", "query_exemplars?query=sum(m)")]
+    [InlineData("blocked_queries: [{pattern: '{__name__=\"m\"}'}]", "search/label_values?label=i&match[]=m")]
+    [InlineData("blocked_queries: [{pattern: '{__name__=\"m\"}'}]", "cardinality/label_names?selector=m")]
+    [InlineData("blocked_queries: [{pattern: '{__name__=\"m\"}'}]", "/federate?match[]=m")]
+    public async Task WhatReadsAndIsNoQueryHasTheLimitsOfQueries(string limit, string path)
+    {
+        await using var app = await RealGateway.StartAsync((o, folder) => IngestLimitsTests.Overrides(o, folder, $"overrides:\n  a:\n    {limit}\n"));
+        string[] series = [.. Enumerable.Range(0, 20).Select(i => $"__name__=m,i={i}"), "__name__=n"];
+        Assert.Equal(204, (await app.WriteAsync("a", series)).Code);
+        Assert.Equal(204, (await app.WriteAsync("b", series)).Code);
+        path = path[0] == '/' ? path : "/api/v1/" + path;
+
+        var refused = await app.GetAsync(path, ("X-Scope-OrgID", "a"));
+
+        Assert.Equal(422, refused.Code);
+        Assert.Contains(limit.Split(':')[0], refused.Body, StringComparison.Ordinal);
+        Assert.Contains("of tenant a", refused.Body.Replace("for tenant a", "of tenant a", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Equal(200, (await app.GetAsync(path, ("X-Scope-OrgID", "b"))).Code);
+        Assert.Equal(200, (await app.GetAsync(path.Replace("=m", "=n", StringComparison.Ordinal).Replace("(m)", "(n)", StringComparison.Ordinal), ("X-Scope-OrgID", "a"))).Code);
+    }
+
+    [Theory]
+    [InlineData(Limit3, false, 422)]
+    [InlineData("max_fetched_chunk_bytes_per_query: 100", false, 422)]
+    [InlineData("max_samples_per_query: 5", false, 422)]
+    [InlineData("max_samples_per_query: 5", true, 200)]
+    [InlineData("blocked_queries: [{pattern: '{__name__=\"m\"}'}]", true, 422)]
+    public async Task ARemoteReadHasTheLimitsOfQueriesAndIsCountedAsOne(string limit, bool isStream, int status)
+    {
+        await using var app = await RealGateway.StartAsync((o, folder) => IngestLimitsTests.Overrides(o, folder, $"overrides:\n  a:\n    {limit}\n"));
+        foreach (var tenant in new[] { "a", "b" })
+        {
+            Assert.Equal(204, (await app.WriteAsync(tenant, [.. Enumerable.Range(0, 20).Select(i => $"__name__=m,i={i}")])).Code);
+        }
+
+        Task<RealGateway.Answer> ReadAsync(string tenant) => app.SendAsync(HttpMethod.Post, "/api/v1/read", RealGateway.Body(ReadMessage("m", isStream)), ("X-Scope-OrgID", tenant));
+        var read = await ReadAsync("a");
+        Assert.Equal(status, read.Code);
+        Assert.True(status == 200 || read.Body.Contains(limit.Split(':')[0], StringComparison.Ordinal), read.Body);
+        Assert.Equal(200, (await ReadAsync("b")).Code);
+        var stats = (await app.GetAsync("/api/v1/user_stats", ("X-Scope-OrgID", "b"))).Body;
+        Assert.Contains("\"queries\":1,\"queriedSamples\":20}", stats, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AStreamThatMeetsALimitHalfWayIsCutOffAndNotEnded()
+    {
+        await using var app = await RealGateway.StartAsync(static (o, _) => o.Limits.MaxFetchedSeriesPerQuery = 3);
+        Assert.Equal(204, (await app.WriteAsync("a", [.. Enumerable.Range(0, 20).Select(i => $"__name__=m,i={i}")])).Code);
+
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => app.SendAsync(HttpMethod.Post, "/api/v1/read", RealGateway.Body(ReadMessage("m", isStream: true)), ("X-Scope-OrgID", "a")));
     }
 
     [Fact]
@@ -73,5 +139,26 @@ public class QueryLimitsTests
         await using var app = await RealGateway.StartAsync((o, folder) => IngestLimitsTests.Overrides(o, folder, "overrides:\n  a:\n    blocked_queries: [{pattern: m}]\n"));
         await app.GetAsync("/api/v1/query?query=m", ("X-Scope-OrgID", "a"));
         Assert.Contains("metrics_queries_blocked_total{tenant=\"a\"} 1", (await app.GetAsync("/metrics")).Body);
+    }
+
+    /// <summary><c>ReadRequest { repeated Query queries = 1; repeated ResponseType accepted_response_types = 2; }</c> for all samples of a metric.</summary>
+    internal static byte[] ReadMessage(string metric, bool isStream)
+    {
+        using var message = new ProtobufWriter();
+        var query = message.Begin(1);
+        message.Varint64(1, 0);
+        message.Varint64(2, long.MaxValue);
+        var matcher = message.Begin(3);
+        message.Varint64(1, 0);
+        message.Bytes(2, "__name__"u8);
+        message.Bytes(3, Encoding.UTF8.GetBytes(metric));
+        message.End(matcher);
+        message.End(query);
+        if (isStream)
+        {
+            message.Varint64(2, 1);
+        }
+
+        return message.Written.ToArray();
     }
 }

@@ -1,4 +1,7 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
+using Metrics.Cluster;
+using Metrics.Model;
 using Xunit;
 
 namespace Metrics.Gateway.Tests;
@@ -82,6 +85,20 @@ public class TenantResolutionTests
 
         // A read by one name is that tenant's as it is.
         Assert.DoesNotContain("__tenant_id__", await Ask("query?query=m", ("X-Scope-OrgID", "a|a")));
+    }
+
+    [Fact]
+    public async Task AllTenantsAreAlsoThoseThatOnlyObjectStorageKnows()
+    {
+        await using var app = await RealGateway.StartAsync();
+        Assert.Equal(204, (await app.WriteAsync("a", "__name__=m")).Code);
+        await new TenantShardMaps(app.Cluster.Objects!, 1).OpenAsync(TenantId.Parse("later"), default);
+        Assert.Single(app.Cluster.Tenants);
+
+        var lag = await app.GetAsync("/api/v1/user_lag", ("X-Scope-OrgID", "__all__"));
+        var usage = await app.GetAsync("/distributor/all_user_stats");
+
+        Assert.All([lag, usage], static answer => Assert.Equal(["a", "later"], Regex.Matches(answer.Body, "\"userID\":\"([a-z]+)\"").Select(static m => m.Groups[1].Value)));
     }
 
     [Fact]

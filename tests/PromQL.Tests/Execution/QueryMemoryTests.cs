@@ -62,6 +62,20 @@ public sealed class QueryMemoryTests
     }
 
     [Fact]
+    public async Task SeriesOfWhichNoLabelsAreKeptCountLessThanThoseThatAreAnswered()
+    {
+        // 200 series: 48 bytes each where only their number is asked for, 128 with their labels.
+        var memory = new QueryMemory(0, 1);
+        var bounds = new QueryBounds(Whose: "tenant a") { MaxMemory = 20_000 };
+        (await RunAsync(memory, "count(m)", TimeGrid.Instant(900_000), bounds, false)).Dispose();
+        await Assert.ThrowsAsync<QueryException>(async () => (await RunAsync(memory, "m", TimeGrid.Instant(900_000), bounds, false)).Dispose());
+
+        // As many groups as series are as many label sets.
+        await Assert.ThrowsAsync<QueryException>(async () => (await RunAsync(memory, "count by (i) (m)", TimeGrid.Instant(900_000), bounds, false)).Dispose());
+        Assert.Equal(0, memory.Held);
+    }
+
+    [Fact]
     public void WhatIsTakenAfterTheEndDoesNotCount()
     {
         var memory = new QueryMemory(0, 1);

@@ -170,7 +170,7 @@ internal sealed class SimNode
         return alive;
     }
 
-    private NodeId? Crowded(IReadOnlyList<NodeId> members, NodeId owner)
+    private NodeId? Crowded(ShardId shard, IReadOnlyList<NodeId> members, NodeId owner)
     {
         // Zones as a placement layer sees them change now and then.
         var others = members.Where(m => m != owner).ToArray();

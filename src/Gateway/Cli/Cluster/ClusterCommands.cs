@@ -161,6 +161,18 @@ internal static class ClusterCommands
 
         output.WriteLine();
         shards.Print(output);
+        if (status.TryGetProperty("moves", out var moves) && moves.GetArrayLength() > 0)
+        {
+            var table = new TextTable("SHARD", "FROM", "TO", "SINCE");
+            foreach (var move in moves.EnumerateArray())
+            {
+                table.Add($"{Text(move, "tenant")}/{Text(move, "range")}", Text(move, "from"), Text(move, "to"), Text(move, "since"));
+            }
+
+            output.WriteLine();
+            table.Print(output);
+        }
+
         if (status.TryGetProperty("changes", out var changes) && changes.GetArrayLength() > 0)
         {
             var table = new TextTable("TENANT", "FROM", "TO", "STEP", "SINCE");

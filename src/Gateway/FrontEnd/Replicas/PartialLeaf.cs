@@ -6,7 +6,7 @@ namespace Metrics.Gateway.FrontEnd;
 /// <summary>A shard that, when it can't answer, gives nothing and a warning: what Thanos's <c>partial_response</c> asks for.</summary>
 /// <param name="shard">The shard.</param>
 /// <param name="warnings">Where the warnings of one query go.</param>
-internal sealed class PartialLeaf(IShard shard, PartialWarnings warnings) : IQueryLeaf
+internal sealed class PartialLeaf(IQueryLeaf shard, PartialWarnings warnings) : IQueryLeaf
 {
     /// <inheritdoc/>
     public async ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation)
@@ -39,6 +39,32 @@ internal sealed class PartialWarnings
         lock (texts)
         {
             texts.Add(text);
+        }
+    }
+
+    /// <summary>What was noted so far.</summary>
+    public IReadOnlyList<string> Texts
+    {
+        get
+        {
+            lock (texts)
+            {
+                return [.. texts];
+            }
+        }
+    }
+
+    /// <summary>What a shard answers, or nothing and a warning when it can't answer.</summary>
+    public async Task<IReadOnlyList<T>> OrNothingAsync<T>(Func<ValueTask<IReadOnlyList<T>>> ask)
+    {
+        try
+        {
+            return await ask();
+        }
+        catch (ShardUnavailableException e) when (!e.IsMoved)
+        {
+            Add(e.Message);
+            return [];
         }
     }
 

@@ -11,9 +11,6 @@ internal readonly record struct ReplicaChoice(string LabelText, bool IsPartial)
     /// <summary>The labels that tell replicas apart.</summary>
     public IReadOnlyList<string> Labels => LabelText.Split(',', StringSplitOptions.RemoveEmptyEntries);
 
-    /// <summary>True when a query needs nothing of this.</summary>
-    public bool IsPlain => LabelText.Length == 0 && !IsPartial;
-
     /// <summary>Reads a request; what it doesn't say is the setting's.</summary>
     /// <exception cref="ApiException">A parameter is no boolean.</exception>
     public static ReplicaChoice Of(RequestParameters parameters, IReadOnlyList<string> configured)

@@ -1,34 +1,34 @@
 using Metrics.Cluster;
+using Metrics.Gateway.QueryApi;
 using Metrics.Model;
 using Metrics.PromQL;
 
 namespace Metrics.Gateway.FrontEnd;
 
 /// <summary>A tenant's series without the labels that tell replicas apart, those of all replicas of one being one series (<see cref="ReplicaChain"/>).</summary>
-/// <remarks>Replicas lie in different shards, so what is selected comes here as samples; <paramref name="maxSamples"/> bounds it, and it is counted as memory of queries.</remarks>
-internal sealed class ReplicaSource(IReadOnlyList<IShard> shards, IReadOnlyList<string> replicaLabels, long maxSamples, QueryMemory memory) : ISeriesSource
+/// <remarks>Replicas lie in different shards, so what is selected comes here as samples; <paramref name="maxSamples"/> bounds it, <paramref name="bounds"/> hold for what is read, each replica's series by itself, and it is counted as memory of queries. Shards that can't answer are left out when there is <paramref name="missing"/> to note it.</remarks>
+internal sealed class ReplicaSource(IReadOnlyList<IShard> shards, IReadOnlyList<string> replicaLabels, long maxSamples, QueryBounds bounds, QueryMemory memory, PartialWarnings? missing) : ISeriesSource
 {
+    private readonly ReadCount count = new(bounds);
+
     /// <inheritdoc/>
     public async ValueTask<ISeriesSet> SelectAsync(SeriesSelection selection, CancellationToken cancellation)
     {
         var found = new Dictionary<Labels, List<SampleBuffer>>();
         var held = 0L;
-        var lease = memory.Open(QueryBounds.None);
+        var lease = memory.Open(bounds);
         try
         {
             // One shard after another: what they have to give is collected in one place.
             foreach (var shard in shards)
             {
-                await foreach (var (labels, samples) in shard.ReadAsync(selection.Matchers, selection.Range, cancellation))
+                try
                 {
-                    held += samples.Count;
-                    if (held > maxSamples)
-                    {
-                        throw new QueryException(QueryErrorKind.Execution, "query processing would load too many samples into memory in query execution");
-                    }
-
-                    lease.Take(MemoryLease.SeriesBytes + ((long)samples.Count * MemoryLease.SampleBytes));
-                    Collect(labels, samples, found);
+                    await CollectAsync(shard);
+                }
+                catch (ShardUnavailableException e) when (missing is not null && !e.IsMoved)
+                {
+                    missing.Add(e.Message);
                 }
             }
 
@@ -45,6 +45,27 @@ internal sealed class ReplicaSource(IReadOnlyList<IShard> shards, IReadOnlyList<
             Dispose(found);
             lease.Dispose();
             throw;
+        }
+
+        async Task CollectAsync(IShard shard)
+        {
+            await foreach (var series in shard.ReadAsync(selection.Matchers, selection.Range, cancellation))
+            {
+                var (labels, samples) = series;
+                lock (count)
+                {
+                    count.Add(series);
+                }
+
+                held += samples.Count;
+                if (held > maxSamples)
+                {
+                    throw new QueryException(QueryErrorKind.Execution, "query processing would load too many samples into memory in query execution");
+                }
+
+                lease.Take(MemoryLease.SeriesBytes + ((long)samples.Count * MemoryLease.SampleBytes));
+                Collect(labels, samples, found);
+            }
         }
     }
 

@@ -1,0 +1,31 @@
+using Metrics.Cluster;
+using Metrics.PromQL;
+
+namespace Metrics.Gateway.QueryApi;
+
+/// <summary>Counts what a request has read as raw series, and ends it when that is more than its tenant's limits allow. Not thread-safe.</summary>
+/// <param name="bounds">The limits.</param>
+internal sealed class ReadCount(QueryBounds bounds)
+{
+    // As the bounds count what is in no chunk.
+    private const int SampleBytes = 16;
+
+    private long series;
+    private long chunks;
+    private long bytes;
+
+    /// <summary>Samples so far.</summary>
+    public long Samples { get; private set; }
+
+    /// <summary>Counts a series. Of one that another process has read, the chunks are not known, and its samples count as in memory.</summary>
+    /// <exception cref="QueryException">It is one too many, or its chunks or bytes are.</exception>
+    public void Add(RawSeries read)
+    {
+        Samples += read.Samples.Count;
+        bytes += read.Samples.EncodedBytes > 0 ? read.Samples.EncodedBytes : (long)read.Samples.Count * SampleBytes;
+        chunks += read.Samples.EncodedChunks;
+        bounds.CheckSeries(++series);
+        bounds.CheckChunks(chunks);
+        bounds.CheckBytes(bytes);
+    }
+}
