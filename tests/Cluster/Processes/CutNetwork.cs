@@ -14,7 +14,7 @@ namespace Metrics.Cluster.Silos.Processes;
 /// </remarks>
 internal sealed class CutNetwork : IDisposable
 {
-    private static int made;
+    private static int networks;
 
     private readonly int network;
     private readonly string name;
@@ -23,7 +23,7 @@ internal sealed class CutNetwork : IDisposable
     private CutNetwork(int count)
     {
         // Other names and addresses each time: the system removes a namespace, and the links into it, some time after it was told to.
-        var number = Interlocked.Increment(ref made);
+        var number = Interlocked.Increment(ref networks);
         network = (Environment.ProcessId + (37 * number)) % 200;
         name = $"m{Environment.ProcessId % 100_000}{(char)('a' + (number % 26))}";
         this.count = count;
