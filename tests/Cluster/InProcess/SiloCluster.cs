@@ -147,8 +147,6 @@ internal sealed class SiloCluster : IAsyncDisposable
             await gateway.DisposeAsync();
         }
 
-        // Stopped in order, all at once, each would wait for another one to take its shards.
-        await Task.WhenAll(Silos.Select(cluster.KillSiloAsync));
         await cluster.DisposeAsync();
         foreach (var node in nodes.Values)
         {

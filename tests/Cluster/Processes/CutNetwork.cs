@@ -14,11 +14,20 @@ namespace Metrics.Cluster.Silos.Processes;
 /// </remarks>
 internal sealed class CutNetwork : IDisposable
 {
-    private readonly int network = Environment.ProcessId % 200;
-    private readonly string name = $"m{Environment.ProcessId % 100_000}";
+    private static int networks;
+
+    private readonly int network;
+    private readonly string name;
     private readonly int count;
 
-    private CutNetwork(int count) => this.count = count;
+    private CutNetwork(int count)
+    {
+        // Other names and addresses each time: the system removes a namespace, and the links into it, some time after it was told to.
+        var number = Interlocked.Increment(ref networks);
+        network = (Environment.ProcessId + (37 * number)) % 200;
+        name = $"m{Environment.ProcessId % 100_000}{(char)('a' + (number % 26))}";
+        this.count = count;
+    }
 
     /// <summary>Makes hosts.</summary>
     public static async Task<CutNetwork> CreateAsync(int hosts)
