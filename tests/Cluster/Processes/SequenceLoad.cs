@@ -10,8 +10,8 @@ internal static class SequenceLoad
     /// <summary>Most tests that start silos run one after the other: two cores carry few that keep silos busy. Those that wait for a long time are not among them.</summary>
     public const string Collection = "Silo processes";
 
-    /// <summary>A shard that is lost is served elsewhere within seconds: those of missing a silo (3 s here), of taking over and, on two cores that all silos and writers share, of waiting.</summary>
-    public static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(15);
+    /// <summary>A shard that is lost is served elsewhere within seconds: those of missing a silo (3 s here; one that is cut off refuses nothing, and is waited for longer), of taking over and, on two cores that all silos and writers share, of waiting.</summary>
+    public static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(30);
 
     /// <summary>As below, while something happens that leaves somebody to write to all the time.</summary>
     public static Task RunAsync(SiloLab lab, ITestOutputHelper log, Func<Task> act) => RunAsync(lab, log, _ => act(), isAllLost: false);
