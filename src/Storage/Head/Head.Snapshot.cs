@@ -211,7 +211,7 @@ public sealed unsafe partial class Head
         if (OutOfOrderOf(reference) is { } samples)
         {
             using var buffer = new SampleBuffer();
-            samples.Read(TimeRange.All, buffer);
+            samples.View(TimeRange.All).Read(buffer);
             for (var i = 0; i < buffer.Count; i++)
             {
                 late.AddSample(reference, buffer.Times[i], buffer.Values[i]);

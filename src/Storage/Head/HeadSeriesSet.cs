@@ -5,6 +5,9 @@ namespace Metrics.Storage;
 /// <summary>Selected series of a head. Owns its view and the list.</summary>
 internal sealed class HeadSeriesSet(HeadView view, PooledList<SeriesSnapshot> series, TimeRange range) : ISeriesSet
 {
+    /// <summary>By place in the list. Chunks of floats stay as long as the view; what lies beside them is the cut's to drop, so it is taken at once.</summary>
+    private readonly Dictionary<int, SamplesAside> aside = Aside(view.Head, series, range);
+
     public int Count => series.Count;
 
     public Labels LabelsOf(int index) => view.Head.LabelsOf(series[index].Reference);
@@ -24,7 +27,7 @@ internal sealed class HeadSeriesSet(HeadView view, PooledList<SeriesSnapshot> se
         return groups.ToLabels();
     }
 
-    public void Read(int index, SampleBuffer into) => Read(view.Head, series[index], range, into);
+    public void Read(int index, SampleBuffer into) => Read(view.Head, series[index], aside.GetValueOrDefault(index), range, into);
 
     public void Dispose()
     {
@@ -33,9 +36,11 @@ internal sealed class HeadSeriesSet(HeadView view, PooledList<SeriesSnapshot> se
     }
 
     /// <summary>Appends the samples of a series in a range: in-order chunks as they are, late samples and histograms merged in between.</summary>
-    internal static void Read(Head head, in SeriesSnapshot series, TimeRange range, SampleBuffer into)
+    internal static void Read(Head head, in SeriesSnapshot series, TimeRange range, SampleBuffer into) => Read(head, series, SamplesAside.Of(head, series, range), range, into);
+
+    private static void Read(Head head, in SeriesSnapshot series, in SamplesAside aside, TimeRange range, SampleBuffer into)
     {
-        if (!series.HasOutOfOrder)
+        if (aside.IsEmpty)
         {
             ReadInOrder(head, series, range, into);
             return;
@@ -44,8 +49,8 @@ internal sealed class HeadSeriesSet(HeadView view, PooledList<SeriesSnapshot> se
         using var inOrder = new SampleBuffer();
         ReadInOrder(head, series, range, inOrder);
         using var late = new SampleBuffer();
-        head.OutOfOrderOf(series.Reference)?.Read(range, late);
-        if (head.HistogramsOf(series.Reference) is not { } histograms)
+        aside.Late?.Read(late);
+        if (aside.Histograms is not { } histograms)
         {
             SampleBuffer.Merge(inOrder, late, into);
             return;
@@ -54,8 +59,23 @@ internal sealed class HeadSeriesSet(HeadView view, PooledList<SeriesSnapshot> se
         using var floats = new SampleBuffer();
         using var rest = new SampleBuffer();
         SampleBuffer.Merge(inOrder, late, floats);
-        histograms.Read(range, rest);
+        histograms.Read(rest);
         SampleBuffer.Merge(floats, rest, into);
+    }
+
+    private static Dictionary<int, SamplesAside> Aside(Head head, PooledList<SeriesSnapshot> series, TimeRange range)
+    {
+        var all = new Dictionary<int, SamplesAside>();
+        var items = series.Items;
+        for (var i = 0; i < items.Length; i++)
+        {
+            if (items[i].HasOutOfOrder)
+            {
+                all.Add(i, SamplesAside.Of(head, items[i], range));
+            }
+        }
+
+        return all;
     }
 
     private static void ReadInOrder(Head head, in SeriesSnapshot series, TimeRange range, SampleBuffer into)
@@ -80,4 +100,13 @@ internal sealed class HeadSeriesSet(HeadView view, PooledList<SeriesSnapshot> se
             head.DecodeOpen(series, range, into);
         }
     }
+}
+
+/// <summary>What lies beside a series' chunks of floats: late samples and histograms, as they were when a reader looked.</summary>
+internal readonly record struct SamplesAside(LateSamples? Late, HistogramSamples.View? Histograms)
+{
+    public bool IsEmpty => Late is null && Histograms is null;
+
+    public static SamplesAside Of(Head head, in SeriesSnapshot series, TimeRange range) =>
+        series.HasOutOfOrder ? new SamplesAside(head.OutOfOrderOf(series.Reference)?.View(range), head.HistogramsOf(series.Reference)?.ViewOf(range)) : default;
 }

@@ -250,7 +250,8 @@ internal sealed class HistogramSamples(HeadOptions options, ChunkSpill? spill)
             }
 
             using var samples = new SampleBuffer();
-            ReadInOrder(new TimeRange(timeMs, timeMs), samples);
+            var instant = new TimeRange(timeMs, timeMs);
+            ReadInOrder(ChunksIn(instant), open is { Count: > 0 } && timeMs >= openMinMs ? open : null, instant, samples);
             found = samples.Count > 0 ? samples.Histograms[0] : null;
             return samples.Count > 0;
         }
@@ -265,22 +266,14 @@ internal sealed class HistogramSamples(HeadOptions options, ChunkSpill? spill)
         }
     }
 
-    /// <summary>Appends the samples in a range, by time.</summary>
-    public void Read(TimeRange range, SampleBuffer into)
+    /// <summary>The samples in a range as they are now: what a cut drops before they are read, they still have.</summary>
+    public View ViewOf(TimeRange range)
     {
-        using var lateOnes = new SampleBuffer();
-        using var both = new SampleBuffer();
-        using var inOrder = new SampleBuffer();
         lock (gate)
         {
-            ReadInOrder(range, inOrder);
-            Copy(closing, range, both);
-            Copy(late, range, lateOnes);
+            var last = open is { Count: > 0 } && range.Overlaps(new(openMinMs, LastTimeMs)) ? open : null;
+            return new View(this, [.. ChunksIn(range)], last, Math.Min(range.MaxMs, LastTimeMs), [.. InRange(closing, range)], [.. InRange(late, range)], range);
         }
-
-        using var allLate = new SampleBuffer();
-        SampleBuffer.Merge(both, lateOnes, allLate);
-        SampleBuffer.Merge(inOrder, allLate, into);
     }
 
     /// <summary>Sets the late samples before an instant apart, for a block, and adds the times they span to a list.</summary>
@@ -338,30 +331,20 @@ internal sealed class HistogramSamples(HeadOptions options, ChunkSpill? spill)
     private static bool Takes(HistogramChunkEncoder encoder, FloatHistogram histogram) =>
         StaleMarker.Is(histogram.Sum) || encoder.Encoding == ChunkEncoding.Histogram == HistogramChunkEncoder.HasWholeCounts(histogram);
 
-    private static void Copy(SortedList<long, FloatHistogram> from, TimeRange range, SampleBuffer into)
-    {
-        foreach (var (time, histogram) in from)
-        {
-            if (range.Contains(time))
-            {
-                into.Add(time, histogram);
-            }
-        }
-    }
+    private static IEnumerable<KeyValuePair<long, FloatHistogram>> InRange(SortedList<long, FloatHistogram> from, TimeRange range) => from.Where(h => range.Contains(h.Key));
 
-    private void ReadInOrder(TimeRange range, SampleBuffer into)
+    private IEnumerable<Chunk> ChunksIn(TimeRange range) => chunks.Where(c => range.Overlaps(new(c.MinMs, c.MaxMs)));
+
+    private void ReadInOrder(IEnumerable<Chunk> from, HistogramChunkEncoder? last, TimeRange range, SampleBuffer into)
     {
-        foreach (var chunk in chunks)
+        foreach (var chunk in from)
         {
-            if (range.Overlaps(new(chunk.MinMs, chunk.MaxMs)))
-            {
-                ChunkDecoding.Decode(chunk.Encoding, chunk.Link == 0 ? chunk.Bytes : spill!.Read(chunk.Link).Data, range, into);
-            }
+            ChunkDecoding.Decode(chunk.Encoding, chunk.Link == 0 ? chunk.Bytes : spill!.Read(chunk.Link).Data, range, into);
         }
 
-        if (open is { Count: > 0 } && range.Overlaps(new(openMinMs, LastTimeMs)))
+        if (last is not null)
         {
-            ChunkDecoding.Decode(open.Encoding, open.ToBytes(), range, into);
+            ChunkDecoding.Decode(last.Encoding, last.ToBytes(), range, into);
         }
     }
 
@@ -370,6 +353,38 @@ internal sealed class HistogramSamples(HeadOptions options, ChunkSpill? spill)
         var chunk = new Chunk(open!.Encoding, openMinMs, LastTimeMs, open.ToBytes());
         chunks.Add(chunk);
         bytesInMemory += chunk.StoredBytes;
+    }
+
+    /// <summary>What a reader has in hand: the chunks there were, stored or not, the open one up to its newest sample then, and the late samples.</summary>
+    internal sealed class View(
+        HistogramSamples owner, Chunk[] chunks, HistogramChunkEncoder? open, long lastMs, KeyValuePair<long, FloatHistogram>[] closing, KeyValuePair<long, FloatHistogram>[] late, TimeRange range)
+    {
+        /// <summary>Appends the samples, by time.</summary>
+        public void Read(SampleBuffer into)
+        {
+            using var inOrder = new SampleBuffer();
+            lock (owner.gate)
+            {
+                owner.ReadInOrder(chunks, open, new TimeRange(range.MinMs, lastMs), inOrder);
+            }
+
+            using var apart = Buffer(closing);
+            using var others = Buffer(late);
+            using var allLate = new SampleBuffer();
+            SampleBuffer.Merge(apart, others, allLate);
+            SampleBuffer.Merge(inOrder, allLate, into);
+        }
+
+        private static SampleBuffer Buffer(KeyValuePair<long, FloatHistogram>[] from)
+        {
+            var buffer = new SampleBuffer();
+            foreach (var (time, histogram) in from)
+            {
+                buffer.Add(time, histogram);
+            }
+
+            return buffer;
+        }
     }
 
     /// <summary>A sealed chunk, in memory or stored.</summary>

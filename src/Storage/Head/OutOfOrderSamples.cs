@@ -63,40 +63,21 @@ internal sealed class OutOfOrderSamples
         }
     }
 
-    /// <summary>Appends the samples in a range, by time.</summary>
-    public void Read(TimeRange range, SampleBuffer into)
+    /// <summary>The samples in a range as they are now.</summary>
+    public LateSamples View(TimeRange range)
     {
-        var found = new List<(long TimeMs, double Value)>();
-        using var buffer = new SampleBuffer(Capacity);
         lock (gate)
         {
-            foreach (var (bytes, min, max) in chunks.Concat(closing))
-            {
-                if (range.Overlaps(new(min, max)))
-                {
-                    XorChunk.Decode(bytes, range, buffer);
-                    for (var i = 0; i < buffer.Count; i++)
-                    {
-                        found.Add((buffer.Times[i], buffer.Values[i]));
-                    }
-
-                    buffer.Clear();
-                }
-            }
-
+            var rest = new List<(long TimeMs, double Value)>();
             for (var i = 0; i < count; i++)
             {
                 if (range.Contains(times[i]))
                 {
-                    found.Add((times[i], values[i]));
+                    rest.Add((times[i], values[i]));
                 }
             }
-        }
 
-        found.Sort((a, b) => a.TimeMs.CompareTo(b.TimeMs));
-        foreach (var (time, value) in found)
-        {
-            into.Add(time, value);
+            return new LateSamples([.. chunks.Concat(closing).Where(c => range.Overlaps(new(c.MinMs, c.MaxMs))).Select(static c => c.Bytes)], [.. rest], range);
         }
     }
 

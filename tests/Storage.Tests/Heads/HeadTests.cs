@@ -100,6 +100,38 @@ public sealed class HeadTests : IDisposable
     }
 
     [Fact]
+    public void ASelectionKeepsLateSamplesAndHistogramsThatACutDrops()
+    {
+        using var own = new Head(new HeadOptions { ChunkSamples = 7, BlockRangeMs = Range, OutOfOrderWindowMs = 5000 });
+        var (floats, histograms) = (Series(own, "a"), Series(own, "b"));
+        var inOrder = Enumerable.Range(1, 40).Select(i => (long)(i * 20)).ToList();
+        var late = Enumerable.Range(0, 36).Select(i => (long)(i * 20) + 5).ToList();
+        foreach (var time in inOrder.Concat(late))
+        {
+            Assert.Equal(AppendOutcome.Added, own.Append(floats, time, time));
+            Assert.Equal(AppendOutcome.Added, own.Append(histograms, time, new FloatHistogram { Count = time, Sum = time, ZeroCount = time }));
+        }
+
+        using var view = own.OpenView()!;
+        using var set = view.Select([new Matcher(MatchType.Regex, "__name__", "a|b")], TimeRange.All);
+        own.BeginCut(Range);
+        uint cursor = 0;
+        Assert.True(own.TruncateSlice(Range, ref cursor, 1000));
+        own.Append(floats, Range + 1, 1);
+        own.Append(histograms, Range + 1, new FloatHistogram { Count = 1 });
+
+        using var samples = new SampleBuffer();
+        for (var i = 0; i < 2; i++)
+        {
+            samples.Clear();
+            set.Read(i, samples);
+            Assert.Equal(inOrder.Concat(late).Order(), samples.Times.ToArray());
+        }
+
+        Assert.Equal([(Range + 1, 1)], Read(own, "a"));
+    }
+
+    [Fact]
     public void MatchersSelectWhatTheySayOfEveryLabelSet()
     {
         var random = new Random(3);
