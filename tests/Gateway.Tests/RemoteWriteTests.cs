@@ -112,6 +112,9 @@ public class RemoteWriteTests
         using var response = await app.AskAsync(HttpMethod.Post, "/api/v1/write", GatewayApp.WriteContent(WriteMessage.Snappy(WriteMessage.Of(WriteMessage.Series("__name__=up", (5, 1))))));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
         Assert.Equal(TimeSpan.FromSeconds(5), response.Headers.RetryAfter!.Delta);
+        app.Cluster.AppendFailure = new IOException("the bucket is away");
+        using var away = await app.AskAsync(HttpMethod.Post, "/api/v1/write", GatewayApp.WriteContent(WriteMessage.Snappy(WriteMessage.Of(WriteMessage.Series("__name__=up", (5, 1))))));
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(5)), (away.StatusCode, away.Headers.RetryAfter!.Delta));
         app.Cluster.AppendFailure = new InvalidOperationException("a bug");
         Assert.Equal((HttpStatusCode.InternalServerError, "internal error; the log has it\n"), await app.WriteAsync(WriteMessage.Of(WriteMessage.Series("__name__=up", (5, 1)))));
     }

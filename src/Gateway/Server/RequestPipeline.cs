@@ -36,6 +36,12 @@ internal sealed partial class RequestPipeline(
             LogClientGone(context.Request.Path);
             context.Response.StatusCode = context.Response.HasStarted ? context.Response.StatusCode : 499;
         }
+        catch (IOException e)
+        {
+            // A disk, the bucket or another silo: who comes again may find it back.
+            LogUnexpected(context.Request.Path, e);
+            await RefuseAsync(context, route, StatusCodes.Status503ServiceUnavailable, "storage can't be reached; the log has why", retryAfter: "5");
+        }
         catch (Exception e)
         {
             LogUnexpected(context.Request.Path, e);
@@ -135,7 +141,7 @@ internal sealed partial class RequestPipeline(
         return Task.CompletedTask;
     }
 
-    private async Task RefuseAsync(HttpContext context, HttpRoute? route, int status, string message)
+    private async Task RefuseAsync(HttpContext context, HttpRoute? route, int status, string message, string? retryAfter = null)
     {
         if (context.Response.HasStarted)
         {
@@ -146,6 +152,7 @@ internal sealed partial class RequestPipeline(
 
         context.Response.Clear();
         SetHeaders(context, route);
+        context.Response.Headers.RetryAfter = retryAfter;
         await PlainText.AnswerAsync(context, status, message + "\n");
     }
 
