@@ -182,7 +182,8 @@ internal sealed class SimNode
     {
         while (true)
         {
-            await Task.Delay(Scheduler.Between(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(3)), Process.Time);
+            // Seldom enough that a power cut still finds records unsynced: to rest is to sync.
+            await Task.Delay(Scheduler.Between(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(12)), Process.Time);
             await Replicas.RestAsync();
         }
     }
