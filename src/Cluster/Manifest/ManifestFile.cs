@@ -131,6 +131,19 @@ internal sealed class ManifestFile
     public async ValueTask<ShardManifest> SwapAsync(Func<ShardManifest, ShardManifest> change, CancellationToken cancellation)
     {
         using var turn = await turns.TakeAsync();
+        try
+        {
+            return await SwapInTurnAsync(change, cancellation);
+        }
+        catch (ObjectStoreException e) when (e.InnerException is ConditionFailedException)
+        {
+            // Most likely a put of ours that was repeated below, because its first answer was lost or late: read again, it is found out at once.
+            return await SwapInTurnAsync(change, cancellation);
+        }
+    }
+
+    private async ValueTask<ShardManifest> SwapInTurnAsync(Func<ShardManifest, ShardManifest> change, CancellationToken cancellation)
+    {
         await SyncInTurnAsync(cancellation);
         var next = change(current);
         if (!ReferenceEquals(next, current))
