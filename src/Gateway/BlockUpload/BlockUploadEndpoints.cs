@@ -3,6 +3,7 @@ using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
 using Metrics.Gateway.Health;
 using Metrics.Gateway.Limits;
+using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Server;
 using Metrics.Gateway.Tenancy;
@@ -40,7 +41,7 @@ internal sealed class BlockUploadEndpoints(ICluster cluster, TenantResolver tena
         }
         catch (Exception e) when (e is ShardUnavailableException || (e is IOException and not BadHttpRequestException && !context.RequestAborted.IsCancellationRequested))
         {
-            context.Response.Headers.RetryAfter = "5";
+            context.Response.Headers.RetryAfter = ApiEndpoint.RetryAfterSeconds;
             await RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, e.Message);
         }
     }

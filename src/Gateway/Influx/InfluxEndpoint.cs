@@ -38,13 +38,13 @@ internal sealed class InfluxEndpoint(WriteIntake intake, InfluxOptions options, 
         using var body = await intake.ReadAsync(context, tenant, OtlpMediaType.CompressionOf(context.Request.Headers));
         var write = new InfluxWrite(options, precision, database, time.GetUtcNow().ToUnixTimeMilliseconds());
         var (outcome, refusals) = await intake.AppendAsync(Caller.Of(context), tenant, write.Read, body.Message, body.SentBytes);
-        if (write.BadLines == 0 && outcome.Rejections.Count == 0)
+        var status = RejectionText.StatusOf(outcome, write.BadLines > 0);
+        if (status < StatusCodes.Status400BadRequest)
         {
-            context.Response.StatusCode = outcome.IsShut ? StatusCodes.Status202Accepted : StatusCodes.Status204NoContent;
+            context.Response.StatusCode = status;
             return;
         }
 
-        var status = RejectionText.IsFull(outcome.Rejections) ? StatusCodes.Status429TooManyRequests : StatusCodes.Status400BadRequest;
         await RefuseAsync(context, status, TextOf(write, refusals), null);
     }
 

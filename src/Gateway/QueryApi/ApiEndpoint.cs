@@ -28,7 +28,7 @@ internal delegate ValueTask<ApiAnswer> ApiHandler(ApiRequest request);
 internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
 {
     /// <summary>Seconds until a reader may come back: as long as a queue of queries, or a shard on its way to another silo, takes to be gone.</summary>
-    private const string RetryAfterSeconds = "5";
+    internal const string RetryAfterSeconds = "5";
 
     private static readonly StreamPipeWriterOptions BufferedWrites = new(minimumBufferSize: 32 * 1024, leaveOpen: true);
 

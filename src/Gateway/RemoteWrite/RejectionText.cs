@@ -34,8 +34,16 @@ internal static class RejectionText
         return text.Length == 0 ? "" : $"{refused} samples refused, {accepted} stored{text}";
     }
 
+    /// <summary>The status of the answer to a write: 204 when all of it is durable, 202 when the sender is not elected, 429 when it may be taken whole later, 400 when it never can.</summary>
+    /// <param name="outcome">What became of it.</param>
+    /// <param name="hasBadLines">Whether some of it could not be read.</param>
+    public static int StatusOf(WriteOutcome outcome, bool hasBadLines = false) =>
+        IsFull(outcome.Rejections) ? StatusCodes.Status429TooManyRequests
+            : outcome.Rejections.Count > 0 || hasBadLines ? StatusCodes.Status400BadRequest
+            : outcome.IsShut ? StatusCodes.Status202Accepted : StatusCodes.Status204NoContent;
+
     /// <summary>True when all that was refused are series of which the tenant has too many: later it may have fewer. With anything else among it the request can never be taken whole, so that repeating it makes no sense.</summary>
-    public static bool IsFull(IReadOnlyList<Rejection> rejections)
+    private static bool IsFull(IReadOnlyList<Rejection> rejections)
     {
         foreach (var rejection in rejections)
         {

@@ -36,13 +36,11 @@ internal sealed class RemoteWriteEndpoint(WriteIntake intake, bool saysConflict,
         SetWritten(context.Response.Headers, outcome);
         if (outcome.Rejections.Count == 0)
         {
-            context.Response.StatusCode = outcome.IsShut ? StatusCodes.Status202Accepted : StatusCodes.Status204NoContent;
+            context.Response.StatusCode = RejectionText.StatusOf(outcome);
             return;
         }
 
-        var status = RejectionText.IsFull(outcome.Rejections) ? StatusCodes.Status429TooManyRequests
-            : saysConflict && RejectionText.IsConflict(outcome.Rejections) ? StatusCodes.Status409Conflict
-            : StatusCodes.Status400BadRequest;
+        var status = saysConflict && RejectionText.IsConflict(outcome.Rejections) ? StatusCodes.Status409Conflict : RejectionText.StatusOf(outcome);
         intake.SetRetryAfter(context, status);
         await PlainText.AnswerAsync(context, status, refusals + "\n");
     }

@@ -1,4 +1,5 @@
 using Metrics.Gateway.Configuration;
+using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.Security;
 using Metrics.Gateway.Telemetry;
 
@@ -40,7 +41,7 @@ internal sealed partial class RequestPipeline(
         {
             // A disk, the bucket or another silo: who comes again may find it back.
             LogUnexpected(context.Request.Path, e);
-            await RefuseAsync(context, route, StatusCodes.Status503ServiceUnavailable, "storage can't be reached; the log has why", retryAfter: "5");
+            await RefuseAsync(context, route, StatusCodes.Status503ServiceUnavailable, "storage can't be reached; the log has why", ApiEndpoint.RetryAfterSeconds);
         }
         catch (Exception e)
         {
@@ -113,7 +114,7 @@ internal sealed partial class RequestPipeline(
         }
         catch (AuthenticationUnavailableException e)
         {
-            context.Response.Headers.RetryAfter = "5";
+            context.Response.Headers.RetryAfter = ApiEndpoint.RetryAfterSeconds;
             await PlainText.AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, $"Service Unavailable: {e.Message}\n");
             return false;
         }

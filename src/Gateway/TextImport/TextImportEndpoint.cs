@@ -30,14 +30,15 @@ internal sealed class TextImportEndpoint(WriteIntake intake, TimeProvider time, 
         var import = new TextWrite(context.Request.ContentType?.StartsWith("application/openmetrics-text", StringComparison.OrdinalIgnoreCase) == true, ExtraLabels(context.Request.Query), timeMs);
         using var body = await intake.ReadAsync(context, tenant, OtlpMediaType.CompressionOf(context.Request.Headers));
         var (outcome, refusals) = await intake.AppendAsync(Caller.Of(context), tenant, import.Read, body.Message, body.SentBytes);
-        if (import.BadLines == 0 && outcome.Rejections.Count == 0)
+        var status = RejectionText.StatusOf(outcome, import.BadLines > 0);
+        if (status < StatusCodes.Status400BadRequest)
         {
-            context.Response.StatusCode = outcome.IsShut ? StatusCodes.Status202Accepted : StatusCodes.Status204NoContent;
+            context.Response.StatusCode = status;
             return;
         }
 
         var lines = import.BadLines == 0 ? "" : $"{import.BadLines} lines could not be read, first {import.FirstError}";
-        await RefuseAsync(context, RejectionText.IsFull(outcome.Rejections) ? StatusCodes.Status429TooManyRequests : StatusCodes.Status400BadRequest, string.Join("; ", new[] { lines, refusals }.Where(static t => t.Length > 0)), null);
+        await RefuseAsync(context, status, string.Join("; ", new[] { lines, refusals }.Where(static t => t.Length > 0)), null);
     }
 
     private Task RefuseAsync(HttpContext context, int status, string message, TimeSpan? wait)
