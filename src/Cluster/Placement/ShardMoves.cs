@@ -7,6 +7,7 @@ namespace Metrics.Cluster;
 public sealed class ShardMoves(TimeProvider time)
 {
     private readonly ConcurrentDictionary<ShardId, ShardMoveReport> running = new();
+    private readonly ConcurrentDictionary<ShardId, Task> leaving = new();
 
     /// <summary>The moves under way; null for none.</summary>
     public IReadOnlyList<ShardMoveReport>? Report() => running.IsEmpty ? null : [.. running.Values.OrderBy(static m => m.Since)];
@@ -17,6 +18,17 @@ public sealed class ShardMoves(TimeProvider time)
         running[shard] = new ShardMoveReport(shard.Tenant.Value, shard.Range.ToString(), to.Value, time.GetUtcNow());
         return new Ending(this, shard);
     }
+
+    /// <summary>Notes that an owner of a shard has handed it over from here, and is gone when the task ends.</summary>
+    public void Leave(ShardId shard, Task gone)
+    {
+        leaving[shard] = gone;
+        _ = gone.ContinueWith(
+            (done, moves) => ((ShardMoves)moves!).leaving.TryRemove(new KeyValuePair<ShardId, Task>(shard, done)), this, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    /// <summary>Waits until the owner that last handed a shard over from here is gone; at once for none.</summary>
+    public Task LeftAsync(ShardId shard) => leaving.GetValueOrDefault(shard, Task.CompletedTask);
 
     private sealed class Ending(ShardMoves moves, ShardId shard) : IDisposable
     {

@@ -99,6 +99,7 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
 
         LogMoving(shard, node);
         await CloseAsync();
+        moves.Leave(shard, GrainContext.Deactivated);
         RequestContext.Set(IPlacementDirector.PlacementHintKey, target);
         MigrateOnIdle();
         return null;

@@ -7,7 +7,8 @@ namespace Metrics.Grains;
 
 /// <summary>Carries what other silos ask to this silo's node, off Orleans's threads.</summary>
 [Reentrant]
-internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers, SiloContext silo, SiloDirectory directory, SiloRules rules, SiloWatch watch, TenantClosings closings, SiloCounts counts) : GrainService(id, host, loggers), ISiloService
+internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers, SiloContext silo, SiloDirectory directory, SiloRules rules, SiloWatch watch, TenantClosings closings, SiloCounts counts, ShardMoves moves)
+    : GrainService(id, host, loggers), ISiloService
 {
     private readonly MessageLanes lanes = new((message, cancellation) => silo.Node!.AnswerLogAsync(message, cancellation), silo.Options.LogLanes);
 
@@ -23,7 +24,21 @@ internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers,
     }
 
     /// <inheritdoc/>
-    public Task CatchUpAsync(string shard) => Task.Run(() => silo.Node!.CatchUpAsync(ShardKey.Parse(shard), StoppedCancellationTokenSource.Token).AsTask(), StoppedCancellationTokenSource.Token);
+    /// <remarks>
+    /// A shard that was handed over from here a moment ago and comes back waits for its old grain. Otherwise the two wait for each other: Orleans ends a migration when the grain at its end is active or
+    /// gone, and takes the old one here, which is neither while it waits for that, for the end of the next. Both would be given up after thirty seconds, in which nobody could write.
+    /// </remarks>
+    public Task CatchUpAsync(string shard)
+    {
+        var comes = ShardKey.Parse(shard);
+        return Task.Run(
+            async () =>
+            {
+                await moves.LeftAsync(comes).WaitAsync(StoppedCancellationTokenSource.Token);
+                await silo.Node!.CatchUpAsync(comes, StoppedCancellationTokenSource.Token);
+            },
+            StoppedCancellationTokenSource.Token);
+    }
 
     /// <inheritdoc/>
     public Task<Payload> ShowRulesAsync(string tenant, string filter) =>

@@ -1,3 +1,4 @@
+using Metrics.Grains;
 using Metrics.Model;
 using Xunit;
 
@@ -54,6 +55,27 @@ public sealed class SiloClusterTests
         await done.CancelAsync();
         await writing;
         Assert.Equal(writes * Series, (await silos.ReadAsync(silos.Silos[2], tenant)).Count);
+    }
+
+    [Fact]
+    public async Task AShardThatIsSentBackAtOnceIsNotHeldUp()
+    {
+        await using var silos = await SiloCluster.StartAsync(2, 2, shardsPerTenant: 1);
+        await silos.WriteAsync(silos.Silos[0], tenant, Series, start, 0);
+        var shard = (await silos.Gateway(silos.Silos[0]).OpenTenantAsync(tenant, default)).Shards[0].Id;
+        var sending = silos.Silos.Select(from => Task.Run(async () =>
+        {
+            var to = silos.NodeOf(silos.Silos.First(s => s != from)).Value;
+            for (var began = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(began) < TimeSpan.FromSeconds(5);)
+            {
+                await silos.Of<IGrainFactory>(from).GetGrain<IShardGrain>(ShardKey.Of(shard)).MoveAsync(to);
+            }
+        }));
+
+        // Less than the half minute after which Orleans gives up what waits for something that does not come.
+        await Task.WhenAll(sending).WaitAsync(TimeSpan.FromSeconds(25));
+        await silos.WriteAsync(silos.Silos[1], tenant, Series, start + 1000, 1);
+        Assert.Equal(2 * Series, (await silos.ReadAsync(silos.Silos[0], tenant)).Count);
     }
 
     [Fact]
