@@ -135,6 +135,35 @@ public sealed class ReplicaTests
     }
 
     [Fact]
+    public async Task ShardsAreReadSideBySideUntilOneFails()
+    {
+        var cluster = new FakeCluster();
+        IShard[] shards = [.. cluster["a"].Shards, .. cluster["b"].Shards];
+        var selection = new SeriesSelection([], new TimeRange(0, 1000), new SelectionHints());
+        var (begun, both) = (0, new TaskCompletionSource());
+        cluster.Reading = async cancellation =>
+        {
+            if (Interlocked.Increment(ref begun) == 2)
+            {
+                both.SetResult();
+            }
+
+            await both.Task.WaitAsync(TimeSpan.FromSeconds(30), cancellation);
+        };
+        using (var set = await Source().SelectAsync(selection, CancellationToken.None))
+        {
+            Assert.Equal(0, set.Count);
+        }
+
+        begun = 0;
+        cluster.Reading = cancellation => Interlocked.Increment(ref begun) == 1 ? Task.Delay(Timeout.Infinite, cancellation) : throw new ShardUnavailableException(shards[1].Id, "its silo is gone");
+        var failure = await Assert.ThrowsAsync<QueryException>(async () => await Source().SelectAsync(selection, CancellationToken.None));
+        Assert.Equal((QueryErrorKind.Unavailable, $"shard {shards[1].Id} is unavailable: its silo is gone"), (failure.Kind, failure.Message));
+
+        ReplicaSource Source() => new(shards, ["replica"], 1000, QueryBounds.None, new QueryMemory(0, 1), missing: null);
+    }
+
+    [Fact]
     public async Task APartialAnswerSaysWhatItLacks()
     {
         await using var app = await GatewayApp.StartAsync(execute: async (request, leaves, cancellation) =>

@@ -5,7 +5,7 @@ using Metrics.PromQL;
 
 namespace Metrics.Gateway.FrontEnd;
 
-/// <summary>A tenant's series without the labels that tell replicas apart, those of all replicas of one being one series (<see cref="ReplicaChain"/>), in the order of their labels.</summary>
+/// <summary>A tenant's series without the labels that tell replicas apart, those of all replicas of one being one series (<see cref="ReplicaChain"/>).</summary>
 /// <remarks>Replicas lie in different shards, so what is selected comes here as samples; <paramref name="maxSamples"/> bounds it, <paramref name="bounds"/> hold for what is read, each replica's series by itself, and it is counted as memory of queries. Shards that can't answer are left out when there is <paramref name="missing"/> to note it. For one evaluation.</remarks>
 internal sealed class ReplicaSource(IReadOnlyList<IShard> shards, IReadOnlyList<string> replicaLabels, long maxSamples, QueryBounds bounds, QueryMemory memory, PartialWarnings? missing) : ISeriesSource
 {
@@ -21,21 +21,11 @@ internal sealed class ReplicaSource(IReadOnlyList<IShard> shards, IReadOnlyList<
         // What is in the chain at its start depends on what was sent before.
         var read = new TimeRange(fromMs < long.MinValue + ReplicaChain.ReachMs ? long.MinValue : fromMs - ReplicaChain.ReachMs, toMs);
         var lease = memory.Open(bounds);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         try
         {
-            // One shard after another: what they have to give is collected in one place.
-            foreach (var shard in shards)
-            {
-                try
-                {
-                    await CollectAsync(shard);
-                }
-                catch (ShardUnavailableException e) when (missing is not null && !e.IsMoved)
-                {
-                    missing.Add(e.Message);
-                }
-            }
-
+            // Those of other processes side by side.
+            await Task.WhenAll(shards.Select(CollectAsync));
             return new ChainedSet(found, fromMs, lease, cancellation);
         }
         catch (ShardUnavailableException e)
@@ -53,23 +43,54 @@ internal sealed class ReplicaSource(IReadOnlyList<IShard> shards, IReadOnlyList<
 
         async Task CollectAsync(IShard shard)
         {
-            await foreach (var series in shard.ReadAsync(selection.Matchers, read, cancellation))
+            try
             {
-                var (labels, samples) = series;
-                lock (count)
+                await foreach (var series in shard.ReadAsync(selection.Matchers, read, stop.Token))
                 {
-                    count.Add(series);
+                    lock (count)
+                    {
+                        Collect(series);
+                    }
                 }
-
-                held += samples.Count - ReplicaChain.FirstFrom(samples, fromMs);
-                if (held > maxSamples)
-                {
-                    throw bounds.TooManySamples(maxSamples);
-                }
-
-                lease.Take(MemoryLease.SeriesBytes + ((long)samples.Count * MemoryLease.SampleBytes));
-                Collect(labels, samples, found);
             }
+            catch (ShardUnavailableException e) when (missing is not null && !e.IsMoved)
+            {
+                missing.Add(e.Message);
+            }
+            catch
+            {
+                // What the others have to say is of no use any more.
+                await stop.CancelAsync();
+                throw;
+            }
+        }
+
+        void Collect(RawSeries series)
+        {
+            var (labels, samples) = series;
+            count.Add(series);
+            held += samples.Count - ReplicaChain.FirstFrom(samples, fromMs);
+            if (held > maxSamples)
+            {
+                throw bounds.TooManySamples(maxSamples);
+            }
+
+            lease.Take(MemoryLease.SeriesBytes + ((long)samples.Count * MemoryLease.SampleBytes));
+            var name = Without(labels, replicaLabels);
+            if (!found.TryGetValue(name, out var replicas))
+            {
+                found.Add(name, replicas = []);
+            }
+
+            // The buffer is the shard's and used again.
+            var copy = new SampleBuffer(samples.Count);
+            copy.NoteEncoded(samples.EncodedBytes, samples.EncodedChunks);
+            for (var i = 0; i < samples.Count; i++)
+            {
+                copy.AddFrom(samples, i);
+            }
+
+            replicas.Add(new Replica(labels, copy));
         }
     }
 
@@ -98,25 +119,6 @@ internal sealed class ReplicaSource(IReadOnlyList<IShard> shards, IReadOnlyList<
         }
 
         return without?.ToLabels() ?? labels;
-    }
-
-    private void Collect(Labels labels, SampleBuffer samples, Dictionary<Labels, List<Replica>> into)
-    {
-        var name = Without(labels, replicaLabels);
-        if (!into.TryGetValue(name, out var replicas))
-        {
-            into.Add(name, replicas = []);
-        }
-
-        // The buffer is the shard's and used again.
-        var copy = new SampleBuffer(samples.Count);
-        copy.NoteEncoded(samples.EncodedBytes, samples.EncodedChunks);
-        for (var i = 0; i < samples.Count; i++)
-        {
-            copy.AddFrom(samples, i);
-        }
-
-        replicas.Add(new Replica(labels, copy));
     }
 
     private static void Dispose(Dictionary<Labels, List<Replica>> found)
