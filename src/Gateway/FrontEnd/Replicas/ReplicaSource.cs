@@ -148,7 +148,7 @@ internal sealed class ReplicaSource(IReadOnlyList<IShard> shards, IReadOnlyList<
             this.cancellation = cancellation;
 
             // Those that ended before are not of the selection.
-            labels = [.. found.Where(f => f.Value.Exists(r => r.Samples.Times[^1] >= fromMs)).Select(static f => f.Key)];
+            labels = [.. found.Where(f => f.Value.Exists(r => r.Samples.Count > 0 && r.Samples.Times[^1] >= fromMs)).Select(static f => f.Key)];
             replicas = new SampleBuffer[labels.Length][];
             for (var i = 0; i < replicas.Length; i++)
             {
