@@ -44,6 +44,9 @@ public interface IShardNode : IAsyncDisposable
     /// <summary>Hands a shard over: takes no more writes, waits until all that was taken in is acknowledged or cannot be, and closes it. One that is not open is no error.</summary>
     ValueTask CloseShardAsync(ShardId shard);
 
+    /// <summary>This node is about to leave: closes all shards that are open here or being opened, side by side, as <see cref="CloseShardAsync"/> does, and opens none any more. Its replicas go on answering. May be repeated.</summary>
+    ValueTask CloseShardsAsync();
+
     /// <summary>Closes a tenant's shards that are open here, as <see cref="CloseShardAsync"/> does.</summary>
     ValueTask CloseTenantAsync(TenantId tenant);
 

@@ -34,6 +34,7 @@ public sealed class ShardNode : IShardNode
     private readonly Task archiving;
     private readonly Task sweeping;
     private readonly Task resting;
+    private bool leaving;
     private bool disposed;
 
     private ShardNode(NodeServices services)
@@ -120,7 +121,7 @@ public sealed class ShardNode : IShardNode
             OwnedShard owned;
             lock (gate)
             {
-                if (disposed)
+                if (leaving)
                 {
                     throw new ShardUnavailableException(shard, "its node is closing");
                 }
@@ -159,6 +160,17 @@ public sealed class ShardNode : IShardNode
         {
             await RemovedAsync(shard, owned);
         }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask CloseShardsAsync()
+    {
+        lock (gate)
+        {
+            leaving = true;
+        }
+
+        await Task.WhenAll(Owned().Select(s => RemovedAsync(s.Shard.Id, s)));
     }
 
     /// <inheritdoc/>
@@ -263,7 +275,7 @@ public sealed class ShardNode : IShardNode
                 return;
             }
 
-            disposed = true;
+            (disposed, leaving) = (true, true);
         }
 
         await stopping.CancelAsync();

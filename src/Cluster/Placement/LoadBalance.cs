@@ -32,7 +32,8 @@ public static class LoadBalance
     /// <summary>The next move, or null when all is well.</summary>
     /// <param name="hosts">The silos that take part and are not leaving.</param>
     /// <param name="shards">Every open shard.</param>
-    public static ShardMove? Next(IReadOnlyCollection<ShardHost> hosts, IReadOnlyCollection<PlacedShard> shards)
+    /// <param name="attempts">What was tried before: what is held there is left out. Null for nothing.</param>
+    public static ShardMove? Next(IReadOnlyCollection<ShardHost> hosts, IReadOnlyCollection<PlacedShard> shards, MoveAttempts? attempts = null)
     {
         if (hosts.Count < 2 || shards.Count == 0)
         {
@@ -52,7 +53,7 @@ public static class LoadBalance
         foreach (var shard in shards.Where(s => weights.ContainsKey(s.Owner) && !suiting[s.Shard.Tenant].Contains(s.Owner)))
         {
             // It was there before the silos that suit its tenant.
-            if (hosts.Where(h => suiting[shard.Shard.Tenant].Contains(h.Node) && !h.Load.IsFull).OrderBy(h => shard.Holders.Contains(h.Node) ? 0 : 1).ThenBy(h => weights[h.Node]).FirstOrDefault() is { } home)
+            if (hosts.Where(h => suiting[shard.Shard.Tenant].Contains(h.Node) && !h.Load.IsFull && attempts?.IsHeld(shard.Shard, h.Node) != true).OrderBy(h => shard.Holders.Contains(h.Node) ? 0 : 1).ThenBy(h => weights[h.Node]).FirstOrDefault() is { } home)
             {
                 return new ShardMove(shard.Shard, shard.Owner, home.Node);
             }
@@ -67,7 +68,7 @@ public static class LoadBalance
             foreach (var to in hosts.Where(h => h.Node != from.Node && !h.Load.IsFull))
             {
                 var gap = weights[from.Node] - weights[to.Node];
-                foreach (var shard in gap > margin ? shards.Where(s => s.IsSettled && s.Owner == from.Node && suiting[s.Shard.Tenant].Contains(to.Node)) : [])
+                foreach (var shard in gap > margin ? shards.Where(s => s.IsSettled && s.Owner == from.Node && suiting[s.Shard.Tenant].Contains(to.Node) && attempts?.IsHeld(s.Shard, to.Node) != true) : [])
                 {
                     // What the sum of squares loses, halved, is weight * (gap - weight).
                     var gain = shard.Weight <= MostOfGap * gap ? shard.Weight * (gap - shard.Weight) : 0;

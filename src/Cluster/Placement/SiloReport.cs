@@ -26,6 +26,9 @@ public sealed record SiloReport(string Node, bool IsLeaving, double Cpu, double 
     /// <summary>The shards that it is handing over; null for none.</summary>
     public IReadOnlyList<ShardMoveReport>? Moves { get; init; }
 
+    /// <summary>Since when it has nothing left to do but to leave; null before.</summary>
+    public DateTimeOffset? EndsSince { get; init; }
+
     /// <summary>Its load as placement sees it.</summary>
     [JsonIgnore]
     public SiloLoad Load => new(Shards.Sum(static s => s.Weight), Cpu, Memory);

@@ -97,6 +97,11 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
             LogNotCaughtUp(shard, node, e.Message); // It takes over all the same, and copies then.
         }
 
+        if (directory.ReportOf(target) is { EndsSince: not null })
+        {
+            return $"node {node} is leaving";
+        }
+
         LogMoving(shard, node);
         await CloseAsync();
         moves.Leave(shard, GrainContext.Deactivated);
@@ -206,6 +211,7 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
 
         if (!isClosing)
         {
+            await closed.CancelAsync(); // What still reads holds up the end of this grain, and so its silo's.
             DeactivateOnIdle();
         }
     }

@@ -62,6 +62,10 @@ internal sealed class SiloDirectory(IClusterMembershipService membership)
     /// <summary>What a silo last said, or null; of one that is gone too, until membership forgets it.</summary>
     public SiloReport? ReportOf(SiloAddress silo) => reports.GetValueOrDefault(silo);
 
+    /// <summary>True when another silo is about to leave, and said so before this one did. Of any that leave together all agree on who is first.</summary>
+    public bool LeavesBefore(SiloAddress self, DateTimeOffset endsSince) =>
+        Current.Silos.Any(s => !s.Address.Equals(self) && ReportOf(s.Address)?.EndsSince is { } since && (since < endsSince || (since == endsSince && s.Address.CompareTo(self) < 0)));
+
     /// <summary>Notes what a silo says.</summary>
     public void Hear(SiloAddress silo, SiloReport report) => reports[silo] = report;
 

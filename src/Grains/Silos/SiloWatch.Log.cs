@@ -20,8 +20,11 @@ internal sealed partial class SiloWatch
     [LoggerMessage(Level = LogLevel.Warning, Message = "shard {Shard}: could not be opened after its silo was lost, and waits for a call: {Problem}")]
     private partial void LogNotWoken(ShardId shard, string problem);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "shard {Shard}: moved from node {From} to {To}, which does less")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "shard {Shard}: moved from node {From} to {To}, which does less or suits its tenant better")]
     private partial void LogBalancing(ShardId shard, string from, string to);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "shard {Shard}: could not be moved to node {To}, and will be left out for a while: {Problem}")]
+    private partial void LogNotBalanced(ShardId shard, string to, string problem);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "shard {Shard}: to be {What}")]
     private partial void LogResharding(ShardId shard, string what);

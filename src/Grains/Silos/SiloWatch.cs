@@ -12,12 +12,25 @@ internal sealed partial class SiloWatch(
     /// <summary>Above all else: begun when the silo takes part, ended while it still does.</summary>
     private const int Stage = ServiceLifecycleStage.Active + 100;
 
+    /// <summary>How long another silo is waited for when it is told how this one is: it hears it later, or the next.</summary>
+    private static readonly TimeSpan tellPatience = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long silos that leave before this one are waited for: one takes a few hundred milliseconds.</summary>
+    private static readonly TimeSpan turnPatience = TimeSpan.FromSeconds(5);
+
+    /// <summary>A move that fails again and again is tried once in this time.</summary>
+    private static readonly TimeSpan mostHeld = TimeSpan.FromHours(1);
+
+    private static readonly TimeSpan turnCheck = TimeSpan.FromMilliseconds(20);
+
     private readonly CancellationTokenSource stopping = new();
     private readonly SiloReporter reporter = new(silo.Node, time, silo.Options.Resharding.RateOver);
+    private readonly MoveAttempts attempts = new(time, 4 * silo.Options.BalanceEvery, mostHeld);
     private readonly SemaphoreSlim reporting = new(1);
     private readonly SemaphoreSlim draining = new(1);
     private volatile bool isLeaving;
     private volatile bool isActive;
+    private long endsSince; // UTC ticks; 0 while it does not end.
     private Task work = Task.CompletedTask;
 
     /// <summary>True from when the silo takes part until it leaves.</summary>
@@ -84,8 +97,31 @@ internal sealed partial class SiloWatch(
             LogDrainCut(silo.Node?.Shards.Count ?? 0);
         }
 
+        try
+        {
+            // What nobody took over, and what was still handed to this silo: who waits for one that is being opened here would hold up the end.
+            await (silo.Node?.CloseShardsAsync().AsTask() ?? Task.CompletedTask).WaitAsync(cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            LogDrainCut(silo.Node?.Shards.Count ?? 0); // They are closed with the node.
+        }
+
+        await AwaitTurnAsync();
         await stopping.CancelAsync();
         await work;
+    }
+
+    /// <summary>Silos that leave together do so one after another: of two that change the membership table at the same time Orleans lets one wait for two to four seconds, the next one longer.</summary>
+    private async Task AwaitTurnAsync()
+    {
+        var since = time.GetUtcNow();
+        Volatile.Write(ref endsSince, since.UtcTicks);
+        await ReportAsync();
+        for (var began = time.GetTimestamp(); directory.LeavesBefore(self.SiloAddress, since) && time.GetElapsedTime(began) < turnPatience;)
+        {
+            await Task.Delay(turnCheck, time, stopping.Token);
+        }
     }
 
     private async ValueTask HandOverAsync(ShardId shard, CancellationToken cancellation)
@@ -110,7 +146,7 @@ internal sealed partial class SiloWatch(
         await reporting.WaitAsync(stopping.Token);
         try
         {
-            var report = reporter.Report(isLeaving, resharding.Running) with { EvaluatesRules = rules.IsServing, Demands = demands.Report(), Moves = moves.Report() };
+            var report = reporter.Report(isLeaving, resharding.Running) with { EvaluatesRules = rules.IsServing, Demands = demands.Report(), Moves = moves.Report(), EndsSince = Volatile.Read(ref endsSince) is var ticks and > 0 ? new DateTimeOffset(ticks, TimeSpan.Zero) : null };
             directory.Hear(self.SiloAddress, report);
             var bytes = new Payload(report.ToJson());
             await Task.WhenAll(directory.Silos.Where(s => !s.Address.Equals(self.SiloAddress)).Select(s => TellAsync(s.Address, bytes)));
@@ -125,7 +161,7 @@ internal sealed partial class SiloWatch(
     {
         try
         {
-            await Client.Of(to).HearAsync(self.SiloAddress, report).WaitAsync(silo.Options.ReportEvery, time, stopping.Token);
+            await Client.Of(to).HearAsync(self.SiloAddress, report).WaitAsync(silo.Options.ReportEvery < tellPatience ? silo.Options.ReportEvery : tellPatience, time, stopping.Token);
         }
         catch (Exception e) when (e is OrleansException or TimeoutException or OperationCanceledException)
         {
@@ -186,7 +222,7 @@ internal sealed partial class SiloWatch(
 
         foreach (var shard in directory.ReportOf(address)?.Shards ?? [])
         {
-            if (shard.Followers.Any(f => f.Node == silo.Card.Node.Value) && shard.TryGetShard(out var id))
+            if (isActive && shard.Followers.Any(f => f.Node == silo.Card.Node.Value) && shard.TryGetShard(out var id))
             {
                 _ = WakeAsync(id);
             }
@@ -227,10 +263,16 @@ internal sealed partial class SiloWatch(
             }
         }
 
-        if (LoadBalance.Next(hosts, shards) is { } move)
+        attempts.See(shards);
+        if (LoadBalance.Next(hosts, shards, attempts) is { } move)
         {
+            attempts.Note(move);
             LogBalancing(move.Shard, move.From.Value, move.To.Value);
-            await grains.GetGrain<IShardGrain>(ShardKey.Of(move.Shard)).MoveAsync(move.To.Value);
+            var problem = await grains.GetGrain<IShardGrain>(ShardKey.Of(move.Shard)).MoveAsync(move.To.Value).AsTask().WaitAsync(stopping.Token);
+            if (problem is not null)
+            {
+                LogNotBalanced(move.Shard, move.To.Value, problem);
+            }
         }
     }
 

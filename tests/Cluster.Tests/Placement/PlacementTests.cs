@@ -179,6 +179,56 @@ public sealed class PlacementTests
     }
 
     [Fact]
+    public void AShardThatDoesNotGetWhereItBelongsHoldsUpNoOtherAndIsTriedMoreAndMoreSeldom()
+    {
+        var clock = new SteppedTime();
+        var attempts = new MoveAttempts(clock, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(15));
+        ShardHost[] hosts = [Host("own", "") with { Pool = TenantPool.Parse("acme") }, Host("a", ""), Host("b", "")];
+        var misplaced = new ShardId(TenantId.Parse("acme"), new HashRange(0, 1));
+        var stuck = new ShardMove(misplaced, hosts[1].Node, hosts[0].Node);
+        List<PlacedShard> shards = [new(misplaced, hosts[1].Node, 1_000, [hosts[0].Node]), new(Shard(1), hosts[1].Node, 3_000, []), new(Shard(2), hosts[1].Node, 3_000, [])];
+
+        var tried = new List<int>();
+        ShardMove? other = null;
+        for (var minute = 0; minute < 60; minute++, clock.Now += TimeSpan.FromMinutes(1))
+        {
+            attempts.See(shards);
+            if (LoadBalance.Next(hosts, shards, attempts) is { } move)
+            {
+                attempts.Note(move);
+                if (move == stuck)
+                {
+                    tried.Add(minute);
+                }
+                else
+                {
+                    Assert.Null(other); // It gets there, and is done with.
+                    other = move;
+                    var at = shards.FindIndex(s => s.Shard == move.Shard);
+                    shards[at] = shards[at] with { Owner = move.To };
+                }
+            }
+        }
+
+        Assert.Equal([0, 2, 6, 14, 29, 44, 59], tried);
+        Assert.Equal(hosts[2].Node, other?.To);
+    }
+
+    [Fact]
+    public void AShardThatIsHeldFromOneSiloGoesToAnotherAndWhatHasArrivedIsForgotten()
+    {
+        var attempts = new MoveAttempts(new SteppedTime(), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(15));
+        ShardHost[] hosts = [Host("own1", "") with { Pool = TenantPool.Parse("acme") }, Host("own2", "") with { Pool = TenantPool.Parse("acme") }, Host("a", "")];
+        var misplaced = new PlacedShard(new ShardId(TenantId.Parse("acme"), new HashRange(0, 1)), hosts[2].Node, 1_000, [hosts[0].Node]);
+
+        attempts.Note(new ShardMove(misplaced.Shard, hosts[2].Node, hosts[0].Node));
+        Assert.Equal(hosts[1].Node, LoadBalance.Next(hosts, [misplaced], attempts)?.To);
+
+        attempts.See([misplaced with { Owner = hosts[0].Node }]);
+        Assert.Equal(hosts[0].Node, LoadBalance.Next(hosts, [misplaced], attempts)?.To);
+    }
+
+    [Fact]
     public void BalancingComesToAnEndAndLeavesNoGapThatAShardWouldFill() =>
         Prop.ForAll(
             (from silos in Gen.Choose(2, 6) from weights in Gen.Choose(500, 100_000).ListOf() from seed in Gen.Choose(0, int.MaxValue) select (Silos: silos, Weights: weights.ToList(), Seed: seed)).ToArbitrary(),
@@ -210,4 +260,11 @@ public sealed class PlacementTests
     private static ShardHost Host(string node, string zone, double weight = 0) => new(new NodeId(node), zone, new SiloLoad(weight, 0.1, 0.1));
 
     private static ShardId Shard(int i) => new(tenant, new HashRange((uint)i, 12));
+
+    private sealed class SteppedTime : TimeProvider
+    {
+        public DateTimeOffset Now { get; set; } = DateTimeOffset.UnixEpoch;
+
+        public override DateTimeOffset GetUtcNow() => Now;
+    }
 }

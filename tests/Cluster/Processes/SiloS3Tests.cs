@@ -30,6 +30,21 @@ public sealed class SiloS3Tests(CephServer ceph, ITestOutputHelper log) : IClass
     }
 
     [Fact]
+    public async Task ARollingRestartUnderWritesLosesNothing()
+    {
+        using var lab = await SiloLab.StartAsync(3, 3, _ => Bucket("rolling"), null);
+        await SequenceLoad.RunAsync(lab, log, async () =>
+        {
+            foreach (var silo in lab.Silos)
+            {
+                Assert.Equal(0, await silo.TerminateAsync());
+                await lab.StartAgainAsync(silo);
+                await lab.WaitUntilWholeAsync(3);
+            }
+        });
+    }
+
+    [Fact]
     public async Task BlocksOfAClusterOutliveAllItsDisks()
     {
         int acknowledged;
