@@ -49,6 +49,9 @@ internal interface IShardStore : IAsyncDisposable
     /// <summary>The exemplars in a range, with their series.</summary>
     IEnumerable<(Labels Series, Exemplar Exemplar)> Exemplars(TimeRange range);
 
+    /// <summary>Shows the labels of the series that a selection finds, in any order, possibly repeated, one at a time.</summary>
+    void VisitSeries(IReadOnlyList<Matcher> matchers, TimeRange range, LabelsVisitor visit, CancellationToken cancellation);
+
     /// <summary>The names of labels of matching series with samples in the range, in any order, possibly repeated.</summary>
     void AddLabelNames(IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into);
 

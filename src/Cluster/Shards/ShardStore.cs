@@ -277,6 +277,22 @@ internal sealed partial class ShardStore : IShardStore
     }
 
     /// <inheritdoc/>
+    public void VisitSeries(IReadOnlyList<Matcher> matchers, TimeRange range, LabelsVisitor visit, CancellationToken cancellation)
+    {
+        // The head first, as above.
+        using (var inHead = OpenView().Select(matchers, range))
+        {
+            byte[] scratch = [];
+            for (var i = 0; i < inHead.Count; i++)
+            {
+                visit(inHead.LabelBytesOf(i, ref scratch));
+            }
+        }
+
+        archive.Blocks.VisitSeries(matchers, range, visit, cancellation);
+    }
+
+    /// <inheritdoc/>
     public void AddLabelNames(IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into)
     {
         using (var view = OpenView())
