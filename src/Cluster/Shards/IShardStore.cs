@@ -41,6 +41,7 @@ internal interface IShardStore : IAsyncDisposable
     /// <summary>Completes when the log is durable, as its policy says, up to a position.</summary>
     /// <exception cref="IOException">It could not be made durable.</exception>
     /// <exception cref="EpochLostException">Another owner has the shard.</exception>
+    /// <exception cref="TimeoutException">It is not durable yet, and may become so.</exception>
     ValueTask CommitAsync(long position);
 
     /// <summary>Adds the series sets of the blocks and the head that a selection touches, by time, to a list whose owner disposes them.</summary>

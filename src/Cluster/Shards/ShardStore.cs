@@ -244,7 +244,7 @@ internal sealed partial class ShardStore : IShardStore
         !batch.Record.IsEmpty && record.SampleCount == batch.Count && batch.NewSeriesCount == 0 && batch.Exemplars.Count == 0;
 
     /// <inheritdoc/>
-    public ValueTask CommitAsync(long position) => log.WaitDurableAsync(position);
+    public ValueTask CommitAsync(long position) => log.CommitAsync(position);
 
     /// <inheritdoc/>
     public void Select(IReadOnlyList<Matcher> matchers, TimeRange range, SelectionHints hints, List<ISeriesSet> into, CancellationToken cancellation)
