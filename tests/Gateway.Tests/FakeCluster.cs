@@ -23,6 +23,12 @@ internal sealed class FakeCluster : ICluster
     /// <summary>Thrown by every fragment when set.</summary>
     public Exception? QueryFailure { get; set; }
 
+    /// <summary>What every fragment comes to; without it they fail.</summary>
+    public Func<FragmentResult>? Answer { get; set; }
+
+    /// <summary>What every shard says of its past.</summary>
+    public ShardHistory History { get; set; } = ShardHistory.Unknown;
+
     /// <summary>Awaited by everything that reads and is no query; it may wait or throw.</summary>
     public Func<CancellationToken, Task> Reading { get; set; } = static _ => Task.CompletedTask;
 
@@ -183,7 +189,11 @@ internal sealed class FakeShard(FakeCluster cluster, ShardId id) : IShard
         [.. (await SeriesAsync(query with { Limit = 0 }, cancellation)).Select(s => s[name]).Where(v => v.Length > 0).Distinct().Order(StringComparer.Ordinal)];
 
     public ValueTask<FragmentResult> RunAsync(Fragment fragment, CancellationToken cancellation) =>
-        throw (cluster.QueryFailure ?? new QueryException(QueryErrorKind.Internal, "the fake evaluates nothing"));
+        cluster.QueryFailure is null && cluster.Answer is { } answer
+            ? ValueTask.FromResult(answer())
+            : throw (cluster.QueryFailure ?? new QueryException(QueryErrorKind.Internal, "the fake evaluates nothing"));
+
+    public ValueTask<ShardHistory> HistoryAsync(CancellationToken cancellation) => ValueTask.FromResult(cluster.History);
 
     private uint RefOf(Labels labels)
     {

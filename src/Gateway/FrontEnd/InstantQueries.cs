@@ -1,5 +1,5 @@
+using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
-using Metrics.Gateway.QueryApi;
 using Metrics.Model;
 using Metrics.PromQL;
 using Metrics.PromQL.Parsing;
@@ -17,32 +17,33 @@ namespace Metrics.Gateway.FrontEnd;
 /// What may be split, and how the parts become one, is said by <see cref="InstantSplit"/>. As in <see cref="RangeQueries"/> remarks and failures are the whole query's to tell,
 /// and where there is no memory for a point of each interval, the whole takes less.
 /// </remarks>
-internal sealed class InstantQueries(QueryExecution execute, ResultCache? cache, FrontEndOptions options, EngineOptions engine)
+internal sealed class InstantQueries(ResultCache? cache, FrontEndOptions options, EngineOptions engine)
 {
     /// <summary>Answers a query over a tenant's shards. The order of its series is that of their labels, where it was split.</summary>
     /// <param name="tenant">Whose data.</param>
     /// <param name="query">An instant query.</param>
-    /// <param name="leaves">The tenant's shards.</param>
+    /// <param name="shards">The tenant's shards.</param>
+    /// <param name="chosen">Evaluates.</param>
     /// <param name="rangeAsync">Answers a range query over the same shards.</param>
     /// <param name="cancellation">Ends it.</param>
-    public async ValueTask<QueryResult> AnswerAsync(TenantId tenant, QueryRequest query, IReadOnlyList<IQueryLeaf> leaves, Func<QueryRequest, ValueTask<QueryResult>> rangeAsync, CancellationToken cancellation)
+    public async ValueTask<QueryResult> AnswerAsync(TenantId tenant, QueryRequest query, IReadOnlyList<IShard> shards, ChosenExecution chosen, Func<QueryRequest, ValueTask<QueryResult>> rangeAsync, CancellationToken cancellation)
     {
         var expression = PromQLParser.Parse(query.Query, engine.Parsing);
         query = query with { Expression = expression };
-        if (!MaySplit(query) || leaves.Count == 0 || InstantSplit.Of(expression, query.Grid.StartMs, (long)options.SplitInstantInterval.TotalMilliseconds, options.SplitSums) is not { } split)
+        if (!MaySplit(query) || shards.Count == 0 || InstantSplit.Of(expression, query.Grid.StartMs, (long)options.SplitInstantInterval.TotalMilliseconds, options.SplitSums) is not { } split)
         {
-            return await execute(query, leaves, cancellation);
+            return await chosen.ExecuteAsync(query, shards, cancellation);
         }
 
-        return await TryJoinAsync(tenant, query, split, leaves, rangeAsync, cancellation) ?? await execute(query, leaves, cancellation);
+        return await TryJoinAsync(tenant, query, split, shards, chosen, rangeAsync, cancellation) ?? await chosen.ExecuteAsync(query, shards, cancellation);
     }
 
     /// <summary>The answer, from those of the parts; null when the query has to be evaluated as a whole.</summary>
     private async ValueTask<QueryResult?> TryJoinAsync(
-        TenantId tenant, QueryRequest query, InstantSplit split, IReadOnlyList<IQueryLeaf> leaves, Func<QueryRequest, ValueTask<QueryResult>> rangeAsync, CancellationToken cancellation)
+        TenantId tenant, QueryRequest query, InstantSplit split, IReadOnlyList<IShard> shards, ChosenExecution chosen, Func<QueryRequest, ValueTask<QueryResult>> rangeAsync, CancellationToken cancellation)
     {
-        var key = $"instant {query.Query}";
-        if (cache?.IsRemarked(tenant, key) == true)
+        var key = $"instant {LabelsText.Quote(chosen.Key)} {query.Query}";
+        if (cache?.IsRemarked(tenant, key) == true || (chosen.IsPartial && (await TenantHistory.ReadAsync(shards, cancellation)).IsAway))
         {
             return null;
         }
@@ -53,10 +54,15 @@ internal sealed class InstantQueries(QueryExecution execute, ResultCache? cache,
             foreach (var part in split.Parts)
             {
                 var asked = query with { Query = part.Query, Expression = null, Grid = part.Grid, IsRange = part.IsRange };
-                answers.Add(part.IsRange ? await rangeAsync(asked) : await execute(asked, leaves, cancellation));
+                answers.Add(part.IsRange ? await rangeAsync(asked) : await chosen.ExecuteAsync(asked, shards, cancellation));
                 if (answers[^1].Warnings.Count + answers[^1].Infos.Count > 0)
                 {
-                    cache?.Remark(tenant, key);
+                    // Remarks about shards that are away hold for this answer alone.
+                    if (!chosen.HasLacked)
+                    {
+                        cache?.Remark(tenant, key);
+                    }
+
                     return null;
                 }
             }

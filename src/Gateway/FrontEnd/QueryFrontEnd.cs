@@ -30,13 +30,8 @@ internal readonly record struct Question(TenantId Tenant, QueryRequest Query, Re
 internal sealed partial class QueryFrontEnd(
     ICluster cluster, QueryExecution execute, GatewayOptions options, EngineOptions engine, ConcurrencyGate gate, QueryLimits limits, ActiveQueries active, QueryHistory history, FrontEndInstruments instruments, ResultCache? cache, TimeProvider time, ILogger<QueryFrontEnd> logger)
 {
-    // A float sample as the bounds of a query count it.
-    private const int SampleBytes = 16;
-
-    private readonly RangeQueries ranges = new(execute, cache, options.FrontEnd, engine, instruments, time);
-    private readonly InstantQueries instants = new(execute, cache, options.FrontEnd, engine);
-    private readonly RangeQueries partialRanges = new(Partial(execute), cache, options.FrontEnd, engine, instruments, time);
-    private readonly InstantQueries partialInstants = new(Partial(execute), cache, options.FrontEnd, engine);
+    private readonly RangeQueries ranges = new(cache, options.FrontEnd, engine, instruments, time);
+    private readonly InstantQueries instants = new(cache, options.FrontEnd, engine);
     private readonly SharedQueries<Question, FrontEndAnswer> shared = new(instruments.OnJoined);
     private long lastUnique;
 
@@ -106,13 +101,13 @@ internal sealed partial class QueryFrontEnd(
                 async shards =>
                 {
                     cancellation.ThrowIfCancellationRequested();
-                    var (ofRanges, ofInstants) = choice.IsPartial ? (partialRanges, partialInstants) : (ranges, instants);
-                    return choice.LabelText.Length > 0 ? await ReplicasAsync(entered.Query, shards, choice, cancellation)
-                        : entered.Query.IsRange ? await RangeAsync(entered.Query)
-                        : await ofInstants.AnswerAsync(entered.Tenant, entered.Query, shards, RangeAsync, cancellation);
+                    var chosen = new ChosenExecution(execute, engine, choice);
+                    return entered.Query.IsRange
+                        ? await RangeAsync(entered.Query)
+                        : await instants.AnswerAsync(entered.Tenant, entered.Query, shards, chosen, RangeAsync, cancellation);
 
                     ValueTask<QueryResult> RangeAsync(QueryRequest query) =>
-                        ofRanges.AnswerAsync(entered.Tenant, query, shards, limits.Parallelism(entered.Tenant, options.FrontEnd.MaxParallelParts), mayStore, cancellation);
+                        ranges.AnswerAsync(entered.Tenant, query, shards, chosen, limits.Parallelism(entered.Tenant, options.FrontEnd.MaxParallelParts), mayStore, cancellation);
                 },
                 cancellation);
             return new FrontEndAnswer(result, new QueryTimings(time.GetElapsedTime(arrived, started), time.GetElapsedTime(started)));
@@ -121,28 +116,6 @@ internal sealed partial class QueryFrontEnd(
         {
             gate.Leave(entered.Tenant);
         }
-    }
-
-    /// <summary>Evaluates over the shards that can answer. An answer that lacks some carries warnings, and so is neither kept nor put together from parts.</summary>
-    private static QueryExecution Partial(QueryExecution execute) => async (query, leaves, cancellation) =>
-    {
-        var missing = new PartialWarnings();
-        return missing.AddTo(await execute(query, [.. leaves.Select(s => new PartialLeaf(s, missing))], cancellation));
-    };
-
-    /// <summary>Evaluates as a whole: which of the replicas is seen at an instant depends on what was seen before.</summary>
-    private async ValueTask<QueryResult> ReplicasAsync(QueryRequest query, IReadOnlyList<IShard> shards, ReplicaChoice choice, CancellationToken cancellation)
-    {
-        var missing = choice.IsPartial ? new PartialWarnings() : null;
-        var result = await execute(query, [new LocalLeaf(new ReplicaSource(shards, choice.Labels, MaxSamples(query.Bounds), query.Bounds, engine.Memory, missing), engine, query.Tenant)], cancellation);
-        return missing?.AddTo(result) ?? result;
-    }
-
-    /// <summary>The most samples that may come here for one selector.</summary>
-    private long MaxSamples(QueryBounds bounds)
-    {
-        var most = bounds.MaxSamples > 0 ? Math.Min(bounds.MaxSamples, engine.MaxSamples) : engine.MaxSamples;
-        return bounds.MaxBytes > 0 ? Math.Min(most, bounds.MaxBytes / SampleBytes) : most;
     }
 
     private void LogIfSlow(TenantId tenant, string user, QueryRequest query, TimeSpan took, long samples)

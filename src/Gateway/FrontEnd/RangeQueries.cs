@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Runtime.ExceptionServices;
+using Metrics.Cluster;
 using Metrics.Gateway.Configuration;
-using Metrics.Gateway.QueryApi;
 using Metrics.Gateway.Telemetry;
 using Metrics.Model;
 using Metrics.PromQL;
@@ -21,33 +21,34 @@ namespace Metrics.Gateway.FrontEnd;
 /// The answer is that of one evaluation over all steps, to the byte: a step's result depends on no other step. Where that can't be told from the parts (remarks, whose order and number belong to
 /// the whole, and failures), or isn't so (see <see cref="QueryReach"/>), the query is evaluated as a whole.
 /// </remarks>
-internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, FrontEndOptions options, EngineOptions engine, FrontEndInstruments instruments, TimeProvider time)
+internal sealed class RangeQueries(ResultCache? cache, FrontEndOptions options, EngineOptions engine, FrontEndInstruments instruments, TimeProvider time)
 {
     /// <summary>Answers a query over a tenant's shards.</summary>
     /// <param name="tenant">Whose data.</param>
     /// <param name="query">A range query.</param>
-    /// <param name="leaves">The tenant's shards.</param>
+    /// <param name="shards">The tenant's shards.</param>
+    /// <param name="chosen">Evaluates.</param>
     /// <param name="parallel">Parts evaluated at once.</param>
     /// <param name="mayCache">False when the client wants nothing of the cache, nor in it.</param>
     /// <param name="cancellation">Ends it.</param>
-    public async ValueTask<QueryResult> AnswerAsync(TenantId tenant, QueryRequest query, IReadOnlyList<IQueryLeaf> leaves, int parallel, bool mayCache, CancellationToken cancellation)
+    public async ValueTask<QueryResult> AnswerAsync(TenantId tenant, QueryRequest query, IReadOnlyList<IShard> shards, ChosenExecution chosen, int parallel, bool mayCache, CancellationToken cancellation)
     {
         // The engine says what is wrong with a query that can't be asked in parts.
         var expression = PromQLParser.Parse(query.Query, engine.Parsing);
         query = query with { Expression = expression };
         var reach = QueryReach.Of(expression, query.LookbackMs ?? engine.LookbackMs);
         var widthMs = TimeGridPart.SplitWidthMs((long)options.SplitInterval.TotalMilliseconds, Math.Max(1, query.Grid.StepMs));
-        if (query.PerStepStatistics || query.Analyze || !reach.IsSplittable || query.Grid.Count == 1 || leaves.Count == 0 || expression.Type is not (ValueType.Scalar or ValueType.Vector))
+        if (query.PerStepStatistics || query.Analyze || !reach.IsSplittable || query.Grid.Count == 1 || shards.Count == 0 || expression.Type is not (ValueType.Scalar or ValueType.Vector))
         {
-            return await execute(query, leaves, cancellation);
+            return await chosen.ExecuteAsync(query, shards, cancellation);
         }
 
         var steps = TimeGridPart.Of(query.Grid);
         var key = KeyOf(query, expression);
-        var history = cache is not null && mayCache ? await TenantHistory.ReadAsync(leaves, cancellation) : null;
-        if (cache?.IsRemarked(tenant, key) == true)
+        var (history, isAway) = cache is not null && mayCache ? await TenantHistory.ReadAsync(shards, cancellation) : (null, false);
+        if (cache?.IsRemarked(tenant, key) == true || (isAway && chosen.IsPartial))
         {
-            return await execute(query, leaves, cancellation);
+            return await chosen.ExecuteAsync(query, shards, cancellation);
         }
 
         var plan = new List<Piece>();
@@ -59,19 +60,19 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
         instruments.OnPlanned(plan.Sum(p => p.Cached is null ? 0 : p.Steps.Count), steps.Count);
         if (plan is [{ Cached: null }])
         {
-            return await WholeAsync(plan[0], tenant, key, query, leaves, reach, history, cancellation);
+            return await WholeAsync(plan[0], tenant, key, query, shards, chosen, reach, history, cancellation);
         }
 
         try
         {
-            if (await EvaluateAsync(plan, query, leaves, parallel, cancellation) && !query.Bounds.MayExceed(plan.Where(static p => p.Evaluated is not null).Select(static p => p.Evaluated!.Statistics)))
+            if (await EvaluateAsync(plan, query, shards, chosen, parallel, cancellation) && !query.Bounds.MayExceed(plan.Where(static p => p.Evaluated is not null).Select(static p => p.Evaluated!.Statistics)))
             {
                 if (!plan.Exists(static p => p.Evaluated is { } result && IsRemarked(result)))
                 {
                     return Merged(plan, query, reach, history);
                 }
 
-                cache?.Remark(tenant, key);
+                Remark(tenant, key, chosen);
             }
         }
         finally
@@ -82,11 +83,11 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
             }
         }
 
-        return await execute(query, leaves, cancellation);
+        return await chosen.ExecuteAsync(query, shards, cancellation);
 
         string KeyOf(QueryRequest of, Expr parsed) => string.Create(
             CultureInfo.InvariantCulture,
-            $"{of.Grid.StepMs} {((of.Grid.StartMs % of.Grid.StepMs) + of.Grid.StepMs) % of.Grid.StepMs} {of.LookbackMs ?? engine.LookbackMs} {of.MaxResolutionMs} {widthMs} {Printer.Print(parsed)}");
+            $"{of.Grid.StepMs} {((of.Grid.StartMs % of.Grid.StepMs) + of.Grid.StepMs) % of.Grid.StepMs} {of.LookbackMs ?? engine.LookbackMs} {of.MaxResolutionMs} {widthMs} {LabelsText.Quote(chosen.Key)} {Printer.Print(parsed)}");
     }
 
     /// <summary>Makes the pieces of a part: what is cached, and the gaps between.</summary>
@@ -118,12 +119,12 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
     }
 
     private async ValueTask<QueryResult> WholeAsync(
-        Piece piece, TenantId tenant, string key, QueryRequest query, IReadOnlyList<IQueryLeaf> leaves, QueryReach reach, TenantHistory? history, CancellationToken cancellation)
+        Piece piece, TenantId tenant, string key, QueryRequest query, IReadOnlyList<IShard> shards, ChosenExecution chosen, QueryReach reach, TenantHistory? history, CancellationToken cancellation)
     {
-        var result = await execute(query with { Limit = 0 }, leaves, cancellation);
+        var result = await chosen.ExecuteAsync(query with { Limit = 0 }, shards, cancellation);
         if (IsRemarked(result))
         {
-            cache?.Remark(tenant, key);
+            Remark(tenant, key, chosen);
         }
         else if (history is not null)
         {
@@ -134,7 +135,7 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
     }
 
     /// <summary>Evaluates the gaps; false when the query has to be evaluated as a whole.</summary>
-    private async ValueTask<bool> EvaluateAsync(List<Piece> plan, QueryRequest query, IReadOnlyList<IQueryLeaf> leaves, int parallel, CancellationToken cancellation)
+    private async ValueTask<bool> EvaluateAsync(List<Piece> plan, QueryRequest query, IReadOnlyList<IShard> shards, ChosenExecution chosen, int parallel, CancellationToken cancellation)
     {
         Exception? failure = null;
         try
@@ -143,7 +144,7 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
             {
                 try
                 {
-                    piece.Evaluated = await execute(query with { Grid = piece.Steps.Grid, Limit = 0 }, leaves, stop);
+                    piece.Evaluated = await chosen.ExecuteAsync(query with { Grid = piece.Steps.Grid, Limit = 0 }, shards, stop);
                 }
                 catch (Exception e)
                 {
@@ -168,7 +169,7 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
 
     private QueryResult Merged(List<Piece> plan, QueryRequest query, QueryReach reach, TenantHistory? history)
     {
-        var merge = new ResultMerge(query.Bounds.MaxSamples > 0 ? Math.Min(query.Bounds.MaxSamples, engine.MaxSamples) : engine.MaxSamples, query.Bounds, engine.Memory.Open(query.Bounds));
+        var merge = new ResultMerge(query.Bounds.SamplesUnder(engine.MaxSamples), query.Bounds, engine.Memory.Open(query.Bounds));
         try
         {
             foreach (var piece in plan)
@@ -207,6 +208,15 @@ internal sealed class RangeQueries(QueryExecution execute, ResultCache? cache, F
         if (settled.EndMs >= settled.StartMs)
         {
             cache!.Put(piece.Key, history.Stamp, CachedExtent.Of(result, piece.Steps, settled, time.GetUtcNow()));
+        }
+    }
+
+    /// <summary>Remembers that the answer carries remarks; those about shards that are away hold for this answer alone.</summary>
+    private void Remark(TenantId tenant, string key, ChosenExecution chosen)
+    {
+        if (!chosen.HasLacked)
+        {
+            cache?.Remark(tenant, key);
         }
     }
 

@@ -1,5 +1,4 @@
 using Metrics.Cluster;
-using Metrics.PromQL;
 
 namespace Metrics.Gateway.FrontEnd;
 
@@ -8,22 +7,22 @@ namespace Metrics.Gateway.FrontEnd;
 /// <param name="SettledBeforeMs">The earliest of the shards' lines.</param>
 internal sealed record TenantHistory(ulong[] Stamp, long SettledBeforeMs)
 {
-    /// <summary>Asks the shards; null when one of them doesn't know or can't say, and so nothing may be kept.</summary>
-    public static async ValueTask<TenantHistory?> ReadAsync(IReadOnlyList<IQueryLeaf> leaves, CancellationToken cancellation)
+    /// <summary>Asks the shards; null when one of them doesn't know or can't say, and so nothing may be kept, and whether that is because one is away.</summary>
+    public static async ValueTask<(TenantHistory? History, bool IsAway)> ReadAsync(IReadOnlyList<IShard> shards, CancellationToken cancellation)
     {
         ShardHistory[] said;
         try
         {
-            said = await Task.WhenAll(leaves.Select(leaf => leaf is IShard shard ? shard.HistoryAsync(cancellation).AsTask() : Task.FromResult(ShardHistory.Unknown)));
+            said = await Task.WhenAll(shards.Select(shard => shard.HistoryAsync(cancellation).AsTask()));
         }
         catch (ShardUnavailableException)
         {
             // The query itself will say so.
-            return null;
+            return (null, true);
         }
 
         return said.Length == 0 || Array.Exists(said, static s => s.Incarnation == 0)
-            ? null
-            : new TenantHistory([.. said.SelectMany(static s => new[] { s.Incarnation, (ulong)s.Changes })], said.Min(static s => s.SettledBeforeMs));
+            ? (null, false)
+            : (new TenantHistory([.. said.SelectMany(static s => new[] { s.Incarnation, (ulong)s.Changes })], said.Min(static s => s.SettledBeforeMs)), false);
     }
 }

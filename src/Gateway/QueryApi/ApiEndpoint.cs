@@ -84,6 +84,12 @@ internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
 
         using (answer)
         {
+            if (answer.Warnings.Count > 0)
+            {
+                // As Thanos: what lacks something, or may be wrong, is nothing for a cache on the way.
+                context.Response.Headers.CacheControl = "no-store";
+            }
+
             await WriteAsync(context, 200, writer => answer.IsBare ? answer.WriteDataAsync(writer, context.RequestAborted) : Envelope.WriteSuccessAsync(writer, answer, context.RequestAborted));
         }
     }

@@ -10,9 +10,14 @@ internal sealed class ReadCount(QueryBounds bounds)
     // As the bounds count what is in no chunk.
     private const int SampleBytes = 16;
 
-    private long series;
-    private long chunks;
-    private long bytes;
+    /// <summary>Series so far.</summary>
+    public long Series { get; private set; }
+
+    /// <summary>The chunks of which they were read.</summary>
+    public long Chunks { get; private set; }
+
+    /// <summary>The bytes of those, or of samples in no chunk.</summary>
+    public long Bytes { get; private set; }
 
     /// <summary>Samples so far.</summary>
     public long Samples { get; private set; }
@@ -22,10 +27,10 @@ internal sealed class ReadCount(QueryBounds bounds)
     public void Add(RawSeries read)
     {
         Samples += read.Samples.Count;
-        bytes += read.Samples.EncodedBytes > 0 ? read.Samples.EncodedBytes : (long)read.Samples.Count * SampleBytes;
-        chunks += read.Samples.EncodedChunks;
-        bounds.CheckSeries(++series);
-        bounds.CheckChunks(chunks);
-        bounds.CheckBytes(bytes);
+        Bytes += read.Samples.EncodedBytes > 0 ? read.Samples.EncodedBytes : (long)read.Samples.Count * SampleBytes;
+        Chunks += read.Samples.EncodedChunks;
+        bounds.CheckSeries(++Series);
+        bounds.CheckChunks(Chunks);
+        bounds.CheckBytes(Bytes);
     }
 }

@@ -96,11 +96,14 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         return turn;
     }
 
-    /// <summary>Runs work when its turn has come: at once on this thread if it may, else on one of the pool.</summary>
+    /// <summary>Runs short work when its turn has come: at once on this thread if it may; else a write on one of the pool, a query on one of low priority.</summary>
+    /// <remarks>What had to wait is one of many, and many short queries keep a processor from those that wake to take samples in as a long one does; another thread is nothing beside the wait.</remarks>
     public async ValueTask<T> RunHereAsync<T>(TenantId tenant, ProcessorUse use, Func<T> work, CancellationToken cancellation)
     {
-        var turn = await EnterAsync(tenant, use, cancellation).ConfigureAwait(false);
-        return turn.Run(work);
+        var entering = EnterAsync(tenant, use, cancellation);
+        var isAtOnce = entering.IsCompletedSuccessfully;
+        var turn = await entering.ConfigureAwait(false);
+        return isAtOnce || use == ProcessorUse.Write ? turn.Run(work) : await Start(() => turn.Run(work)).ConfigureAwait(false);
     }
 
     /// <summary>Runs long work on a thread of low priority when its turn has come, beside whatever the caller does.</summary>

@@ -17,7 +17,7 @@ public sealed record QueryBounds(long MaxSeries = 0, long MaxBytes = 0, long Max
     public long MaxMemory { get; init; }
 
     /// <summary>The samples that may be held at once, under an engine's bound.</summary>
-    internal long SamplesUnder(long engineMax) => MaxSamples > 0 ? Math.Min(MaxSamples, engineMax) : engineMax;
+    public long SamplesUnder(long engineMax) => MaxSamples > 0 ? Math.Min(MaxSamples, engineMax) : engineMax;
 
     /// <summary>What a query fails with that would hold more samples than it may: in Prometheus's words, then the limit.</summary>
     /// <param name="maxSamples">The bound that was exceeded: these, or an engine's when that is smaller.</param>

@@ -13,23 +13,29 @@ namespace Metrics.Gateway.Tests.FrontEnd;
 public sealed class EqualAnswersTests(ITestOutputHelper log)
 {
     private const int DefaultWorlds = 4;
+    private static readonly string[] Replicas = ["instance", "instance,zone", "job,instance,zone", "other"];
     private const int QueriesPerWorld = 60;
     private static readonly long[] Steps = [500, 1000, 2000, 3000, 7000];
 
     [Fact]
-    public async Task SplitCachedAndSharedAnswersAreThoseOfOneEvaluation()
+    public Task SplitCachedAndSharedAnswersAreThoseOfOneEvaluation() => RunAsync(1, hasReplicas: false);
+
+    [Fact]
+    public Task AnswersOverReplicasAreThoseOfOneEvaluationToo() => RunAsync(101, hasReplicas: true);
+
+    private async Task RunAsync(int first, bool hasReplicas)
     {
         var only = Environment.GetEnvironmentVariable("METRICS_FUZZ_SEED");
         var count = int.TryParse(Environment.GetEnvironmentVariable("METRICS_FUZZ_COUNT"), CultureInfo.InvariantCulture, out var asked) ? asked : DefaultWorlds;
-        var seeds = only is null ? Enumerable.Range(1, count) : [int.Parse(only, CultureInfo.InvariantCulture)];
+        var seeds = only is null ? Enumerable.Range(first, hasReplicas ? (count + 1) / 2 : count) : [int.Parse(only, CultureInfo.InvariantCulture)];
         foreach (var seed in seeds)
         {
-            var failure = await RunAsync(seed);
+            var failure = await WorldAsync(seed, hasReplicas);
             Assert.True(failure is null, $"seed {seed}: {failure}");
         }
     }
 
-    private async Task<string?> RunAsync(int seed)
+    private async Task<string?> WorldAsync(int seed, bool hasReplicas)
     {
         var random = new Random(seed);
         await using var world = new StoredSeries();
@@ -51,6 +57,7 @@ public sealed class EqualAnswersTests(ITestOutputHelper log)
             var length = random.Next(1, 1_200_000);
             var limit = random.Next(4) == 0 ? $"&limit={random.Next(1, 6)}" : "";
             var lookback = random.Next(6) == 0 ? $"&lookback_delta={random.Next(1, 400)}s" : "";
+            var more = limit + lookback + (hasReplicas ? $"&replicaLabels[]={Replicas[random.Next(Replicas.Length)]}" : "");
             (long Start, long End)[] ranges =
             [
                 (start, start + length), // cold
@@ -62,11 +69,11 @@ public sealed class EqualAnswersTests(ITestOutputHelper log)
             foreach (var (from, to) in ranges)
             {
                 await ChangeAsync(world, random, plain);
-                var want = await StoredSeries.RangeAsync(plain, query, from, to, step, limit + lookback);
-                var got = await StoredSeries.RangeAsync(split, query, from, to, step, limit + lookback, noStore: random.Next(10) == 0);
+                var want = await StoredSeries.RangeAsync(plain, query, from, to, step, more);
+                var got = await StoredSeries.RangeAsync(split, query, from, to, step, more, noStore: random.Next(10) == 0);
                 if (want != got)
                 {
-                    return $"{query} from {from} to {to} by {step}{limit}{lookback}:\n expected {(int)want.Status} {Around(want.Body, got.Body)}\n got      {(int)got.Status} {Around(got.Body, want.Body)}";
+                    return $"{query} from {from} to {to} by {step}{more}:\n expected {(int)want.Status} {Around(want.Body, got.Body)}\n got      {(int)got.Status} {Around(got.Body, want.Body)}";
                 }
             }
         }

@@ -14,9 +14,10 @@ namespace Metrics.Gateway.Tests.FrontEnd;
 public sealed class InstantSplitTests
 {
     private const int Seed = 815;
-    private const int Queries = 150;
+    private const int Queries = 200;
     private static readonly string[] Functions = ["count_over_time", "min_over_time", "max_over_time", "last_over_time", "present_over_time", "sum_over_time", "rate", "quantile_over_time"];
     private static readonly string[] Metrics = ["temperature", "requests_total", "durations", "{__name__=\"temperature\",job=~\"a|b\"}", "{__name__=~\"temp.*\"}"];
+    private static readonly string[] Choices = ["", "", "&replicaLabels[]=instance", "&replicaLabels[]=instance,zone"];
     private static readonly string[] Around = ["{0}", "({0})", "sum by (job) ({0})", "max by (job) ({0})", "min ({0})", "group by (zone) ({0})", "sum without (job, instance) (({0}))", "count ({0})", "1 + {0}", "-{0}"];
 
     [Theory]
@@ -95,6 +96,7 @@ public sealed class InstantSplitTests
             var call = Functions[random.Next(Functions.Length)];
             var window = $"{Metrics[random.Next(Metrics.Length)]}[{random.Next(1, 1800)}s]{(random.Next(5) == 0 ? " offset 3m" : "")}";
             var query = string.Format(CultureInfo.InvariantCulture, Around[random.Next(Around.Length)], call + (call == "quantile_over_time" ? $"(0.5, {window})" : $"({window})"));
+            var choice = Choices[random.Next(Choices.Length)];
             foreach (var time in new[] { random.Next(0, 2000), 1800 })
             {
                 if (random.Next(8) == 0)
@@ -103,7 +105,7 @@ public sealed class InstantSplitTests
                     await world.WriteAsync([new NaiveSeries(Labels.Of(("__name__", "temperature"), ("instance", "a"), ("job", "d")), [new NaiveSample(random.Next(1, 1_800_000), random.Next(100))])]);
                 }
 
-                Assert.True(await AskAsync(plain, query, time) == await AskAsync(split, query, time), $"seed {Seed}: {query} at {time}");
+                Assert.True(await AskAsync(plain, query, time, choice) == await AskAsync(split, query, time, choice), $"seed {Seed}: {query} at {time}{choice}");
             }
         }
 
@@ -123,9 +125,9 @@ public sealed class InstantSplitTests
     }
 
     /// <summary>Status and body, the series of a vector in the order of their text: an instant vector has none of its own.</summary>
-    private static async Task<string> AskAsync(HttpClient client, string query, int time)
+    private static async Task<string> AskAsync(HttpClient client, string query, int time, string choice = "")
     {
-        using var response = await client.GetAsync($"/api/v1/query?query={Uri.EscapeDataString(query)}&time={time}");
+        using var response = await client.GetAsync($"/api/v1/query?query={Uri.EscapeDataString(query)}&time={time}{choice}");
         var body = await response.Content.ReadAsStringAsync();
         using var json = JsonDocument.Parse(body);
         return !response.IsSuccessStatusCode ? $"{response.StatusCode} {body}"

@@ -19,50 +19,83 @@ public sealed class ReplicaTests
     [Theory]
     [InlineData("1 2 3 4 5", "", "1a 2a 3a 4a 5a")]
     [InlineData("1 2 3 4 5", "1 2 3 4 5", "1a 2a 3a 4a 5a")]
-    [InlineData("1 2 3 8 9", "1.3 2.3 3.3 4.3 5.3 6.3 7.3", "1a 2a 3a 4.3b 5.3b 6.3b 7.3b 8a 9a")]
-    [InlineData("2 3 4", "1.3 2.3 3.3 4.3 5.3", "1.3b 2.3b 3.3b 4.3b 5.3b")]
-    [InlineData("1 2 3", "1.3 2.3 3.3 4.3 5.3", "1a 2a 3a 4.3b 5.3b")]
+    [InlineData("1 2 3 8 9", "1.3 2.3 3.3 4.3 5.3 6.3 7.3 8.3 9.3", "1a 2a 3a 5.3b 6.3b 7.3b 8a 9a")]
+    [InlineData("2 3 4", "1.3 2.3 3.3 4.3 5.3", "1.3b 2a 3a 4a")]
+    [InlineData("1 2 3", "1.3 2.3 3.3 4.3 5.3", "1a 2a 3a 5.3b")]
     [InlineData("1 2 4 5", "1.3 2.3 3.3 4.3 5.3", "1a 2a 4a 5a")] // one scrape lost is no gap
+    [InlineData("1 2 4 5", "1.6 2.6 3.6 4.6", "1a 2a 3.6b 5a")] // unless the other's comes late enough; then the next is too near
     [InlineData("1 2 3 4x", "1.3 2.3 3.3 4.3 5.3 6.3", "1a 2a 3a 4.3b 5.3b 6.3b")] // the replica went away, the target did not
-    [InlineData("1 2 3 4x", "1.3 2.3 3.3 4.3x", "1a 2a 3a 4xa")]
+    [InlineData("1 2 3 4x", "1.3 2.3 3.3 4.3x", "1a 2a 3a 4.3xa")]
+    [InlineData("1 2 3 4x", "1 2 3 4x", "1a 2a 3a 4xa")]
+    [InlineData("1 2 3 4 5", "1.3 2.3x", "1a 2a 3a 4a 5a")]
     [InlineData("1 2 3 4x", "8.3 9.3", "1a 2a 3a 4xa 8.3b 9.3b")]
     [InlineData("1 2 3", "8.3 9.3", "1a 2a 3a 8.3b 9.3b")]
-    [InlineData("1", "2", "1a 2b")]
-    public void TheChainFollowsOneReplicaUntilItHasAGap(string a, string b, string chain)
+    [InlineData("1 9 17", "1.3 2.3 3.3 4.3 5.3 6.3 7.3 8.3 9.3 10.3 11.3", "1a 3.3b 4.3b 5.3b 6.3b 7.3b 8.3b 9a 11.3b 17a")] // a replica that is up now and then
+    [InlineData("1 2 3 3.1 4 5", "1.3 2.3 3.3 4.3 5.3", "1a 2a 3a 3.1a 4a 5a")] // a scrape that came early
+    [InlineData("1", "2", "1a")]
+    [InlineData("1", "31 32", "1a 31b 32b")]
+    public void TheChainFollowsTheFirstReplicaAndTheNextWhereThatHasAGap(string a, string b, string chain)
     {
         using var first = Buffer(a, 0);
         using var second = Buffer(b, 1);
         using var into = new SampleBuffer();
-        ReplicaChain.Merge(second.Count == 0 ? [first] : [first, second], into);
+        ReplicaChain.Merge(second.Count == 0 ? [first] : [first, second], long.MinValue, into, CancellationToken.None);
         Assert.Equal(chain, string.Join(' ', Enumerable.Range(0, into.Count).Select(i => Text(into, i))));
     }
 
     [Fact]
-    public void TheChainIsAscendingAndMadeOfTheReplicasAndMissesNoStretchThatOneOfThemHas()
+    public void TheChainIsAscendingAndMadeOfTheReplicasAndFillsTheGapsOfOneFromTheOther()
     {
         var replica = Gen.Choose(0, 9).ListOf(120).Select(static gaps => gaps.Select(static g => g == 0).ToArray());
         Check.QuickThrowOnFailure(Prop.ForAll(Gen.Two(replica).ToArbitrary(), static both =>
         {
             using var a = Scraped(both.Item1, 0);
             using var b = Scraped(both.Item2, 4000);
-            using var into = new SampleBuffer();
-            ReplicaChain.Merge([a, b], into);
-            var all = Points(a).Concat(Points(b)).ToHashSet();
-            var chain = Points(into).ToList();
-            for (var i = 0; i < chain.Count; i++)
+            using var whole = Scraped(new bool[120], 4000);
+            var chain = Chain([a, b], long.MinValue);
+            Assert.Equal(a.Count + b.Count == 0, chain.Count == 0);
+            Assert.Subset(Points(a).Concat(Points(b)).ToHashSet(), chain.ToHashSet());
+
+            // Never the distance of two replicas' scrapes.
+            Assert.All(chain.Zip(chain.Skip(1)), static pair => Assert.True(pair.Second.Time - pair.First.Time > 5000, $"{pair}"));
+
+            // No hole that is longer than it takes to see that a replica has gone.
+            var filled = Chain([a, whole], long.MinValue);
+            Assert.All(filled.Zip(filled.Skip(1)), static pair => Assert.InRange(pair.Second.Time - pair.First.Time, 5001, 25_000));
+            Assert.Equal(Points(whole), Chain([whole, a], 4000));
+        }));
+    }
+
+    [Fact]
+    public void TheChainOfARangeIsThatOfTheWholeThere()
+    {
+        // From several samples a second to none for a while, at one instant or one after another, with stale markers.
+        var distance = from unit in Gen.Elements(100, 5000, 15_000, 60_000) from factor in Gen.Choose(1, 6) select (long)unit * factor;
+        var sample = from d in distance from stale in Gen.Choose(0, 7) select (Distance: d, IsStale: stale == 0);
+        var worlds = from replicas in sample.ListOf(150).ListOf(3) from at in Gen.Choose(0, 99) from length in Gen.Choose(0, 99) select (replicas, at, length);
+        Check.QuickThrowOnFailure(Prop.ForAll(worlds.ToArbitrary(), static world =>
+        {
+            var buffers = world.replicas.Select(static (samples, number) =>
             {
-                Assert.Contains(chain[i], all);
-                if (i > 0)
+                var buffer = new SampleBuffer();
+                var time = 0L;
+                foreach (var (distance, isStale) in samples)
                 {
-                    var (from, to) = (chain[i - 1].Time, chain[i].Time);
-
-                    // Never the distance of two replicas' scrapes, and no hole that either could fill.
-                    Assert.True(to - from > 5000, $"{from} {to}");
-                    Assert.True(to - from <= 20_000 || !all.Any(p => p.Time > from + 5000 && p.Time < to), $"{from} {to}");
+                    buffer.Add(time += distance, isStale ? StaleMarker.Value : number);
                 }
-            }
 
-            Assert.Equal(all.Count == 0, chain.Count == 0);
+                return buffer;
+            }).ToArray();
+            var end = buffers.Max(static b => b.Times[^1]);
+            var (from, to) = (end * world.at / 100, end * (world.at + world.length) / 100);
+            var whole = Chain(buffers, long.MinValue);
+            var parts = buffers.Select(b => Part(b, from - ReplicaChain.ReachMs, to)).ToArray();
+            Assert.Equal(whole.Where(p => p.Time >= from && p.Time <= to), Chain(parts, from));
+            Assert.All(whole.Zip(whole.Skip(1)), static pair => Assert.True(pair.First.Time < pair.Second.Time, $"{pair}"));
+            foreach (var buffer in buffers.Concat(parts))
+            {
+                buffer.Dispose();
+            }
         }));
     }
 
@@ -102,6 +135,35 @@ public sealed class ReplicaTests
     }
 
     [Fact]
+    public async Task ShardsAreReadSideBySideUntilOneFails()
+    {
+        var cluster = new FakeCluster();
+        IShard[] shards = [.. cluster["a"].Shards, .. cluster["b"].Shards];
+        var selection = new SeriesSelection([], new TimeRange(0, 1000), new SelectionHints());
+        var (begun, both) = (0, new TaskCompletionSource());
+        cluster.Reading = async cancellation =>
+        {
+            if (Interlocked.Increment(ref begun) == 2)
+            {
+                both.SetResult();
+            }
+
+            await both.Task.WaitAsync(TimeSpan.FromSeconds(30), cancellation);
+        };
+        using (var set = await Source().SelectAsync(selection, CancellationToken.None))
+        {
+            Assert.Equal(0, set.Count);
+        }
+
+        begun = 0;
+        cluster.Reading = cancellation => Interlocked.Increment(ref begun) == 1 ? Task.Delay(Timeout.Infinite, cancellation) : throw new ShardUnavailableException(shards[1].Id, "its silo is gone");
+        var failure = await Assert.ThrowsAsync<QueryException>(async () => await Source().SelectAsync(selection, CancellationToken.None));
+        Assert.Equal((QueryErrorKind.Unavailable, $"shard {shards[1].Id} is unavailable: its silo is gone"), (failure.Kind, failure.Message));
+
+        ReplicaSource Source() => new(shards, ["replica"], 1000, QueryBounds.None, new QueryMemory(0, 1), missing: null);
+    }
+
+    [Fact]
     public async Task APartialAnswerSaysWhatItLacks()
     {
         await using var app = await GatewayApp.StartAsync(execute: async (request, leaves, cancellation) =>
@@ -119,6 +181,33 @@ public sealed class ReplicaTests
         Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"status":"error","errorType":"unavailable","error":"shard 0 is away"}"""), (status, body));
         (status, body) = await app.GetAsync("/api/v1/query?query=up&partial_response=true");
         Assert.Equal((HttpStatusCode.OK, """{"status":"success","data":{"resultType":"vector","result":[]},"warnings":["shard 0 is away"]}"""), (status, body));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("&replicaLabels[]=replica")]
+    public async Task APartialAnswerIsNeitherKeptNorRemembered(string replicas)
+    {
+        await using var app = await GatewayApp.StartAsync(execute: new QueryEngine(new EngineOptions()).ExecuteAsync);
+        var path = $"/api/v1/query_range?query=up&start=0&end=600&step=60&partial_response=true{replicas}";
+        var away = new ShardUnavailableException(app.Cluster["default"].Shards[0].Id, "its silo is gone");
+        app.Cluster.History = new ShardHistory(1, 0, long.MaxValue);
+        (app.Cluster.Answer, app.Cluster.QueryFailure, app.Cluster.Reading) = (static () => new FragmentResult(), away, _ => throw away);
+        for (var i = 0; i < 2; i++)
+        {
+            using var partial = await app.AskAsync(HttpMethod.Get, path, null);
+            Assert.Contains("\"warnings\":[\"shard default", await partial.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            Assert.True(partial.Headers.CacheControl?.NoStore);
+        }
+
+        (app.Cluster.QueryFailure, app.Cluster.Reading) = (null, static _ => Task.CompletedTask);
+        foreach (var cached in new[] { 0, 11, 22 })
+        {
+            using var whole = await app.AskAsync(HttpMethod.Get, path, null);
+            Assert.DoesNotContain("warnings", await whole.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            Assert.Null(whole.Headers.CacheControl);
+            Assert.Contains($"metrics_query_cached_steps_total {cached}\n", (await app.GetAsync("/metrics")).Body, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -161,6 +250,27 @@ public sealed class ReplicaTests
         }
 
         return buffer;
+    }
+
+    private static List<(long Time, double Value)> Chain(SampleBuffer[] replicas, long fromMs)
+    {
+        using var into = new SampleBuffer();
+        ReplicaChain.Merge(replicas, fromMs, into, CancellationToken.None);
+        return [.. Points(into)];
+    }
+
+    private static SampleBuffer Part(SampleBuffer of, long fromMs, long toMs)
+    {
+        var part = new SampleBuffer();
+        for (var i = 0; i < of.Count; i++)
+        {
+            if (of.Times[i] >= fromMs && of.Times[i] <= toMs)
+            {
+                part.AddFrom(of, i);
+            }
+        }
+
+        return part;
     }
 
     private static IEnumerable<(long Time, double Value)> Points(SampleBuffer buffer) => Enumerable.Range(0, buffer.Count).Select(i => (buffer.Times[i], buffer.Values[i]));

@@ -47,6 +47,39 @@ public sealed class ResultsCacheTests
     }
 
     [Fact]
+    public async Task AnswersOverReplicasAreKeptForTheirLabelsAlone()
+    {
+        await using var world = await WorldAsync();
+        using var client = await world.ServeAsync(static o => o.Query.ReplicaLabels = ["job"]);
+        var (from, to) = (Ms(Noon) - (40 * Hour), Ms(Noon) - Hour);
+        foreach (var (more, series, cached) in new[] { ("", 1, 0), ("", 1, 2341), ("&replicaLabels[]=other", 4, 2341), ("&dedup=false", 4, 2341), ("&partial_response=true", 1, 2 * 2341), ("&dedup=false", 4, 3 * 2341) })
+        {
+            var (_, body) = await StoredSeries.RangeAsync(client, "count(up)", from, to, 60_000, more);
+            Assert.StartsWith($$$"""{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[{{{from / 1000}}},"{{{series}}}"],""", body, StringComparison.Ordinal);
+            Assert.Equal(cached, await CachedStepsAsync(client));
+        }
+    }
+
+    [Fact]
+    public async Task PartsOverReplicasReadNoMoreThanTheWholeMay()
+    {
+        // Pairs that follow one another: each part reads two series, and has one.
+        await using var world = new StoredSeries();
+        world.Time.Now = Noon;
+        foreach (var hour in new[] { 1, 2, 3 })
+        {
+            await world.WriteAsync([.. Enumerable.Range(0, 2).Select(i => Series($"{hour}{i}", [.. Enumerable.Range(0, 30).Select(m => (Ms(Noon) - (hour * Hour) + (m * 60_000L), 1.0))]))]);
+        }
+
+        var (from, to) = (Ms(Noon) - (3 * Hour), Ms(Noon));
+        foreach (var split in new[] { TimeSpan.Zero, TimeSpan.FromHours(1) })
+        {
+            using var client = await world.ServeAsync(o => (o.FrontEnd.SplitInterval, o.Limits.MaxFetchedSeriesPerQuery) = (split, 5));
+            Assert.Contains("max_fetched_series_per_query of 5", (await StoredSeries.RangeAsync(client, "up", from, to, 60_000, "&replicaLabels[]=job")).Body, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task WhatMayStillChangeIsComputedEachTime()
     {
         await using var world = await WorldAsync();
