@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.PromQL;
@@ -66,6 +67,23 @@ internal sealed class NodeWorld : IAsyncDisposable
         lock (nodes)
         {
             cutOff.Remove(node.Id);
+        }
+    }
+
+    /// <summary>Opens the shard on another node after its owner was cut off. That one's last swap of the manifest may still be on its way: who comes between is refused, and asks again.</summary>
+    public static async Task TakeOverAsync(ShardNode node)
+    {
+        for (var deadline = Stopwatch.StartNew(); ;)
+        {
+            try
+            {
+                await node.OpenShardAsync(Shard, CancellationToken.None);
+                return;
+            }
+            catch (ShardUnavailableException) when (deadline.Elapsed < TimeSpan.FromSeconds(60))
+            {
+                await Task.Delay(5, CancellationToken.None);
+            }
         }
     }
 

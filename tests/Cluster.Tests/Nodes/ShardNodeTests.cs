@@ -16,13 +16,13 @@ public sealed class ShardNodeTests
         var known = await NodeWorld.WriteAsync(shard, 1000, 1, "x", "y");
         await NodeWorld.WriteAsync(shard, known, 2000, 2);
         world.CutOff(nodes[0]);
-        await nodes[1].OpenShardAsync(NodeWorld.Shard, default);
+        await NodeWorld.TakeOverAsync(nodes[1]);
         Assert.Equal(["x@1000=1", "x@2000=2", "y@1000=1", "y@2000=2"], await NodeWorld.ReadAsync(world.At(nodes[1])));
         Assert.Equal(AppendStatus.StaleReferences, (await AppendByReferenceAsync(world.At(nodes[1]), known)).Status);
         await NodeWorld.WriteAsync(world.At(nodes[1]), 3000, 3, "x");
         world.CutOff(nodes[1]);
         world.Rejoin(nodes[0]);
-        await nodes[2].OpenShardAsync(NodeWorld.Shard, default);
+        await NodeWorld.TakeOverAsync(nodes[2]);
         Assert.Equal(5, (await NodeWorld.ReadAsync(world.At(nodes[2]))).Count);
     }
 
@@ -120,7 +120,7 @@ public sealed class ShardNodeTests
         await NodeWorld.WriteAsync(shard, 3000, 3, "x");
         world.Rejoin(nodes[1]);
         world.CutOff(nodes[0]);
-        await nodes[2].OpenShardAsync(NodeWorld.Shard, default);
+        await NodeWorld.TakeOverAsync(nodes[2]);
         Assert.Equal(["x@1000=1", "x@2000=2", "x@3000=3"], await NodeWorld.ReadAsync(world.At(nodes[2])));
     }
 
