@@ -42,6 +42,21 @@ public interface ICluster : IAsyncDisposable
     /// <exception cref="IOException">One of them did not answer.</exception>
     ValueTask<IReadOnlyList<TenantCounts>> CountsElsewhereAsync(IReadOnlyList<TenantId> tenants, CancellationToken cancellation) => ValueTask.FromResult<IReadOnlyList<TenantCounts>>(new TenantCounts[tenants.Count]);
 
+    /// <summary>Tells this process from the others that take requests, for as long as it lives: a few letters and digits; empty where there are no others.</summary>
+    string ProcessName => "";
+
+    /// <summary>From now on shows the other processes the queries that wait here, and has them stopped by those.</summary>
+    void ServeQueries(IListedQueries served)
+    {
+    }
+
+    /// <summary>A tenant's queries that wait in the other processes that take requests. One that does not answer is left out, and named.</summary>
+    ValueTask<QueriesElsewhere> QueriesElsewhereAsync(TenantId tenant, CancellationToken cancellation) => ValueTask.FromResult(QueriesElsewhere.None);
+
+    /// <summary>Stops a query that waits in the process of a name; false when the tenant has none of that id there, or there is no such process.</summary>
+    /// <exception cref="IOException">The process did not answer.</exception>
+    ValueTask<bool> StopElsewhereAsync(TenantId tenant, string process, string id, CancellationToken cancellation) => ValueTask.FromResult(false);
+
     /// <summary>The processes that share rules between them; null when this one evaluates all.</summary>
     IRuleCluster? Rules => null;
 

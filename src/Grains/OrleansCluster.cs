@@ -45,6 +45,7 @@ public sealed partial class OrleansCluster : ICluster, IClusterControl, IReplica
         time = services.GetRequiredService<TimeProvider>();
         logger = services.GetRequiredService<ILogger<OrleansCluster>>();
         counts = services.GetRequiredService<SiloCounts>();
+        queries = services.GetRequiredService<SiloQueries>();
         closings = services.GetRequiredService<TenantClosings>();
         erasure = new TenantErasure(silo.Store);
         closings.Add(Forget);

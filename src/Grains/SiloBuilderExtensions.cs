@@ -22,6 +22,7 @@ public static class SiloBuilderExtensions
         builder.Services.AddSingleton<TenantClosings>();
         builder.Services.AddSingleton<SiloRules>();
         builder.Services.AddSingleton<SiloCounts>();
+        builder.Services.AddSingleton<SiloQueries>();
         builder.Services.AddSingleton<ShardMoves>();
         builder.Services.AddSingleton<TenantDemands>();
         builder.Services.AddSingleton<SiloShardOwners>();

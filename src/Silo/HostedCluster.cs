@@ -33,6 +33,18 @@ internal sealed class HostedCluster(IHost host, ShardNode? node, IObjectStore st
     public ValueTask<IReadOnlyList<TenantCounts>> CountsElsewhereAsync(IReadOnlyList<TenantId> tenants, CancellationToken cancellation) => cluster.CountsElsewhereAsync(tenants, cancellation);
 
     /// <inheritdoc/>
+    public string ProcessName => cluster.ProcessName;
+
+    /// <inheritdoc/>
+    public void ServeQueries(IListedQueries served) => cluster.ServeQueries(served);
+
+    /// <inheritdoc/>
+    public ValueTask<QueriesElsewhere> QueriesElsewhereAsync(TenantId tenant, CancellationToken cancellation) => cluster.QueriesElsewhereAsync(tenant, cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask<bool> StopElsewhereAsync(TenantId tenant, string process, string id, CancellationToken cancellation) => cluster.StopElsewhereAsync(tenant, process, id, cancellation);
+
+    /// <inheritdoc/>
     public IRuleCluster? Rules => cluster.Rules;
 
     /// <inheritdoc/>

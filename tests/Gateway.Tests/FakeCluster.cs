@@ -43,7 +43,26 @@ internal sealed class FakeCluster : ICluster
 
     public IReplicaElector? Elector { get; init; }
 
+    public string ProcessName { get; init; } = "";
+
+    /// <summary>The other processes that take requests.</summary>
+    public List<FakeCluster> Others { get; } = [];
+
+    /// <summary>True when it does not answer the others.</summary>
+    public bool IsSilent { get; set; }
+
+    private IListedQueries? Queries { get; set; }
+
     public FakeTenant this[string tenant] => tenants.GetOrAdd(TenantId.Parse(tenant), id => new FakeTenant(this, id));
+
+    public void ServeQueries(IListedQueries served) => Queries = served;
+
+    public ValueTask<QueriesElsewhere> QueriesElsewhereAsync(TenantId tenant, CancellationToken cancellation) => ValueTask.FromResult(
+        new QueriesElsewhere([.. Others.Where(static o => !o.IsSilent).SelectMany(o => o.Queries!.Of(tenant))], [.. Others.Where(static o => o.IsSilent).Select(static o => $"silo {o.ProcessName} did not answer")]));
+
+    public ValueTask<bool> StopElsewhereAsync(TenantId tenant, string process, string id, CancellationToken cancellation) => Others.SingleOrDefault(o => o.ProcessName == process) is not { } other ? ValueTask.FromResult(false)
+        : other.IsSilent ? throw new IOException($"silo {process} did not answer")
+        : ValueTask.FromResult(other.Queries!.Cancel(tenant, id));
 
     public long SamplesAppended(TenantId tenant) => this[tenant.Value].Shards.Sum(static s => s.Statistics.SamplesAppended);
 

@@ -28,13 +28,13 @@ internal sealed class GatewayApp : IAsyncDisposable
 
     public HttpClient Http { get; }
 
-    public static async Task<GatewayApp> StartAsync(Action<GatewayOptions>? configure = null, QueryExecution? execute = null, TimeProvider? time = null, IRuleCluster? rules = null, IReplicaElector? elector = null)
+    public static async Task<GatewayApp> StartAsync(Action<GatewayOptions>? configure = null, QueryExecution? execute = null, TimeProvider? time = null, IRuleCluster? rules = null, IReplicaElector? elector = null, string process = "")
     {
         var options = new GatewayOptions();
         options.Http.Listen = "127.0.0.1:0";
         configure?.Invoke(options);
         OptionsValidator.Validate(options);
-        var cluster = new FakeCluster { Rules = rules, Elector = elector };
+        var cluster = new FakeCluster { Rules = rules, Elector = elector, ProcessName = process };
         var made = new GatewayServer(options, cluster, new EngineOptions(), execute ?? Empty, time ?? TimeProvider.System, logging => logging.SetMinimumLevel(LogLevel.None));
         await made.StartAsync(CancellationToken.None);
         return new GatewayApp(made, cluster);

@@ -23,7 +23,7 @@ public sealed record ArchiveOptions
     /// <summary>The most bytes of what was read of blocks in object storage that stay on the local disk. 10 GiB by default.</summary>
     public long CacheBytes { get; init; } = 10L * 1024 * 1024 * 1024;
 
-    /// <summary>The most memory for the label names and values that blocks were asked for; 0 keeps none. 64 MiB by default: a thousand answers of a thousand values.</summary>
+    /// <summary>The most memory for the label names, values and series that blocks were asked for; 0 keeps none. 64 MiB by default: a thousand answers of a thousand values.</summary>
     public long LabelCacheBytes { get; init; } = 64L * 1024 * 1024;
 
     /// <summary>How floats are encoded in blocks that are cut or merged: <see cref="ChunkEncoding.Dense"/> by default, which a cut hardly notices; <see cref="ChunkEncoding.Xor"/> for those whose

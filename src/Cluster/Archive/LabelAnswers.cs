@@ -4,7 +4,11 @@ using Metrics.Storage;
 namespace Metrics.Cluster;
 
 /// <summary>What blocks of this process answered about their labels, in memory: the least recently used go first. Thread-safe.</summary>
-/// <remarks>A block never changes, and of one that overlaps a request's range all labels are told, so an answer holds for as long as the block does: a request over months asks again only of blocks that are new.</remarks>
+/// <remarks>
+/// A block never changes, and of one that overlaps a request's range all labels are told, so an answer holds for as long as the block does: a request over months asks again only of blocks that are new.
+/// Of series it is kept when each has chunks (<see cref="SeriesTimes"/>), so that one answer serves every range. Days that are kept apart, as those of range queries are, could not give the same
+/// answers: which series a request shows depends on how samples lie in chunks and blocks, and on deletions over its whole range.
+/// </remarks>
 /// <param name="maxBytes">The most memory, about; 0 keeps nothing.</param>
 internal sealed class LabelAnswers(long maxBytes)
 {
@@ -15,53 +19,65 @@ internal sealed class LabelAnswers(long maxBytes)
     private const int StringBytes = 32;
 
     private readonly Lock gate = new();
-    private readonly Dictionary<Question, LinkedListNode<Item>> items = [];
-    private readonly LinkedList<Item> byUse = [];
+    private readonly RecentlyUsed<Question, Answer> items = new(maxBytes, maxItems: 0);
 
     /// <summary>The memory held, about.</summary>
-    public long Bytes { get; private set; }
-
-    /// <summary>What a block answered; null when that is not known.</summary>
-    public IReadOnlyList<string>? Find(Question question)
+    public long Bytes
     {
-        lock (gate)
+        get
         {
-            if (!items.TryGetValue(question, out var node))
+            lock (gate)
             {
-                return null;
+                return items.Bytes;
             }
-
-            byUse.Remove(node);
-            byUse.AddLast(node);
-            return node.Value.Answer;
         }
+    }
+
+    /// <summary>The most memory that one answer may take to be kept.</summary>
+    public long LargestBytes => Math.Max(0, (maxBytes / LargestPart) - ItemBytes);
+
+    /// <summary>The names or values that a block answered; null when that is not known.</summary>
+    public IReadOnlyList<string>? Find(Question question) => Look(question)?.Texts;
+
+    /// <summary>The series that a block answered: false when that is not known, null when they are too many to be kept.</summary>
+    public bool TryFindSeries(Question question, out SeriesTimes? series)
+    {
+        var answer = Look(question);
+        series = answer?.Series;
+        return answer is not null;
     }
 
     /// <summary>Keeps what a block answered, which nobody changes any more.</summary>
     public void Put(Question question, IReadOnlyList<string> answer)
     {
-        var bytes = ItemBytes + (2L * question.Text.Length);
+        var bytes = 0L;
         foreach (var text in answer)
         {
             bytes += StringBytes + (2L * text.Length);
         }
 
-        if (bytes > maxBytes / LargestPart)
-        {
-            return;
-        }
+        Keep(question, new Answer(answer, null), bytes);
+    }
 
+    /// <summary>The same of series; null for those that are too many, so that they are not collected again to find that out.</summary>
+    public void Put(Question question, SeriesTimes? series) => Keep(question, new Answer([], series), series?.Bytes ?? 0);
+
+    private Answer? Look(Question question)
+    {
         lock (gate)
         {
-            if (items.ContainsKey(question))
-            {
-                return;
-            }
+            return items.TryGet(question, out var answer) ? answer : null;
+        }
+    }
 
-            items.Add(question, byUse.AddLast(new Item(question, answer, bytes)));
-            for (Bytes += bytes; Bytes > maxBytes; Bytes -= byUse.First!.Value.Bytes, byUse.RemoveFirst())
+    private void Keep(Question question, Answer answer, long bytes)
+    {
+        bytes += ItemBytes + (2L * question.Text.Length);
+        if (bytes <= maxBytes / LargestPart)
+        {
+            lock (gate)
             {
-                items.Remove(byUse.First!.Value.Question);
+                items.Set(question, answer, bytes);
             }
         }
     }
@@ -71,14 +87,15 @@ internal sealed class LabelAnswers(long maxBytes)
     /// <param name="Block">Which block.</param>
     /// <param name="Within">The hashes whose series count.</param>
     /// <param name="Text">Which labels, of which series.</param>
-    public readonly record struct Question(ShardId Shard, Ulid Block, HashRange Within, string Text)
+    /// <param name="OfSeries">True when the series themselves are asked for, with their times.</param>
+    public readonly record struct Question(ShardId Shard, Ulid Block, HashRange Within, string Text, bool OfSeries = false)
     {
-        /// <summary>The names of labels.</summary>
+        /// <summary>The names of labels, or the series.</summary>
         public static string Names(IReadOnlyList<Matcher> matchers) => $"{{{string.Join(',', matchers)}}}";
 
         /// <summary>The values of a label.</summary>
         public static string Values(string name, IReadOnlyList<Matcher> matchers) => $"{name}{Names(matchers)}";
     }
 
-    private sealed record Item(Question Question, IReadOnlyList<string> Answer, long Bytes);
+    private sealed record Answer(IReadOnlyList<string> Texts, SeriesTimes? Series);
 }

@@ -89,6 +89,34 @@ internal sealed class ShardBlocks(ShardId shard, LabelAnswers answers, Action<st
         return [.. found];
     });
 
+    /// <summary>Shows the labels of matching series in the blocks that a selection with these matchers and this range reads, once for each such block, one at a time. Reads indexes alone, and of what was asked before not even those.</summary>
+    public void VisitSeries(IReadOnlyList<Matcher> matchers, TimeRange range, LabelsVisitor visit, CancellationToken cancellation)
+    {
+        using var held = Hold(range);
+        var chosen = ResolutionChoice.Of(held.Blocks, range, new SelectionHints()).ToArray();
+        var text = LabelAnswers.Question.Names(matchers);
+        var showing = new Lock();
+        ProcessorShares.ForEach(chosen.Length, i =>
+        {
+            ProcessorTurn.Checkpoint();
+            cancellation.ThrowIfCancellationRequested();
+            var (block, part) = chosen[i];
+            var undeleted = UndeletedSeries.Of(block.Described.Deletions, Common(block.Range, part));
+            VisitSeries(block, matchers, text, part, Show, cancellation);
+
+            void Show(ReadOnlySpan<byte> labels)
+            {
+                if (undeleted?.Has(labels) != false)
+                {
+                    lock (showing)
+                    {
+                        visit(labels);
+                    }
+                }
+            }
+        });
+    }
+
     /// <summary>Opens a live block now rather than when it is first asked; a damaged one is set aside. Only who keeps it live calls this.</summary>
     public void Open(LiveBlock block) => Visit(block, static _ => { });
 
@@ -146,6 +174,28 @@ internal sealed class ShardBlocks(ShardId shard, LabelAnswers answers, Action<st
         foreach (var part in found)
         {
             into.UnionWith(part ?? []);
+        }
+    }
+
+    private void VisitSeries(LiveBlock block, IReadOnlyList<Matcher> matchers, string text, TimeRange range, LabelsVisitor visit, CancellationToken cancellation)
+    {
+        SeriesTimes? series = null;
+        if (SeriesTimes.Tells(range) && answers.LargestBytes > 0)
+        {
+            var question = new LabelAnswers.Question(shard, block.Ulid, block.Within, text, OfSeries: true);
+            if (!answers.TryFindSeries(question, out series))
+            {
+                Visit(block, reader => answers.Put(question, series = SeriesTimes.Read(reader, matchers, block.Within, answers.LargestBytes, cancellation)));
+            }
+        }
+
+        if (series is not null)
+        {
+            series.Visit(range, visit);
+        }
+        else
+        {
+            Visit(block, reader => SeriesTimes.Visit(reader, matchers, range, block.Within, visit, cancellation));
         }
     }
 

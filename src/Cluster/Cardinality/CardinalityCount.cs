@@ -25,12 +25,12 @@ internal sealed class CardinalityCount
     }
 
     /// <summary>Counts what a query asks for.</summary>
-    public static ShardCardinality Of(IShardStore store, ShardSource source, CardinalityQuery query, QueryMemory memory, CancellationToken cancellation)
+    public static ShardCardinality Of(IShardStore store, CardinalityQuery query, QueryMemory memory, CancellationToken cancellation)
     {
         var count = new CardinalityCount(query);
         if (query.Selector is not null)
         {
-            return count.OfSeries(source, query.Selector, memory, cancellation);
+            return count.OfSeries(store, query.Selector, memory, cancellation);
         }
 
         store.VisitHeadPairs((name, value, series) =>
@@ -41,10 +41,10 @@ internal sealed class CardinalityCount
         return count.Finish(store.Statistics.HeadSeries);
     }
 
-    private ShardCardinality OfSeries(ShardSource source, IReadOnlyList<Matcher> selector, QueryMemory memory, CancellationToken cancellation)
+    private ShardCardinality OfSeries(IShardStore store, IReadOnlyList<Matcher> selector, QueryMemory memory, CancellationToken cancellation)
     {
         var pairs = new Dictionary<string, Dictionary<string, long>>(StringComparer.Ordinal);
-        var series = ShardLabels.Series(source, new LabelQuery([selector], TimeRange.All, 0), memory, cancellation);
+        var series = ShardLabels.Series(store, new LabelQuery([selector], TimeRange.All, 0), memory, cancellation);
         foreach (var labels in series)
         {
             foreach (var (name, value) in (IEnumerable<KeyValuePair<string, string>>)labels)

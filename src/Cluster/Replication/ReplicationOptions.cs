@@ -15,6 +15,12 @@ public sealed class ReplicationOptions
     /// <summary>A follower that owes answers and gave none for this long is replaced. Default 3 s; the host may know earlier (<see cref="ReplicatedLog.OnNodeLost"/>).</summary>
     public TimeSpan LostAfter { get; init; } = TimeSpan.FromSeconds(3);
 
+    /// <summary>
+    /// How long a batch waits to be acknowledged. Default 15 s: longer than a lost follower takes to be replaced, and less than senders wait, by default 30 s of Prometheus. Then its sender is told that it is open
+    /// whether the batch is held, and others are turned away until it is: a shard whose followers are gone does not gather requests that hold memory which other shards need.
+    /// </summary>
+    public TimeSpan AcknowledgeWithin { get; init; } = TimeSpan.FromSeconds(15);
+
     /// <summary>How long to wait before what failed is tried again. Default 200 ms.</summary>
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromMilliseconds(200);
 

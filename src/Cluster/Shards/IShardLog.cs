@@ -31,6 +31,12 @@ internal interface IShardLog : IAsyncDisposable
     /// <exception cref="EpochLostException">Another owner has the shard.</exception>
     ValueTask WaitDurableAsync(long number);
 
+    /// <summary>The same for a batch of a sender, who waits for a limited time.</summary>
+    /// <exception cref="IOException">As there.</exception>
+    /// <exception cref="EpochLostException">As there.</exception>
+    /// <exception cref="TimeoutException">They are not acknowledged yet; whether they will be is open. There is no room for others until they are.</exception>
+    ValueTask CommitAsync(long number) => WaitDurableAsync(number);
+
     /// <summary>Shows a visitor what there is, in order: the series that records refer to without carrying their labels, then the records; before anything is appended.</summary>
     /// <param name="visitor">Is shown it.</param>
     /// <param name="from">The first record that the visitor needs; for a later one than 0 those series are left out, since the visitor has them.</param>

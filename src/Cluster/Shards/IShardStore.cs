@@ -41,6 +41,7 @@ internal interface IShardStore : IAsyncDisposable
     /// <summary>Completes when the log is durable, as its policy says, up to a position.</summary>
     /// <exception cref="IOException">It could not be made durable.</exception>
     /// <exception cref="EpochLostException">Another owner has the shard.</exception>
+    /// <exception cref="TimeoutException">It is not durable yet, and may become so.</exception>
     ValueTask CommitAsync(long position);
 
     /// <summary>Adds the series sets of the blocks and the head that a selection touches, by time, to a list whose owner disposes them.</summary>
@@ -48,6 +49,9 @@ internal interface IShardStore : IAsyncDisposable
 
     /// <summary>The exemplars in a range, with their series.</summary>
     IEnumerable<(Labels Series, Exemplar Exemplar)> Exemplars(TimeRange range);
+
+    /// <summary>Shows the labels of the series that a selection finds, in any order, possibly repeated, one at a time.</summary>
+    void VisitSeries(IReadOnlyList<Matcher> matchers, TimeRange range, LabelsVisitor visit, CancellationToken cancellation);
 
     /// <summary>The names of labels of matching series with samples in the range, in any order, possibly repeated.</summary>
     void AddLabelNames(IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into);

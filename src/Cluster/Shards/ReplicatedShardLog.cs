@@ -16,9 +16,11 @@ internal sealed class ReplicatedShardLog : IShardLog
     private readonly ManifestFile manifest;
     private readonly ReplicatedLog log;
     private readonly TimeSpan patience;
+    private readonly TimeSpan acknowledgeWithin;
     private readonly TimeProvider time;
     private long bytes;
     private long truncatedBytes;
+    private long givenUp = -1;
 
     /// <summary>Makes the log.</summary>
     /// <param name="shard">Whose.</param>
@@ -30,6 +32,7 @@ internal sealed class ReplicatedShardLog : IShardLog
     public ReplicatedShardLog(ShardId shard, string folder, IObjectStore store, ManifestFile manifest, ReplicatedLog log, ReplicationServices services)
     {
         patience = services.Options.RequestTimeout;
+        acknowledgeWithin = services.Options.AcknowledgeWithin;
         time = services.Time;
         this.shard = shard;
         this.folder = folder;
@@ -48,7 +51,7 @@ internal sealed class ReplicatedShardLog : IShardLog
     public long Bytes => Volatile.Read(ref bytes) - Volatile.Read(ref truncatedBytes);
 
     /// <inheritdoc/>
-    public bool HasRoom => log.HasRoom;
+    public bool HasRoom => log.HasRoom && (Volatile.Read(ref givenUp) is var number && (number < 0 || number < log.Committed));
 
     /// <inheritdoc/>
     public Task Failed => log.Failed;
@@ -68,6 +71,20 @@ internal sealed class ReplicatedShardLog : IShardLog
 
     /// <inheritdoc/>
     public ValueTask WaitDurableAsync(long number) => log.WaitDurableAsync(number);
+
+    /// <inheritdoc/>
+    public async ValueTask CommitAsync(long number)
+    {
+        try
+        {
+            await log.WaitDurableAsync(number).AsTask().WaitAsync(acknowledgeWithin, time);
+        }
+        catch (TimeoutException e)
+        {
+            Volatile.Write(ref givenUp, number);
+            throw new TimeoutException($"too few replicas of its log have acknowledged within {acknowledgeWithin.TotalSeconds:0.###} s; whether the samples are held is open", e);
+        }
+    }
 
     /// <inheritdoc/>
     public async ValueTask ReplayAsync(ILogVisitor visitor, long from, Action<string> report, CancellationToken cancellation)

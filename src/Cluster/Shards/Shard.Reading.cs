@@ -85,7 +85,7 @@ internal sealed partial class Shard
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<Labels>> SeriesAsync(LabelQuery query, CancellationToken cancellation) =>
-        LookAsync(() => ShardLabels.Series(source, query, memory, cancellation), cancellation);
+        LookAsync(() => ShardLabels.Series(Store(), query, memory, cancellation), cancellation);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> LabelNamesAsync(LabelQuery query, CancellationToken cancellation) =>
@@ -97,7 +97,7 @@ internal sealed partial class Shard
 
     /// <inheritdoc/>
     public ValueTask<ShardCardinality> CardinalityAsync(CardinalityQuery query, CancellationToken cancellation) =>
-        LookAsync(() => CardinalityCount.Of(Store(), source, query, memory, cancellation), cancellation);
+        LookAsync(() => CardinalityCount.Of(Store(), query, memory, cancellation), cancellation);
 
     /// <summary>Looks something up within the tenant's share of the processors.</summary>
     private ValueTask<T> LookAsync<T>(Func<T> look, CancellationToken cancellation)

@@ -157,6 +157,11 @@ internal sealed partial class Shard : IShard, IAsyncDisposable
             // Not cancellable: the samples are in the log's queue, and the batch's fate is to be known before anyone is answered.
             await to.CommitAsync(position);
         }
+        catch (TimeoutException e)
+        {
+            // The store goes on: what it has taken is durable as soon as the replicas are back.
+            throw new ShardUnavailableException(Id, e.Message, e);
+        }
         catch (Exception e)
         {
             throw Fail(to, e);

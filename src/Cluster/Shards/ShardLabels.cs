@@ -10,26 +10,28 @@ internal static class ShardLabels
     private static readonly IReadOnlyList<Matcher>[] EverySeries = [[]];
 
     /// <summary>The label sets of series that satisfy any selector, each once, in label order, at most the limit.</summary>
-    public static IReadOnlyList<Labels> Series(ShardSource source, LabelQuery query, QueryMemory memory, CancellationToken cancellation)
+    public static IReadOnlyList<Labels> Series(IShardStore store, LabelQuery query, QueryMemory memory, CancellationToken cancellation)
     {
         using var lease = memory.Open(QueryBounds.None);
-        var found = new HashSet<Labels>();
+        var found = new LabelSetIndex();
         foreach (var selector in Selectors(query))
         {
-            using var set = source.Select(selector, query.Range, new SelectionHints(), cancellation);
-            for (var i = 0; i < set.Count; i++)
-            {
-                var labels = set.LabelsOf(i);
-                if (found.Add(labels))
-                {
-                    lease.Take(MemoryLease.BytesOf(labels));
-                }
-            }
+            cancellation.ThrowIfCancellationRequested();
+            store.VisitSeries(selector, query.Range, Note, cancellation);
         }
 
-        var sorted = found.ToArray();
+        var sorted = found.Sets.ToArray();
         Array.Sort(sorted);
         return Limited(sorted, query.Limit);
+
+        void Note(ReadOnlySpan<byte> canonical)
+        {
+            var before = found.Sets.Count;
+            if (found.Add(canonical) == before)
+            {
+                lease.Take(MemoryLease.BytesOf(found.Sets[before]));
+            }
+        }
     }
 
     /// <summary>The names of labels, ascending by UTF-8 bytes, at most the limit.</summary>

@@ -244,7 +244,7 @@ internal sealed partial class ShardStore : IShardStore
         !batch.Record.IsEmpty && record.SampleCount == batch.Count && batch.NewSeriesCount == 0 && batch.Exemplars.Count == 0;
 
     /// <inheritdoc/>
-    public ValueTask CommitAsync(long position) => log.WaitDurableAsync(position);
+    public ValueTask CommitAsync(long position) => log.CommitAsync(position);
 
     /// <inheritdoc/>
     public void Select(IReadOnlyList<Matcher> matchers, TimeRange range, SelectionHints hints, List<ISeriesSet> into, CancellationToken cancellation)
@@ -274,6 +274,22 @@ internal sealed partial class ShardStore : IShardStore
                 yield return (labels, exemplar);
             }
         }
+    }
+
+    /// <inheritdoc/>
+    public void VisitSeries(IReadOnlyList<Matcher> matchers, TimeRange range, LabelsVisitor visit, CancellationToken cancellation)
+    {
+        // The head first, as above.
+        using (var inHead = OpenView().Select(matchers, range))
+        {
+            byte[] scratch = [];
+            for (var i = 0; i < inHead.Count; i++)
+            {
+                visit(inHead.LabelBytesOf(i, ref scratch));
+            }
+        }
+
+        archive.Blocks.VisitSeries(matchers, range, visit, cancellation);
     }
 
     /// <inheritdoc/>

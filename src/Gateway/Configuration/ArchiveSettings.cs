@@ -46,7 +46,7 @@ public sealed class ArchiveSettings
     public ByteSize CacheSize { get; set; } = ByteSize.MiB(10 * 1024);
 
     /// <summary>Answers of blocks about their labels: variables of a dashboard that looks at months then ask only the newest blocks anew. A thousand answers of a thousand values.</summary>
-    [Setting("Memory for label names and values that blocks were asked for; 0 keeps none.", Min = "0", Max = "1000GiB")]
+    [Setting("Memory for label names, values and series that blocks were asked for; 0 keeps none.", Min = "0", Max = "1000GiB")]
     public ByteSize LabelCacheSize { get; set; } = ByteSize.MiB(64);
 
     /// <summary>Bytes of blocks that a shard keeps; the oldest go first. 0, as nothing is deleted that nobody asked to delete.</summary>

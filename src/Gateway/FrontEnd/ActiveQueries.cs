@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Globalization;
+using Metrics.Cluster;
 using Metrics.Model;
 using Metrics.PromQL;
 
@@ -10,16 +12,16 @@ internal sealed class ActiveQuery : IDisposable
     private readonly ActiveQueries owner;
     private readonly CancellationTokenSource stopped;
 
-    public ActiveQuery(ActiveQueries owner, long id, TenantId tenant, QueryRequest query, DateTimeOffset startedAt, CancellationToken aborted)
+    public ActiveQuery(ActiveQueries owner, long number, TenantId tenant, QueryRequest query, DateTimeOffset startedAt, CancellationToken aborted)
     {
         this.owner = owner;
-        (Id, Tenant, Query, StartedAt) = (id, tenant, query, startedAt);
+        (Number, Tenant, Query, StartedAt) = (number, tenant, query, startedAt);
         stopped = CancellationTokenSource.CreateLinkedTokenSource(aborted);
         Stopped = stopped.Token;
     }
 
-    /// <summary>Its name in this process.</summary>
-    public long Id { get; }
+    /// <summary>How many came to this process before it, and itself.</summary>
+    public long Number { get; }
 
     /// <summary>Whose.</summary>
     public TenantId Tenant { get; }
@@ -58,26 +60,37 @@ internal sealed class ActiveQuery : IDisposable
 }
 
 /// <summary>The queries that clients wait for, to be looked at and stopped. Thread-safe.</summary>
-internal sealed class ActiveQueries(TimeProvider time)
+/// <param name="time">The clock.</param>
+/// <param name="process">What this process is called among those that take requests, with which the ids of its queries begin; empty when there are no others.</param>
+internal sealed class ActiveQueries(TimeProvider time, string process = "") : IListedQueries
 {
     private readonly ConcurrentDictionary<long, ActiveQuery> active = new();
-    private long lastId;
+    private readonly string idStart = process.Length == 0 ? "" : process + "-";
+    private long lastNumber;
+
+    /// <summary>The process whose query has an id, as far as that says one.</summary>
+    public static string ProcessOf(string id) => id.LastIndexOf('-') is > 0 and var at ? id[..at] : "";
 
     /// <summary>Notes a query; it leaves the list when it is disposed.</summary>
     public ActiveQuery Enter(TenantId tenant, QueryRequest query, CancellationToken aborted)
     {
-        var entered = new ActiveQuery(this, Interlocked.Increment(ref lastId), tenant, query, time.GetUtcNow(), aborted);
-        active[entered.Id] = entered;
+        var entered = new ActiveQuery(this, Interlocked.Increment(ref lastNumber), tenant, query, time.GetUtcNow(), aborted);
+        active[entered.Number] = entered;
         return entered;
     }
 
-    /// <summary>A tenant's queries, the oldest first.</summary>
-    public IReadOnlyList<ActiveQuery> Of(TenantId tenant) => [.. active.Values.Where(q => q.Tenant == tenant).OrderBy(q => q.Id)];
-
-    /// <summary>Stops a query; false when the tenant has none of that name.</summary>
-    public bool Cancel(TenantId tenant, long id)
+    /// <inheritdoc/>
+    public IReadOnlyList<ListedQuery> Of(TenantId tenant)
     {
-        if (!active.TryGetValue(id, out var query) || query.Tenant != tenant)
+        var now = time.GetUtcNow();
+        return [.. active.Values.Where(q => q.Tenant == tenant).OrderBy(static q => q.Number).Select(q => Listed(q, now))];
+    }
+
+    /// <inheritdoc/>
+    public bool Cancel(TenantId tenant, string id)
+    {
+        if (!id.StartsWith(idStart, StringComparison.Ordinal) || !long.TryParse(id.AsSpan(idStart.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            || !active.TryGetValue(number, out var query) || query.Tenant != tenant)
         {
             return false;
         }
@@ -86,5 +99,12 @@ internal sealed class ActiveQueries(TimeProvider time)
         return true;
     }
 
-    internal void Remove(ActiveQuery query) => active.TryRemove(query.Id, out _);
+    internal void Remove(ActiveQuery query) => active.TryRemove(query.Number, out _);
+
+    private ListedQuery Listed(ActiveQuery of, DateTimeOffset now)
+    {
+        var (query, grid) = (of.Query.Query, of.Query.Grid);
+        var text = query.Length <= ListedQuery.TextMax ? query : query[..ListedQuery.TextMax];
+        return new(string.Create(CultureInfo.InvariantCulture, $"{idStart}{of.Number}"), text, of.IsRunning, new TimeRange(grid.StartMs, grid.EndMs), grid.StepMs, now > of.StartedAt ? now - of.StartedAt : TimeSpan.Zero);
+    }
 }

@@ -35,9 +35,6 @@ internal sealed partial class QueryFrontEnd(
     private readonly SharedQueries<Question, FrontEndAnswer> shared = new(instruments.OnJoined);
     private long lastUnique;
 
-    /// <summary>The queries that clients wait for.</summary>
-    public ActiveQueries Active => active;
-
     /// <summary>How many shards a tenant's queries are asked of.</summary>
     public ValueTask<int> CountShardsAsync(TenantId tenant, CancellationToken cancellation) => cluster.AskAsync(tenant, static shards => ValueTask.FromResult(shards.Count), cancellation);
 

@@ -22,10 +22,7 @@ internal sealed class ResultCache(long maxBytes, long maxItems, TimeSpan validit
     private static readonly TimeSpan RemarkedFor = TimeSpan.FromMinutes(10);
 
     private readonly Lock gate = new();
-    private readonly Dictionary<CacheKey, LinkedListNode<Item>> items = [];
-    private readonly LinkedList<Item> byUse = [];
-    private long bytes;
-    private long evictions;
+    private readonly RecentlyUsed<CacheKey, Item> items = new(maxBytes, maxItems);
 
     /// <summary>Items, their bytes, and items that had to go for room.</summary>
     public (long Items, long Bytes, long Evictions) Load
@@ -34,7 +31,7 @@ internal sealed class ResultCache(long maxBytes, long maxItems, TimeSpan validit
         {
             lock (gate)
             {
-                return (items.Count, bytes, evictions);
+                return (items.Count, items.Bytes, items.Evictions);
             }
         }
     }
@@ -44,19 +41,18 @@ internal sealed class ResultCache(long maxBytes, long maxItems, TimeSpan validit
     {
         lock (gate)
         {
-            if (!items.TryGetValue(key, out var node))
+            if (!items.TryGet(key, out var item))
             {
                 return [];
             }
 
-            if (!node.Value.Stamp.AsSpan().SequenceEqual(stamp))
+            if (!item.IsTrueUnder(stamp))
             {
-                Remove(node);
+                items.Remove(key);
                 return [];
             }
 
-            Use(node);
-            return validity == TimeSpan.Zero ? node.Value.Extents : [.. node.Value.Extents.Where(e => time.GetUtcNow() - e.MadeAt < validity)];
+            return validity == TimeSpan.Zero ? item.Extents : [.. item.Extents.Where(e => time.GetUtcNow() - e.MadeAt < validity)];
         }
     }
 
@@ -65,14 +61,8 @@ internal sealed class ResultCache(long maxBytes, long maxItems, TimeSpan validit
     {
         lock (gate)
         {
-            IReadOnlyList<CachedExtent> known = [];
-            if (items.TryGetValue(key, out var node))
-            {
-                known = node.Value.Stamp.AsSpan().SequenceEqual(stamp) ? node.Value.Extents : [];
-                Remove(node);
-            }
-
-            Add(new Item(key, stamp, With(known, extent), time.GetUtcNow()));
+            var known = items.TryGet(key, out var item) && item.IsTrueUnder(stamp) ? item.Extents : [];
+            Set(key, new Item(stamp, With(known, extent), time.GetUtcNow()));
         }
     }
 
@@ -81,13 +71,7 @@ internal sealed class ResultCache(long maxBytes, long maxItems, TimeSpan validit
     {
         lock (gate)
         {
-            var key = RemarkKey(tenant, query);
-            if (items.TryGetValue(key, out var node))
-            {
-                Remove(node);
-            }
-
-            Add(new Item(key, [], [], time.GetUtcNow()));
+            Set(RemarkKey(tenant, query), new Item([], [], time.GetUtcNow()));
         }
     }
 
@@ -96,7 +80,7 @@ internal sealed class ResultCache(long maxBytes, long maxItems, TimeSpan validit
     {
         lock (gate)
         {
-            return items.TryGetValue(RemarkKey(tenant, query), out var node) && time.GetUtcNow() - node.Value.MadeAt < RemarkedFor;
+            return items.TryGet(RemarkKey(tenant, query), out var item) && time.GetUtcNow() - item.MadeAt < RemarkedFor;
         }
     }
 
@@ -134,37 +118,10 @@ internal sealed class ResultCache(long maxBytes, long maxItems, TimeSpan validit
         return joined.Count <= ExtentsMax ? joined : joined.GetRange(joined.Count - ExtentsMax, ExtentsMax);
     }
 
-    private void Add(Item item)
-    {
-        if (maxBytes > 0 && item.Bytes > maxBytes)
-        {
-            return;
-        }
+    private void Set(CacheKey key, Item item) => items.Set(key, item, 300 + (2L * key.Query.Length) + (8L * item.Stamp.Length) + item.Extents.Sum(static e => e.Bytes));
 
-        items.Add(item.Key, byUse.AddFirst(item));
-        bytes += item.Bytes;
-        while ((maxBytes > 0 && bytes > maxBytes) || (maxItems > 0 && items.Count > maxItems))
-        {
-            Remove(byUse.Last!);
-            evictions++;
-        }
-    }
-
-    private void Remove(LinkedListNode<Item> node)
+    private sealed record Item(ulong[] Stamp, IReadOnlyList<CachedExtent> Extents, DateTimeOffset MadeAt)
     {
-        byUse.Remove(node);
-        items.Remove(node.Value.Key);
-        bytes -= node.Value.Bytes;
-    }
-
-    private void Use(LinkedListNode<Item> node)
-    {
-        byUse.Remove(node);
-        byUse.AddFirst(node);
-    }
-
-    private sealed record Item(CacheKey Key, ulong[] Stamp, IReadOnlyList<CachedExtent> Extents, DateTimeOffset MadeAt)
-    {
-        public long Bytes { get; } = 300 + (2L * Key.Query.Length) + (8L * Stamp.Length) + Extents.Sum(e => e.Bytes);
+        public bool IsTrueUnder(ulong[] stamp) => Stamp.AsSpan().SequenceEqual(stamp);
     }
 }

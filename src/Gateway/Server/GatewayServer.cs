@@ -76,7 +76,8 @@ internal sealed partial class GatewayServer : IAsyncDisposable
 
         var tenants = new TenantResolver(options.Tenancy, cluster);
         var endpoint = new ApiEndpoint(cluster, tenants);
-        var active = new ActiveQueries(time);
+        var active = new ActiveQueries(time, cluster.ProcessName);
+        cluster.ServeQueries(active);
         var reads = new PlainReads(gate, active, queryLimits, options.Query.Timeout, time);
         rules = new RulesHost(options, cluster, engine, new RuleQueries(queryLimits, gate, active, options.Query.Timeout, time), time, app.Services.GetRequiredService<ILogger<RulesHost>>());
         RuleInstruments.Register(Registry, rules);
@@ -144,7 +145,7 @@ internal sealed partial class GatewayServer : IAsyncDisposable
             .. new InfluxEndpoint(intake, options.Influx, time, app.Services.GetRequiredService<ILogger<InfluxEndpoint>>()).Routes,
             .. new TextImportEndpoint(intake, time, app.Services.GetRequiredService<ILogger<TextImportEndpoint>>()).Routes,
             .. new QueryEndpoints(endpoint, frontEnd, options.Query, options.FrontEnd.UserHeader, engine, queryLimits, Instruments, time).Routes,
-            .. new ActiveQueryEndpoints(endpoint, frontEnd.Active, time).Routes,
+            .. new ActiveQueryEndpoints(endpoint, active, cluster).Routes,
             .. new TopQueriesEndpoint(endpoint, history, time).Routes,
             .. new OpenApiEndpoint(() => Routes!, options.Http.RoutePrefix).Routes,
             .. new LiveNotifications(app.Lifetime.ApplicationStopping).Routes,

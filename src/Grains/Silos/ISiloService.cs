@@ -2,7 +2,7 @@ using Orleans.Services;
 
 namespace Metrics.Grains;
 
-/// <summary>What silos ask of each other by address, one on each silo: messages between replicas of logs, reports, the two halves of a hand-over, what rules look like, and the deletion of tenants.</summary>
+/// <summary>What silos ask of each other by address, one on each silo: messages between replicas of logs, reports, the two halves of a hand-over, what rules look like, which queries wait, and the deletion of tenants.</summary>
 /// <remarks>Copying a log of some GiB takes minutes; a message to a replica is given up by its leader long before its time here.</remarks>
 [Alias("metrics.silo")]
 internal interface ISiloService : IGrainService
@@ -47,6 +47,16 @@ internal interface ISiloService : IGrainService
     [Alias("counts")]
     [ResponseTimeout("00:00:05")]
     Task<Payload> CountsAsync(string[] tenants);
+
+    /// <summary>Tells which queries of a tenant, or of several read as one, wait at this silo (<see cref="Metrics.Cluster.ListedQuery.ToBytes"/>).</summary>
+    [Alias("queries")]
+    [ResponseTimeout("00:00:05")]
+    Task<Payload> QueriesAsync(string tenant);
+
+    /// <summary>Stops a query of a tenant that waits at this silo; false when there is none.</summary>
+    [Alias("stop-query")]
+    [ResponseTimeout("00:00:05")]
+    Task<bool> StopQueryAsync(string tenant, string id);
 
     /// <summary>Takes a tenant's places for series back that this silo does not use; says what it has.</summary>
     [Alias("reclaim-series")]

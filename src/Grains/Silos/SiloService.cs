@@ -7,7 +7,7 @@ namespace Metrics.Grains;
 
 /// <summary>Carries what other silos ask to this silo's node, off Orleans's threads.</summary>
 [Reentrant]
-internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers, SiloContext silo, SiloDirectory directory, SiloRules rules, SiloWatch watch, TenantClosings closings, SiloCounts counts, ShardMoves moves)
+internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers, SiloContext silo, SiloDirectory directory, SiloRules rules, SiloWatch watch, TenantClosings closings, SiloCounts counts, SiloQueries queries, ShardMoves moves)
     : GrainService(id, host, loggers), ISiloService
 {
     private readonly MessageLanes lanes = new((message, cancellation) => silo.Node!.AnswerLogAsync(message, cancellation), silo.Options.LogLanes);
@@ -56,6 +56,13 @@ internal sealed class SiloService(GrainId id, Silo host, ILoggerFactory loggers,
 
     /// <inheritdoc/>
     public Task<Payload> CountsAsync(string[] tenants) => Task.FromResult(new Payload(TenantCounts.ToBytes(counts.Of(Array.ConvertAll(tenants, TenantId.Parse)))));
+
+    /// <inheritdoc/>
+    public Task<Payload> QueriesAsync(string tenant) => Task.FromResult(new Payload(ListedQuery.ToBytes(queries.Served?.Of(TenantId.ParseJoined(tenant)) ?? [])));
+
+    /// <inheritdoc/>
+    /// <remarks>What hangs on the query's end runs off Orleans's threads.</remarks>
+    public Task<bool> StopQueryAsync(string tenant, string id) => Task.Run(() => queries.Served?.Cancel(TenantId.ParseJoined(tenant), id) == true);
 
     /// <inheritdoc/>
     public Task<HoldingReply> ReclaimSeriesAsync(string tenant, long since) => Task.FromResult(new HoldingReply(silo.Node?.ReclaimSeries(TenantId.Parse(tenant), since) ?? default));

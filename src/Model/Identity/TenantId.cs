@@ -28,6 +28,10 @@ public readonly record struct TenantId : IComparable<TenantId>
     /// <summary>One id for several tenants, for a read that crosses them: their names, each once and ascending, with <c>|</c> between.</summary>
     public static TenantId Join(IEnumerable<TenantId> tenants) => new(string.Join('|', tenants.Select(static t => t.Value).Order(StringComparer.Ordinal).Distinct(StringComparer.Ordinal)));
 
+    /// <summary>Parses the <see cref="Value"/> of an id that may stand for several tenants.</summary>
+    /// <exception cref="FormatException">As of <see cref="Parse"/>, for any of them.</exception>
+    public static TenantId ParseJoined(string text) => Join(text.Split('|').Select(Parse));
+
     /// <summary>Parses a name.</summary>
     /// <exception cref="FormatException">The name breaks the rules; the message says which.</exception>
     public static TenantId Parse(string text) => TryParse(text, out var id, out var error) ? id : throw new FormatException(error);

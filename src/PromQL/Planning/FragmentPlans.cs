@@ -1,3 +1,4 @@
+using Metrics.Model;
 using Metrics.PromQL.Parsing;
 
 namespace Metrics.PromQL.Planning;
@@ -8,7 +9,7 @@ internal sealed class FragmentPlans
     private const int Kept = 32;
 
     private readonly Lock gate = new();
-    private readonly LinkedList<(Fragment Key, QueryPlan Plan)> recent = new();
+    private readonly RecentlyUsed<Fragment, QueryPlan> recent = new(maxBytes: 0, Kept);
 
     /// <summary>What a fragment evaluates.</summary>
     /// <exception cref="QueryException">Its query can't be parsed, or has no such fragment.</exception>
@@ -38,17 +39,7 @@ internal sealed class FragmentPlans
     {
         lock (gate)
         {
-            for (var at = recent.First; at is not null; at = at.Next)
-            {
-                if (at.Value.Key == key)
-                {
-                    recent.Remove(at);
-                    recent.AddFirst(at);
-                    return at.Value.Plan;
-                }
-            }
-
-            return null;
+            return recent.TryGet(key, out var plan) ? plan : null;
         }
     }
 
@@ -56,12 +47,7 @@ internal sealed class FragmentPlans
     {
         lock (gate)
         {
-            recent.AddFirst((key, plan));
-            if (recent.Count > Kept)
-            {
-                recent.RemoveLast();
-            }
-
+            recent.Set(key, plan, bytes: 0);
             return plan;
         }
     }

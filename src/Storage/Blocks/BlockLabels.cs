@@ -40,8 +40,6 @@ public static class BlockLabels
         into.UnionWith(values.Sorted().Select(n => Encoding.UTF8.GetString(values[n])));
     }
 
-    private delegate void LabelsVisitor(ReadOnlySpan<byte> canonical);
-
     private static void Visit(BlockReader block, IReadOnlyList<Matcher> matchers, HashRange within, LabelsVisitor visit)
     {
         using var held = block.Hold();
@@ -59,3 +57,6 @@ public static class BlockLabels
         }
     }
 }
+
+/// <summary>Is shown the labels of a series in canonical form, which last for the call.</summary>
+public delegate void LabelsVisitor(ReadOnlySpan<byte> canonical);

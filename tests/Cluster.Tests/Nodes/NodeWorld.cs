@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.PromQL;
@@ -25,7 +26,7 @@ internal sealed class NodeWorld : IAsyncDisposable
     public IObjectStore Bucket => bucket;
 
     /// <summary>Starts a node on a folder.</summary>
-    public ShardNode Start(string name, int factor, TimeSpan? grace = null, ArchiveOptions? archive = null)
+    public ShardNode Start(string name, int factor, TimeSpan? grace = null, ArchiveOptions? archive = null, TimeSpan? acknowledgeWithin = null)
     {
         var storage = new StorageOptions { DataDirectory = Path.Combine(root, name), Fsync = FsyncPolicy.Never, ShardsPerTenant = 2, MaxFuture = TimeSpan.Zero, Archive = archive ?? new ArchiveOptions() };
         var replication = new ReplicationOptions
@@ -33,6 +34,7 @@ internal sealed class NodeWorld : IAsyncDisposable
             Factor = factor,
             RequestTimeout = TimeSpan.FromSeconds(5),
             LostAfter = TimeSpan.FromSeconds(5),
+            AcknowledgeWithin = acknowledgeWithin ?? TimeSpan.FromSeconds(60),
             RetryAfter = TimeSpan.FromMilliseconds(10),
             RepairEvery = TimeSpan.FromMilliseconds(20),
             OpenTimeout = TimeSpan.FromMilliseconds(200),
@@ -68,8 +70,31 @@ internal sealed class NodeWorld : IAsyncDisposable
         }
     }
 
+    /// <summary>Opens the shard on another node after its owner was cut off. That one's last swap of the manifest may still be on its way: who comes between is refused, and asks again.</summary>
+    public static async Task TakeOverAsync(ShardNode node)
+    {
+        for (var deadline = Stopwatch.StartNew(); ;)
+        {
+            try
+            {
+                await node.OpenShardAsync(Shard, CancellationToken.None);
+                return;
+            }
+            catch (ShardUnavailableException) when (deadline.Elapsed < TimeSpan.FromSeconds(60))
+            {
+                await Task.Delay(5, CancellationToken.None);
+            }
+        }
+    }
+
     /// <summary>The shard as a gateway sees it whose calls go to a node.</summary>
-    public RemoteShard At(ShardNode node) => new(Shard, new Channel(node), bucket, new HastyTime());
+    public RemoteShard At(ShardNode node) => At(node, Shard);
+
+    /// <summary>The same of another shard.</summary>
+    public RemoteShard At(ShardNode node, ShardId shard) => new(shard, new Channel(node, shard), bucket, new HastyTime());
+
+    /// <summary>The labels of a series that is written.</summary>
+    public static Labels LabelsOf(string name) => Labels.Of(("__name__", name), ("job", "test"));
 
     /// <summary>Writes one sample a series, with labels.</summary>
     public static async Task<AppendResult> WriteAsync(IShard shard, long timeMs, double value, params string[] names)
@@ -77,7 +102,7 @@ internal sealed class NodeWorld : IAsyncDisposable
         var batch = new SampleBatch();
         foreach (var name in names)
         {
-            var labels = Labels.Of(("__name__", name), ("job", "test"));
+            var labels = LabelsOf(name);
             batch.Add(SampleBatch.NewSeriesFlag | (uint)batch.AddSeries(labels.Encoded, labels.Hash), timeMs, value);
         }
 
@@ -122,7 +147,10 @@ internal sealed class NodeWorld : IAsyncDisposable
     }
 
     /// <summary>The manifest of the shard.</summary>
-    public async Task<ShardManifest> ManifestAsync() => (await ManifestFile.PeekAsync(bucket, Shard, CancellationToken.None))!;
+    public Task<ShardManifest> ManifestAsync() => ManifestAsync(Shard);
+
+    /// <summary>The manifest of another shard.</summary>
+    public async Task<ShardManifest> ManifestAsync(ShardId shard) => (await ManifestFile.PeekAsync(bucket, shard, CancellationToken.None))!;
 
     /// <summary>Waits until something is so; fails when it takes longer than anything here can.</summary>
     public static async Task UntilAsync(Func<bool> isSo, string what)
@@ -216,9 +244,9 @@ internal sealed class NodeWorld : IAsyncDisposable
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 
-    private sealed class Channel(ShardNode node) : IShardChannel
+    private sealed class Channel(ShardNode node, ShardId shard) : IShardChannel
     {
-        public ValueTask<ReadOnlyMemory<byte>> CallAsync(ReadOnlyMemory<byte> call, CancellationToken cancellation) => node.AnswerShardAsync(Shard, call, cancellation);
+        public ValueTask<ReadOnlyMemory<byte>> CallAsync(ReadOnlyMemory<byte> call, CancellationToken cancellation) => node.AnswerShardAsync(shard, call, cancellation);
     }
 
     /// <summary>A clock on which nobody waits: a question that is asked again is asked again at once.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Metrics.Model;
 
 namespace Metrics.Cluster.Tests.Nodes;
@@ -15,14 +16,112 @@ public sealed class ShardNodeTests
         var known = await NodeWorld.WriteAsync(shard, 1000, 1, "x", "y");
         await NodeWorld.WriteAsync(shard, known, 2000, 2);
         world.CutOff(nodes[0]);
-        await nodes[1].OpenShardAsync(NodeWorld.Shard, default);
+        await NodeWorld.TakeOverAsync(nodes[1]);
         Assert.Equal(["x@1000=1", "x@2000=2", "y@1000=1", "y@2000=2"], await NodeWorld.ReadAsync(world.At(nodes[1])));
         Assert.Equal(AppendStatus.StaleReferences, (await AppendByReferenceAsync(world.At(nodes[1]), known)).Status);
         await NodeWorld.WriteAsync(world.At(nodes[1]), 3000, 3, "x");
         world.CutOff(nodes[1]);
         world.Rejoin(nodes[0]);
-        await nodes[2].OpenShardAsync(NodeWorld.Shard, default);
+        await NodeWorld.TakeOverAsync(nodes[2]);
         Assert.Equal(5, (await NodeWorld.ReadAsync(world.At(nodes[2]))).Count);
+    }
+
+    [Fact]
+    public async Task WhenMoreNodesAreLostThanTheQuorumBearsShardsThatKeepTheirsGoOnAndTheOthersWait()
+    {
+        await using var world = new NodeWorld();
+        var nodes = new[] { "a", "b", "c", "d", "e" }.Select(name => world.Start(name, 3)).ToArray();
+        var (low, high) = HashRange.Everything.Split();
+        var (losing, keeping) = (new ShardId(NodeWorld.Shard.Tenant, low), new ShardId(NodeWorld.Shard.Tenant, high));
+
+        var (x, y) = (NameIn(low), NameIn(high));
+
+        // Two of three logs of the one shard lie on the nodes that will be lost, and one of three of the other's.
+        await OpenAmongAsync(losing, nodes[0], nodes[1], nodes[2]);
+        await OpenAmongAsync(keeping, nodes[3], nodes[1], nodes[4]);
+        await NodeWorld.WriteAsync(world.At(nodes[0], losing), 1000, 1, x);
+        await NodeWorld.WriteAsync(world.At(nodes[3], keeping), 1000, 1, y);
+        world.CutOff(nodes[0]);
+        world.CutOff(nodes[1]);
+
+        for (var i = 2; i <= 20; i++)
+        {
+            await NodeWorld.WriteAsync(world.At(nodes[3], keeping), i * 1000, i, y);
+            if (i % 6 == 0)
+            {
+                // Whoever is asked to take the other one over says that it can't, which is a 503, and has acknowledged nothing.
+                await Assert.ThrowsAsync<ShardUnavailableException>(async () => await nodes[2 + (i / 6 % 3)].OpenShardAsync(losing, default));
+            }
+        }
+
+        // The lost owner itself acknowledges nothing.
+        var unheard = NodeWorld.WriteAsync(world.At(nodes[0], losing), 2000, 2, x);
+        Assert.Equal(20, (await NodeWorld.ReadAsync(world.At(nodes[3], keeping))).Count);
+
+        // A majority is enough.
+        world.Rejoin(nodes[1]);
+        await nodes[2].OpenShardAsync(losing, default);
+        await NodeWorld.WriteAsync(world.At(nodes[2], losing), 3000, 3, x);
+        var left = await NodeWorld.ReadAsync(world.At(nodes[2], losing));
+        Assert.Contains($"{x}@1000=1", left);
+        Assert.Contains($"{x}@3000=3", left);
+        await NodeWorld.WriteAsync(world.At(nodes[3], keeping), 21_000, 21, y);
+        Assert.False(unheard.IsCompletedSuccessfully);
+        world.Rejoin(nodes[0]);
+        await Assert.ThrowsAsync<ShardUnavailableException>(() => unheard);
+
+        static string NameIn(HashRange range) => Enumerable.Range(0, 100).Select(i => $"m{i}").First(name => range.Contains(NodeWorld.LabelsOf(name).Hash));
+
+        async Task OpenAmongAsync(ShardId shard, params ShardNode[] members)
+        {
+            var others = nodes.Except(members).ToList();
+            others.ForEach(world.CutOff);
+            await members[0].OpenShardAsync(shard, default);
+            others.ForEach(world.Rejoin);
+            Assert.Equal(members.Select(m => m.Id.Value).Order(StringComparer.Ordinal), (await world.ManifestAsync(shard)).Log!.Last.Members.Order(StringComparer.Ordinal));
+        }
+    }
+
+    [Fact]
+    public async Task AnOwnerWithoutFollowersTurnsWritesAwayUntilTheyAreBackAndAnswersQueries()
+    {
+        await using var world = new NodeWorld();
+        var nodes = new[] { "a", "b", "c" }.Select(name => world.Start(name, 3, acknowledgeWithin: TimeSpan.FromSeconds(1))).ToArray();
+        await nodes[0].OpenShardAsync(NodeWorld.Shard, default);
+        var shard = world.At(nodes[0]);
+        await NodeWorld.WriteAsync(shard, 1000, 1, "x");
+        world.CutOff(nodes[1]);
+        world.CutOff(nodes[2]);
+
+        Assert.Contains("whether the samples are held is open", (await Assert.ThrowsAsync<ShardUnavailableException>(() => NodeWorld.WriteAsync(shard, 2000, 2, "x"))).Message);
+
+        // Now nobody waits any more.
+        for (var i = 0; i < 100; i++)
+        {
+            Assert.Contains("too much waits", (await Assert.ThrowsAsync<ShardUnavailableException>(() => NodeWorld.WriteAsync(shard, 2000, 2, "x"))).Message);
+        }
+
+        Assert.Contains("x@1000=1", await NodeWorld.ReadAsync(shard));
+        world.Rejoin(nodes[2]);
+        for (var deadline = Stopwatch.StartNew(); ;)
+        {
+            try
+            {
+                // What was open is sent again, and is there once.
+                await NodeWorld.WriteAsync(shard, 2000, 2, "x");
+                break;
+            }
+            catch (ShardUnavailableException) when (deadline.Elapsed < TimeSpan.FromSeconds(60))
+            {
+                await Task.Delay(5);
+            }
+        }
+
+        await NodeWorld.WriteAsync(shard, 3000, 3, "x");
+        world.Rejoin(nodes[1]);
+        world.CutOff(nodes[0]);
+        await NodeWorld.TakeOverAsync(nodes[2]);
+        Assert.Equal(["x@1000=1", "x@2000=2", "x@3000=3"], await NodeWorld.ReadAsync(world.At(nodes[2])));
     }
 
     [Fact]

@@ -113,6 +113,14 @@ internal sealed class MemoryStore(MemoryDisk disk, List<(Labels Labels, long Tim
     public void Select(IReadOnlyList<Matcher> matchers, TimeRange range, SelectionHints hints, List<ISeriesSet> into, CancellationToken cancellation) =>
         into.Add(ListSeriesSet.Of(applied.Where(a => Matcher.AllMatch(matchers, a.Labels) && range.Contains(a.Time))));
 
+    public void VisitSeries(IReadOnlyList<Matcher> matchers, TimeRange range, Metrics.Storage.LabelsVisitor visit, CancellationToken cancellation)
+    {
+        foreach (var (labels, _, _) in applied.Where(a => Matcher.AllMatch(matchers, a.Labels) && range.Contains(a.Time)))
+        {
+            visit(labels.Encoded);
+        }
+    }
+
     public void AddLabelNames(IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into)
     {
         foreach (var labels in series.Where(s => Matcher.AllMatch(matchers, s)))

@@ -80,6 +80,56 @@ public sealed class SharedAndActiveTests
     }
 
     [Fact]
+    public async Task QueriesOfEveryGatewayAreSeenAndStoppedThroughAnyAndOneThatIsSilentIsAWarning()
+    {
+        const string path = "/api/v1/status/active_queries";
+        var (here, there) = (new HeldEngine(), new HeldEngine());
+        await using var one = await GatewayApp.StartAsync(execute: here.ExecuteAsync, process: "0000000a");
+        await using var other = await GatewayApp.StartAsync(execute: there.ExecuteAsync, process: "0000000b");
+        one.Cluster.Others.Add(other.Cluster);
+        other.Cluster.Others.Add(one.Cluster);
+        var elsewhere = other.GetAsync("/api/v1/query_range?query=sum(up)&start=10&end=20&step=0.5");
+        await there.RunningAsync(1);
+        var mine = one.GetAsync("/api/v1/query?query=max(up)&time=5");
+        await here.RunningAsync(1);
+
+        foreach (var app in new[] { one, other })
+        {
+            using var listed = JsonDocument.Parse((await app.GetAsync(path)).Body);
+            var queries = listed.RootElement.GetProperty("data").GetProperty("activeQueries").EnumerateArray().ToList();
+            Assert.Equal([("0000000b-1", "sum(up)", 10m, 20m, 0.5m), ("0000000a-1", "max(up)", 5m, 5m, 0m)], queries.Select(Fields).OrderByDescending(static q => q.Id));
+            Assert.False(listed.RootElement.TryGetProperty("warnings", out _));
+        }
+
+        // Another tenant neither sees nor stops them, whichever gateway it asks.
+        Assert.Equal("""{"status":"success","data":{"activeQueries":[]}}""", (await one.GetAsync(path, ("X-Scope-OrgID", "stranger"))).Body);
+        Assert.Equal(HttpStatusCode.NotFound, (await one.SendAsync(HttpMethod.Delete, path + "/0000000b-1", null, ("X-Scope-OrgID", "stranger"))).Status);
+        foreach (var unknown in new[] { "0000000b-2", "0000000c-1", "1", "-1", "0000000b-", "0000000a-x", "0000000b--1" })
+        {
+            Assert.Equal(HttpStatusCode.NotFound, (await one.SendAsync(HttpMethod.Delete, $"{path}/{unknown}", null)).Status);
+        }
+
+        other.Cluster.IsSilent = true;
+        var partial = (await one.GetAsync(path)).Body;
+        Assert.Contains("max(up)", partial);
+        Assert.DoesNotContain("sum(up)", partial);
+        Assert.Contains("\"warnings\":[\"silo 0000000b did not answer: its queries are missing\"]", partial);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await one.SendAsync(HttpMethod.Delete, path + "/0000000b-1", null)).Status);
+        Assert.Equal(HttpStatusCode.NotFound, (await one.SendAsync(HttpMethod.Delete, path + "/0000000c-1", null)).Status);
+
+        other.Cluster.IsSilent = false;
+        Assert.Equal(HttpStatusCode.NoContent, (await one.SendAsync(HttpMethod.Delete, path + "/0000000b-1", null)).Status);
+        Assert.Equal((HttpStatusCode)499, (await elsewhere).Status);
+        await there.CancelledAsync();
+        Assert.Equal(0, here.Cancelled);
+        Assert.Equal(HttpStatusCode.NoContent, (await other.SendAsync(HttpMethod.Delete, path + "/0000000a-1", null)).Status);
+        Assert.Equal((HttpStatusCode)499, (await mine).Status);
+
+        static (string Id, string Query, decimal Start, decimal End, decimal Step) Fields(JsonElement query) => (
+            query.GetProperty("id").GetString()!, query.GetProperty("query").GetString()!, query.GetProperty("start").GetDecimal(), query.GetProperty("end").GetDecimal(), query.GetProperty("step").GetDecimal());
+    }
+
+    [Fact]
     public async Task SlowQueriesAreLoggedWithWhatTheyCost()
     {
         await using var world = new StoredSeries();
