@@ -96,7 +96,7 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         return turn;
     }
 
-    /// <summary>Runs short work when its turn has come: at once on this thread if it may; else a write on one of the pool, a query on one for long work.</summary>
+    /// <summary>Runs short work when its turn has come: at once on this thread if it may; else a write on one of the pool, a query on one of low priority.</summary>
     /// <remarks>What had to wait is one of many, and many short queries keep a processor from those that wake to take samples in as a long one does; another thread is nothing beside the wait.</remarks>
     public async ValueTask<T> RunHereAsync<T>(TenantId tenant, ProcessorUse use, Func<T> work, CancellationToken cancellation)
     {
@@ -106,7 +106,7 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         return isAtOnce || use == ProcessorUse.Write ? turn.Run(work) : await Start(() => turn.Run(work)).ConfigureAwait(false);
     }
 
-    /// <summary>Runs long work on a thread for that when its turn has come, beside whatever the caller does.</summary>
+    /// <summary>Runs long work on a thread of low priority when its turn has come, beside whatever the caller does.</summary>
     public async Task<T> RunAsync<T>(TenantId tenant, ProcessorUse use, Func<T> work, CancellationToken cancellation, TimeSpan expected = default)
     {
         var turn = await EnterAsync(tenant, use, cancellation, expected).ConfigureAwait(false);

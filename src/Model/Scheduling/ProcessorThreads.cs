@@ -2,9 +2,11 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Metrics.Model;
 
-/// <summary>Threads for long work, which give their processor to all others: whatever takes samples in, or answers in a moment, gets one before it. As many as have something to do.</summary>
-/// <remarks>A thread that wakes to read a request takes the processor from one of these at once, where among equals it would wait for the end of a time slice, at each of several steps (<see cref="LongTimeSlice"/>).
-/// While nothing else wants the processors it costs nothing.</remarks>
+/// <summary>Threads for long work, below the priority of all others: whatever takes samples in, or answers in a moment, gets a processor before it. As many as have something to do.</summary>
+/// <remarks>
+/// Priority is what the kernel has for this: a thread that wakes to read a request takes the processor from one of these at once, where among equals it would wait for the end of a time slice, at each of several
+/// steps (<see cref="LongWorkPriority"/>). While nothing else wants the processors it costs nothing.
+/// </remarks>
 internal sealed class ProcessorThreads : TaskScheduler
 {
     private static readonly int maxIdle = 2 * Environment.ProcessorCount;
@@ -51,7 +53,7 @@ internal sealed class ProcessorThreads : TaskScheduler
 
     private void Run(object? first)
     {
-        LongTimeSlice.Take();
+        LongWorkPriority.Take();
         var task = (Task?)first!;
         do
         {
