@@ -96,14 +96,11 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         return turn;
     }
 
-    /// <summary>Runs short work when its turn has come: at once on this thread if it may; else a write on one of the pool, a query on one of low priority.</summary>
-    /// <remarks>What had to wait is one of many, and many short queries keep a processor from those that wake to take samples in as a long one does; another thread is nothing beside the wait.</remarks>
+    /// <summary>Runs work when its turn has come: at once on this thread if it may, else on one of the pool.</summary>
     public async ValueTask<T> RunHereAsync<T>(TenantId tenant, ProcessorUse use, Func<T> work, CancellationToken cancellation)
     {
-        var entering = EnterAsync(tenant, use, cancellation);
-        var isAtOnce = entering.IsCompletedSuccessfully;
-        var turn = await entering.ConfigureAwait(false);
-        return isAtOnce || use == ProcessorUse.Write ? turn.Run(work) : await Start(() => turn.Run(work)).ConfigureAwait(false);
+        var turn = await EnterAsync(tenant, use, cancellation).ConfigureAwait(false);
+        return turn.Run(work);
     }
 
     /// <summary>Runs long work on a thread of low priority when its turn has come, beside whatever the caller does.</summary>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Metrics.Testing;
 using Xunit;
 
@@ -55,28 +54,6 @@ public class ProcessorSharesTests
         var write = shares.EnterAsync(a, ProcessorUse.Write, default);
         Assert.True(write.IsCompleted);
         (await write).Dispose();
-    }
-
-    [Fact]
-    public async Task ShortWorkRunsHereUnlessItIsAQueryThatHadToWait()
-    {
-        var shares = new ProcessorShares(1, time);
-        Assert.Equal(Environment.CurrentManagedThreadId, await shares.RunHereAsync(a, ProcessorUse.Query, static () => Environment.CurrentManagedThreadId, default));
-
-        var held = await shares.EnterAsync(a, ProcessorUse.Query, default);
-        var query = shares.RunHereAsync(a, ProcessorUse.Query, static () => (Thread.CurrentThread.IsThreadPoolThread, Niceness()), default).AsTask();
-        Assert.Equal((1, 1), shares.Load);
-        held.Dispose();
-        Assert.Equal((false, OperatingSystem.IsLinux() ? Math.Min(19, Niceness() + 5) : 0), await query);
-
-        held = await shares.EnterAsync(a, ProcessorUse.Write, default);
-        var write = shares.RunHereAsync(a, ProcessorUse.Write, static () => (Thread.CurrentThread.IsThreadPoolThread, Niceness()), default).AsTask();
-        Assert.Equal((1, 1), shares.Load);
-        held.Dispose();
-        Assert.Equal((true, Niceness()), await write);
-
-        // The nineteenth field of proc_pid_stat(5); the second, in brackets, may have blanks.
-        static int Niceness() => OperatingSystem.IsLinux() ? int.Parse(File.ReadAllText("/proc/thread-self/stat").Split(") ")[^1].Split(' ')[16], CultureInfo.InvariantCulture) : 0;
     }
 
     [Fact]
