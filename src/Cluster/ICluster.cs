@@ -282,7 +282,11 @@ public sealed class AppendResult
 /// <param name="Reason">Why.</param>
 /// <param name="Count">How many.</param>
 /// <param name="Example">The first of them, for the error message: labels, time and what was wrong.</param>
-public readonly record struct Rejection(RejectReason Reason, int Count, string Example);
+public readonly record struct Rejection(RejectReason Reason, int Count, string Example)
+{
+    /// <summary>How many samples: none where it is metadata.</summary>
+    public int Samples => Reason == RejectReason.MetadataTooLong ? 0 : Count;
+}
 
 /// <summary>Counts of one shard.</summary>
 /// <param name="HeadSeries">Series in the head.</param>

@@ -15,7 +15,7 @@ internal sealed class UndeletedSeries
         var whole = new List<List<Matcher>>();
         foreach (var deletion in deletions)
         {
-            if (deletion.Range.MinMs <= range.MinMs && deletion.Range.MaxMs >= range.MaxMs)
+            if (deletion.Range.Covers(range))
             {
                 whole.Add(deletion.Matchers.Select(static m => m.ToMatcher()).ToList());
             }

@@ -25,7 +25,7 @@ internal sealed class UndeletedSeriesSet : ISeriesSet
                 }
             }
 
-            if (deleted is null || !deleted.Exists(d => d.MinMs <= range.MinMs && d.MaxMs >= range.MaxMs))
+            if (deleted is null || !deleted.Exists(d => d.Covers(range)))
             {
                 kept.Add((i, deleted));
             }

@@ -24,7 +24,7 @@ public sealed record WriteOutcome(int Accepted, int AcceptedHistograms, int Acce
             var sum = 0;
             foreach (var rejection in Rejections)
             {
-                sum += rejection.Reason == RejectReason.MetadataTooLong ? 0 : rejection.Count;
+                sum += rejection.Samples;
             }
 
             return sum;

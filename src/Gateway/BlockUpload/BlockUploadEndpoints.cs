@@ -41,7 +41,7 @@ internal sealed class BlockUploadEndpoints(ICluster cluster, TenantResolver tena
         }
         catch (Exception e) when (e is ShardUnavailableException || (e is IOException and not BadHttpRequestException && !context.RequestAborted.IsCancellationRequested))
         {
-            context.Response.Headers.RetryAfter = ApiEndpoint.RetryAfterSeconds;
+            ApiEndpoint.SetRetryAfter(context);
             await RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, e.Message);
         }
     }

@@ -1,5 +1,6 @@
 using Metrics.Cluster;
 using Metrics.Gateway.QueryApi;
+using Metrics.Model;
 using Metrics.PromQL;
 
 namespace Metrics.Gateway.FrontEnd;
@@ -8,6 +9,8 @@ namespace Metrics.Gateway.FrontEnd;
 internal sealed class ChosenExecution(QueryExecution execute, EngineOptions engine, ReplicaChoice choice)
 {
     private readonly IReadOnlyList<string> replicaLabels = choice.Labels;
+
+    // Once an answer had to do without a shard. It carries warnings, and so is neither kept nor put together from parts.
     private volatile bool hasLacked;
 
     /// <summary>What an answer that lacks nothing depends on besides the query: equal choices have equal ones.</summary>
@@ -15,9 +18,6 @@ internal sealed class ChosenExecution(QueryExecution execute, EngineOptions engi
 
     /// <summary>True when an answer without the shards that are away will do.</summary>
     public bool IsPartial => choice.IsPartial;
-
-    /// <summary>True once an answer had to do without a shard. It carries warnings, and so is neither kept nor put together from parts.</summary>
-    public bool HasLacked => hasLacked;
 
     /// <summary>Evaluates a query.</summary>
     /// <param name="query">The query, or a part of one.</param>
@@ -36,6 +36,15 @@ internal sealed class ChosenExecution(QueryExecution execute, EngineOptions engi
 
         hasLacked = true;
         return missing.AddTo(result);
+    }
+
+    /// <summary>Remembers that the answer to a query carries remarks; those about shards that are away hold for this answer alone.</summary>
+    public void Remark(ResultCache? cache, TenantId tenant, string key)
+    {
+        if (!hasLacked)
+        {
+            cache?.Remark(tenant, key);
+        }
     }
 
     private async ValueTask<QueryResult> ChainedAsync(QueryRequest query, IReadOnlyList<IShard> shards, PartialWarnings? missing, CancellationToken cancellation)

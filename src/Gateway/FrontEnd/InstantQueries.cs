@@ -57,12 +57,7 @@ internal sealed class InstantQueries(ResultCache? cache, FrontEndOptions options
                 answers.Add(part.IsRange ? await rangeAsync(asked) : await chosen.ExecuteAsync(asked, shards, cancellation));
                 if (answers[^1].Warnings.Count + answers[^1].Infos.Count > 0)
                 {
-                    // Remarks about shards that are away hold for this answer alone.
-                    if (!chosen.HasLacked)
-                    {
-                        cache?.Remark(tenant, key);
-                    }
-
+                    chosen.Remark(cache, tenant, key);
                     return null;
                 }
             }

@@ -72,7 +72,7 @@ internal sealed class RangeQueries(ResultCache? cache, FrontEndOptions options, 
                     return Merged(plan, query, reach, history);
                 }
 
-                Remark(tenant, key, chosen);
+                chosen.Remark(cache, tenant, key);
             }
         }
         finally
@@ -124,7 +124,7 @@ internal sealed class RangeQueries(ResultCache? cache, FrontEndOptions options, 
         var result = await chosen.ExecuteAsync(query with { Limit = 0 }, shards, cancellation);
         if (IsRemarked(result))
         {
-            Remark(tenant, key, chosen);
+            chosen.Remark(cache, tenant, key);
         }
         else if (history is not null)
         {
@@ -208,15 +208,6 @@ internal sealed class RangeQueries(ResultCache? cache, FrontEndOptions options, 
         if (settled.EndMs >= settled.StartMs)
         {
             cache!.Put(piece.Key, history.Stamp, CachedExtent.Of(result, piece.Steps, settled, time.GetUtcNow()));
-        }
-    }
-
-    /// <summary>Remembers that the answer carries remarks; those about shards that are away hold for this answer alone.</summary>
-    private void Remark(TenantId tenant, string key, ChosenExecution chosen)
-    {
-        if (!chosen.HasLacked)
-        {
-            cache?.Remark(tenant, key);
         }
     }
 

@@ -26,10 +26,7 @@ internal sealed class ResultMerge(long maxSamples, QueryBounds bounds, MemoryLea
                 series.Add(labels, into = new SampleBuffer(points.Count));
             }
 
-            for (var i = 0; i < points.Count; i++)
-            {
-                into.AddFrom(points, i);
-            }
+            into.AddAllFrom(points);
         }
 
         statistics.Add(part.Statistics);

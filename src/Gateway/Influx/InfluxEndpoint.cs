@@ -23,7 +23,7 @@ internal sealed class InfluxEndpoint(WriteIntake intake, InfluxOptions options, 
         new(HttpRoute.Post, "/api/v2/write", "influx", AnswerAsync) { Access = RouteAccess.Write },
     ];
 
-    private Task AnswerAsync(HttpContext context) => WriteIntake.AnswerAsync(context, "Influx write", WriteAsync, (http, refusal) => RefuseAsync(http, refusal.Status, refusal.Message, refusal.RetryAfter), logger);
+    private Task AnswerAsync(HttpContext context) => WriteIntake.AnswerAsync(context, "Influx write", WriteAsync, RefuseAsync, logger);
 
     private async Task WriteAsync(HttpContext context)
     {
@@ -45,7 +45,7 @@ internal sealed class InfluxEndpoint(WriteIntake intake, InfluxOptions options, 
             return;
         }
 
-        await RefuseAsync(context, status, TextOf(write, refusals), null);
+        await RefuseAsync(context, new WriteRefusal(status, TextOf(write, refusals)));
     }
 
     private static string TextOf(InfluxWrite write, string refused)
@@ -55,13 +55,13 @@ internal sealed class InfluxEndpoint(WriteIntake intake, InfluxOptions options, 
         return string.Join("; ", new[] { lines, samples }.Where(t => t.Length > 0));
     }
 
-    private Task RefuseAsync(HttpContext context, int status, string message, TimeSpan? wait)
+    private Task RefuseAsync(HttpContext context, WriteRefusal refusal)
     {
-        intake.SetRetryAfter(context, status, wait);
+        intake.SetRetryAfter(context, refusal.Status, refusal.RetryAfter);
 
         // InfluxDB 1 has "error", 2 has "code" and "message".
-        var body = JsonSerializer.SerializeToUtf8Bytes(new { error = message, code = CodeOf(status), message });
-        context.Response.StatusCode = status;
+        var body = JsonSerializer.SerializeToUtf8Bytes(new { error = refusal.Message, code = CodeOf(refusal.Status), message = refusal.Message });
+        context.Response.StatusCode = refusal.Status;
         context.Response.ContentType = "application/json";
         context.Response.ContentLength = body.Length;
         return context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();

@@ -127,9 +127,12 @@ internal sealed class ApiEndpoint(ICluster cluster, TenantResolver tenants)
     {
         if (error.Type is ApiErrorType.Unavailable or ApiErrorType.TooManyRequests)
         {
-            context.Response.Headers.RetryAfter = RetryAfterSeconds;
+            SetRetryAfter(context);
         }
     }
+
+    /// <summary>Says when to come back to a reader who is told 503.</summary>
+    internal static void SetRetryAfter(HttpContext context) => context.Response.Headers.RetryAfter = RetryAfterSeconds;
 
     private static async Task WriteAsync(HttpContext context, int status, Func<PipeWriter, ValueTask> writeAsync)
     {

@@ -65,7 +65,7 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
         {
             if (e.IsForNow)
             {
-                ApiEndpoint.SetRetryAfter(context, new ApiException(ApiErrorType.Unavailable, e.Message, e));
+                ApiEndpoint.SetRetryAfter(context);
             }
 
             await PlainText.AnswerAsync(context, e.Status, e.Message + "\n");
@@ -81,7 +81,7 @@ internal sealed class RemoteReadEndpoint(ICluster cluster, TenantResolver tenant
         }
         catch (Exception e) when (e is ShardUnavailableException or ObjectStoreException && !context.Response.HasStarted)
         {
-            ApiEndpoint.SetRetryAfter(context, new ApiException(ApiErrorType.Unavailable, e.Message, e));
+            ApiEndpoint.SetRetryAfter(context);
             await PlainText.AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, e.Message + "\n");
         }
     }

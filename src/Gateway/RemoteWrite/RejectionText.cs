@@ -25,7 +25,7 @@ internal static class RejectionText
         {
             foreach (var rejection in rejections)
             {
-                refused += rejection.Reason == RejectReason.MetadataTooLong ? 0 : rejection.Count;
+                refused += rejection.Samples;
                 var example = rejection.Example.Length <= MaxExample ? rejection.Example : rejection.Example[..MaxExample] + "...";
                 text.Append($"; {(tenant == own ? "" : $"tenant {tenant}: ")}{Words(rejection.Reason, tenant, limits, general)}: {rejection.Count}, first {example}");
             }
@@ -43,32 +43,12 @@ internal static class RejectionText
             : outcome.IsShut ? StatusCodes.Status202Accepted : StatusCodes.Status204NoContent;
 
     /// <summary>True when all that was refused are series of which the tenant has too many: later it may have fewer. With anything else among it the request can never be taken whole, so that repeating it makes no sense.</summary>
-    private static bool IsFull(IReadOnlyList<Rejection> rejections)
-    {
-        foreach (var rejection in rejections)
-        {
-            if (rejection.Reason is not (RejectReason.TooManySeries or RejectReason.TooManySeriesOfMetric))
-            {
-                return false;
-            }
-        }
-
-        return rejections.Count > 0;
-    }
+    private static bool IsFull(IReadOnlyList<Rejection> rejections) =>
+        rejections.Count > 0 && rejections.All(static r => r.Reason is RejectReason.TooManySeries or RejectReason.TooManySeriesOfMetric);
 
     /// <summary>True when all that was refused are samples which disagree with what is stored, or are of a time that is not taken.</summary>
-    public static bool IsConflict(IReadOnlyList<Rejection> rejections)
-    {
-        foreach (var rejection in rejections)
-        {
-            if (rejection.Reason is not (RejectReason.OutOfOrder or RejectReason.TooOld or RejectReason.DuplicateTimestamp or RejectReason.TooFarInFuture))
-            {
-                return false;
-            }
-        }
-
-        return rejections.Count > 0;
-    }
+    public static bool IsConflict(IReadOnlyList<Rejection> rejections) =>
+        rejections.Count > 0 && rejections.All(static r => r.Reason is RejectReason.OutOfOrder or RejectReason.TooOld or RejectReason.DuplicateTimestamp or RejectReason.TooFarInFuture);
 
     private static string Words(RejectReason reason, TenantId tenant, TenantLimits limits, RemoteWriteOptions general) => reason switch
     {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Metrics.Cluster;
 
 namespace Metrics.Gateway.RemoteWrite;
@@ -21,9 +20,6 @@ internal sealed class WriteRefusal(int status, string message, Exception? cause 
     /// <summary>The same for a request of which other tenants' parts were taken; <paramref name="text"/> says what was refused of those, or is empty.</summary>
     public WriteRefusal Beside(WriteOutcome stored, string text) =>
         new(Status, text.Length == 0 ? Message : $"{Message}; of the rest, {text}", InnerException) { RetryAfter = RetryAfter, Stored = stored };
-
-    /// <summary>A time to wait as <c>Retry-After</c> has it: whole seconds, one at least.</summary>
-    public static string Seconds(TimeSpan wait) => ((long)Math.Max(1, Math.Ceiling(wait.TotalSeconds))).ToString(CultureInfo.InvariantCulture);
 
     /// <summary>A limit of the tenant on one request is exceeded; the sender must not repeat it.</summary>
     public static WriteRefusal OverLimit(string message) => new(StatusCodes.Status413PayloadTooLarge, message);

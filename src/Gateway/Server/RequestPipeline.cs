@@ -114,7 +114,7 @@ internal sealed partial class RequestPipeline(
         }
         catch (AuthenticationUnavailableException e)
         {
-            context.Response.Headers.RetryAfter = ApiEndpoint.RetryAfterSeconds;
+            ApiEndpoint.SetRetryAfter(context);
             await PlainText.AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, $"Service Unavailable: {e.Message}\n");
             return false;
         }

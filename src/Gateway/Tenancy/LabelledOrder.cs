@@ -45,11 +45,7 @@ internal sealed class LabelledOrder(AddedLabel added) : IDisposable
         if (MayBegin(next.Labels))
         {
             var copy = new SampleBuffer(Math.Max(1, next.Samples.Count));
-            for (var i = 0; i < next.Samples.Count; i++)
-            {
-                copy.AddFrom(next.Samples, i);
-            }
-
+            copy.AddAllFrom(next.Samples);
             waiting.Push(new RawSeries(next.Labels, copy));
             return false;
         }

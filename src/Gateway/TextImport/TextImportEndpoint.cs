@@ -16,7 +16,7 @@ internal sealed class TextImportEndpoint(WriteIntake intake, TimeProvider time, 
     /// <summary>The routes: VictoriaMetrics's.</summary>
     public IEnumerable<HttpRoute> Routes => [new(HttpRoute.Post, "/api/v1/import/prometheus", "import_text", AnswerAsync) { Access = RouteAccess.Write }];
 
-    private Task AnswerAsync(HttpContext context) => WriteIntake.AnswerAsync(context, "text import", WriteAsync, (http, refusal) => RefuseAsync(http, refusal.Status, refusal.Message, refusal.RetryAfter), logger);
+    private Task AnswerAsync(HttpContext context) => WriteIntake.AnswerAsync(context, "text import", WriteAsync, RefuseAsync, logger);
 
     private async Task WriteAsync(HttpContext context)
     {
@@ -38,13 +38,13 @@ internal sealed class TextImportEndpoint(WriteIntake intake, TimeProvider time, 
         }
 
         var lines = import.BadLines == 0 ? "" : $"{import.BadLines} lines could not be read, first {import.FirstError}";
-        await RefuseAsync(context, status, string.Join("; ", new[] { lines, refusals }.Where(static t => t.Length > 0)), null);
+        await RefuseAsync(context, new WriteRefusal(status, string.Join("; ", new[] { lines, refusals }.Where(static t => t.Length > 0))));
     }
 
-    private Task RefuseAsync(HttpContext context, int status, string message, TimeSpan? wait)
+    private Task RefuseAsync(HttpContext context, WriteRefusal refusal)
     {
-        intake.SetRetryAfter(context, status, wait);
-        return PlainText.AnswerAsync(context, status, message + "\n");
+        intake.SetRetryAfter(context, refusal.Status, refusal.RetryAfter);
+        return PlainText.AnswerAsync(context, refusal.Status, refusal.Message + "\n");
     }
 
     private static List<(byte[] Name, byte[] Value)> ExtraLabels(IQueryCollection query)

@@ -148,6 +148,15 @@ public sealed class SampleBuffer : IDisposable
         }
     }
 
+    /// <summary>Appends the samples of another buffer from an index on.</summary>
+    public void AddAllFrom(SampleBuffer other, int start = 0)
+    {
+        for (var i = start; i < other.Count; i++)
+        {
+            AddFrom(other, i);
+        }
+    }
+
     /// <summary>Appends to a buffer the samples of two others, each ascending in time, as one ascending run; of two samples at one instant that of <paramref name="winner"/> stays.</summary>
     public static void Merge(SampleBuffer winner, SampleBuffer other, SampleBuffer into)
     {

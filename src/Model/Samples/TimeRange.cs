@@ -14,4 +14,7 @@ public readonly record struct TimeRange(long MinMs, long MaxMs)
 
     /// <summary>True when the ranges share an instant.</summary>
     public bool Overlaps(TimeRange other) => MinMs <= other.MaxMs && other.MinMs <= MaxMs;
+
+    /// <summary>True when all of another range lies in it.</summary>
+    public bool Covers(TimeRange other) => MinMs <= other.MinMs && other.MaxMs <= MaxMs;
 }

@@ -176,6 +176,13 @@ public sealed class BlockReader : IDisposable
     /// <summary>The payload of a chunk, verified; valid while the caller holds a reference to the block.</summary>
     public ReadOnlySpan<byte> ReadChunk(ChunkMeta chunk, out ChunkEncoding encoding) => segments.Read(chunk.Reference, out encoding);
 
+    /// <summary>True when a series' chunk reaches into a range, and not all of it is deleted.</summary>
+    internal bool HasIn(TimeRange range, uint series, ChunkMeta chunk)
+    {
+        var time = new TimeRange(chunk.MinMs, chunk.MaxMs);
+        return time.Overlaps(range) && !Tombstones.Covers(series, time);
+    }
+
     /// <summary>Keeps the files mapped until the result is disposed.</summary>
     /// <exception cref="ObjectDisposedException">The block is closed.</exception>
     public IDisposable Hold()

@@ -41,8 +41,7 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggrega
             var last = long.MinValue;
             foreach (var chunk in entry.Chunks)
             {
-                var time = new TimeRange(chunk.MinMs, chunk.MaxMs);
-                if (!time.Overlaps(range) || block.Tombstones.Covers(reference, time))
+                if (!block.HasIn(range, reference, chunk))
                 {
                     continue;
                 }

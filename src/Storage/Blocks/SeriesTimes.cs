@@ -152,8 +152,7 @@ public sealed class SeriesTimes
             chunks.Clear();
             foreach (var chunk in entry.Chunks)
             {
-                var time = new TimeRange(chunk.MinMs, chunk.MaxMs);
-                if (time.Overlaps(range) && !block.Tombstones.Covers(reference, time))
+                if (block.HasIn(range, reference, chunk))
                 {
                     chunks.Add(chunk);
                 }

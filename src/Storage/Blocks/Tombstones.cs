@@ -44,7 +44,7 @@ public sealed class Tombstones
     {
         foreach (var deleted in Of(series))
         {
-            if (deleted.MinMs <= range.MinMs && deleted.MaxMs >= range.MaxMs)
+            if (deleted.Covers(range))
             {
                 return true;
             }

@@ -88,7 +88,7 @@ internal sealed class SeriesMerge(MergeRequest request) : IDisposable
     {
         foreach (var range in gone)
         {
-            if (range.MinMs <= time.MinMs && range.MaxMs >= time.MaxMs)
+            if (range.Covers(time))
             {
                 return true;
             }

@@ -20,14 +20,9 @@ public sealed partial class ShardLog
         lock (gate)
         {
             ThrowIfFailed();
-            var need = pendingBytes + frames.Length;
-            if (need > pending.Length)
-            {
-                Array.Resize(ref pending, Math.Max(need, Math.Max(BufferBytesMin, pending.Length * 2)));
-            }
-
+            Reserve(frames.Length);
             frames.CopyTo(pending.AsSpan(pendingBytes));
-            pendingBytes = need;
+            pendingBytes += frames.Length;
             nextRecord += count;
         }
     }

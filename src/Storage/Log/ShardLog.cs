@@ -85,12 +85,7 @@ public sealed partial class ShardLog : IAsyncDisposable
         lock (gate)
         {
             ThrowIfFailed();
-            var need = pendingBytes + LogSegment.FrameHeaderBytes + payload.Length;
-            if (need > pending.Length)
-            {
-                Array.Resize(ref pending, Math.Max(need, Math.Max(BufferBytesMin, pending.Length * 2)));
-            }
-
+            Reserve(LogSegment.FrameHeaderBytes + payload.Length);
             pendingBytes += LogSegment.WriteFrame(pending.AsSpan(pendingBytes), nextRecord, payload);
             return nextRecord++;
         }
@@ -284,6 +279,16 @@ public sealed partial class ShardLog : IAsyncDisposable
             {
                 return;
             }
+        }
+    }
+
+    /// <summary>Makes room behind what is pending; called under <see cref="gate"/>.</summary>
+    private void Reserve(int bytes)
+    {
+        var need = pendingBytes + bytes;
+        if (need > pending.Length)
+        {
+            Array.Resize(ref pending, Math.Max(need, Math.Max(BufferBytesMin, pending.Length * 2)));
         }
     }
 

@@ -35,11 +35,7 @@ internal sealed class SeriesCollection
         var known = Of(labels);
         if (known.Count == 0 || known.Times[^1] < samples.Times[0])
         {
-            for (var i = 0; i < samples.Count; i++)
-            {
-                known.AddFrom(samples, i);
-            }
-
+            known.AddAllFrom(samples);
             return;
         }
 

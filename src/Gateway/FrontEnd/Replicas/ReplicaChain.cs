@@ -44,11 +44,7 @@ internal static class ReplicaChain
 
         if (replicas.Length == 1)
         {
-            for (var i = FirstFrom(replicas[0], fromMs); i < replicas[0].Count; i++)
-            {
-                into.AddFrom(replicas[0], i);
-            }
-
+            into.AddAllFrom(replicas[0], FirstFrom(replicas[0], fromMs));
             return;
         }
 

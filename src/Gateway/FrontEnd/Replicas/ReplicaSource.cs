@@ -85,11 +85,7 @@ internal sealed class ReplicaSource(IReadOnlyList<IShard> shards, IReadOnlyList<
             // The buffer is the shard's and used again.
             var copy = new SampleBuffer(samples.Count);
             copy.NoteEncoded(samples.EncodedBytes, samples.EncodedChunks);
-            for (var i = 0; i < samples.Count; i++)
-            {
-                copy.AddFrom(samples, i);
-            }
-
+            copy.AddAllFrom(samples);
             replicas.Add(new Replica(labels, copy));
         }
     }
