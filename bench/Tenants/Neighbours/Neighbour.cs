@@ -16,7 +16,8 @@ internal sealed class Neighbour : IDisposable
     /// <param name="endMs">The last instant that has samples.</param>
     public static async Task<Neighbour> StartAsync(string kind, Uri server, long endMs)
     {
-        var started = Process.Start(new ProcessStartInfo("nice", ["-n", "19", "dotnet", typeof(Neighbour).Assembly.Location, kind, server.ToString(), endMs.ToString(CultureInfo.InvariantCulture)])
+        // Whoever starts it may be real-time, which it would inherit.
+        var started = Process.Start(new ProcessStartInfo("chrt", ["--other", "0", "nice", "-n", "19", "dotnet", typeof(Neighbour).Assembly.Location, kind, server.ToString(), endMs.ToString(CultureInfo.InvariantCulture)])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,

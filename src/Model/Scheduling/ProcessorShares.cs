@@ -32,6 +32,9 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
     /// <summary>How much less than all others a tenant may have used, at most: some dashboards' queries.</summary>
     public static readonly TimeSpan Credit = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>For so long after it wanted something a tenant counts as one that is there: a scrape and some.</summary>
+    public static readonly TimeSpan Presence = TimeSpan.FromSeconds(20);
+
     /// <summary>A piece rises by one class for each of these that it waits.</summary>
     public static readonly TimeSpan Aging = TimeSpan.FromSeconds(5);
 
@@ -42,6 +45,7 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
 
     private readonly long slice = InStamps(Slice, time);
     private readonly long credit = InStamps(Credit, time);
+    private readonly long presence = InStamps(Presence, time);
     private readonly long aging = InStamps(Aging, time);
     private readonly long[] classStamps = [.. classes.Select(c => InStamps(c, time))];
     private readonly Lock sync = new();
@@ -96,11 +100,14 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         return turn;
     }
 
-    /// <summary>Runs work when its turn has come: at once on this thread if it may, else on one of the pool.</summary>
+    /// <summary>Runs short work when its turn has come: on this thread or one of the pool, or below all others where it is a query that had to wait of a tenant that has had most.</summary>
+    /// <remarks>Many short pieces keep a processor from those that wake to take another's samples in as a long one does; another thread is nothing beside the wait.</remarks>
     public async ValueTask<T> RunHereAsync<T>(TenantId tenant, ProcessorUse use, Func<T> work, CancellationToken cancellation)
     {
-        var turn = await EnterAsync(tenant, use, cancellation).ConfigureAwait(false);
-        return turn.Run(work);
+        var entering = EnterAsync(tenant, use, cancellation);
+        var isOrdinary = entering.IsCompletedSuccessfully || use == ProcessorUse.Write;
+        var turn = await entering.ConfigureAwait(false);
+        return isOrdinary || !HasHadMost(turn.Share) ? turn.Run(work) : await Start(turn, work).ConfigureAwait(false);
     }
 
     /// <summary>Runs long work on a thread of low priority when its turn has come, beside whatever the caller does.</summary>
@@ -109,7 +116,7 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         var turn = await EnterAsync(tenant, use, cancellation, expected).ConfigureAwait(false);
 
         // Without the token: who has a turn runs, or would have to give it back.
-        return await Start(() => turn.Run(work)).ConfigureAwait(false);
+        return await Start(turn, work).ConfigureAwait(false);
     }
 
     /// <summary>Does a piece of work for each number from 0 to <paramref name="count"/> - 1: on this thread and, where it has a turn, on as many more as there are processors that nobody waits for.</summary>
@@ -121,7 +128,7 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         var others = new List<Task>();
         while (others.Count < count - 1 && ProcessorTurn.Current is { } turn && turn.Owner.TryEnter(turn) is { } other)
         {
-            others.Add(Start(() => other.Run(Work)));
+            others.Add(Start(other, Work));
         }
 
         Work();
@@ -209,9 +216,34 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         granted.Wait();
     }
 
-    private static Task<T> Start<T>(Func<T> work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, ProcessorThreads.OfProcess);
+    private static Task<T> Start<T>(ProcessorTurn turn, Func<T> work) =>
+        Task.Factory.StartNew(() => turn.Run(work), CancellationToken.None, TaskCreationOptions.DenyChildAttach, turn.Owner.HasHadMost(turn.Share) ? ProcessorThreads.Lowest : ProcessorThreads.Low);
 
     private static long InStamps(TimeSpan span, TimeProvider time) => (long)(span.TotalSeconds * time.TimestampFrequency);
+
+    /// <summary>Whether there are other tenants, and none of them has used as much.</summary>
+    internal bool HasHadMost(ProcessorShare share)
+    {
+        lock (sync)
+        {
+            var isAlone = true;
+            var since = time.GetTimestamp() - presence;
+            foreach (var other in shares.Values)
+            {
+                if (other.LastSeen >= since && other.Tenant != share.Tenant)
+                {
+                    if (other.Used >= share.Used)
+                    {
+                        return false;
+                    }
+
+                    isAlone = false;
+                }
+            }
+
+            return !isAlone;
+        }
+    }
 
     private ProcessorTurn? TryEnter(ProcessorTurn parent)
     {
@@ -237,7 +269,7 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
                 Sweep();
             }
 
-            shares.Add((tenant, use), share = new ProcessorShare());
+            shares.Add((tenant, use), share = new ProcessorShare(tenant));
         }
 
         Wake(share);
@@ -247,6 +279,7 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
     /// <summary>Takes from an idle tenant what it has saved up.</summary>
     private void Wake(ProcessorShare share)
     {
+        share.LastSeen = time.GetTimestamp();
         if (share.Running + share.Waiting == 0)
         {
             ChargeAll();

@@ -6,26 +6,30 @@ namespace Metrics.Model;
 /// <summary>Threads for long work, below the priority of all others: whatever takes samples in, or answers in a moment, gets a processor before it. As many as have something to do.</summary>
 /// <remarks>
 /// Priority is what the kernel has for this: a thread that wakes to read a request takes the processor from one of these at once, where among equals it would wait for the end of a time slice, at each of several
-/// steps. While nothing else wants the processors it costs nothing. On Linux niceness belongs to a thread, and raising it needs no privilege.
+/// steps. While nothing else wants the processors it costs nothing. On Linux niceness belongs to a thread; raising it needs no privilege, lowering it again does, so there are threads of two kinds.
 /// </remarks>
 internal sealed partial class ProcessorThreads : TaskScheduler
 {
-    /// <summary>A third of the weight of an ordinary thread: enough that a lock which is held here is not held for long.</summary>
-    private const int Niceness = 5;
-
     private static readonly int maxIdle = 2 * Environment.ProcessorCount;
 
     // With Monitor, for it is waited on.
     private readonly object sync = new();
     private readonly Queue<Task> waiting = new();
+    private readonly int niceness;
+    private readonly string name;
     private int idle;
 
-    private ProcessorThreads()
+    private ProcessorThreads(int niceness, string name)
     {
+        this.niceness = niceness;
+        this.name = name;
     }
 
-    /// <summary>Those of this process.</summary>
-    public static ProcessorThreads OfProcess { get; } = new();
+    /// <summary>With a third of the weight of an ordinary thread: enough that a tenant's queries go on beside its own writes, and a lock which is held here is not held for long.</summary>
+    public static ProcessorThreads Low { get; } = new(niceness: 5, "long work");
+
+    /// <summary>With a seventieth of it: for a tenant that has had more than any other, and others want to hear nothing of it.</summary>
+    public static ProcessorThreads Lowest { get; } = new(niceness: 19, "longest work");
 
     /// <inheritdoc/>
     protected override void QueueTask(Task task)
@@ -40,7 +44,7 @@ internal sealed partial class ProcessorThreads : TaskScheduler
             }
         }
 
-        new Thread(Run) { IsBackground = true, Name = "long work", Priority = ThreadPriority.BelowNormal }.Start(task);
+        new Thread(Run) { IsBackground = true, Name = name, Priority = ThreadPriority.BelowNormal }.Start(task);
     }
 
     /// <inheritdoc/>
@@ -60,7 +64,7 @@ internal sealed partial class ProcessorThreads : TaskScheduler
         if (OperatingSystem.IsLinux())
         {
             // Of this thread. It fails where a sandbox forbids it, and then all are equal.
-            _ = SetPriority(0, 0, Niceness);
+            _ = SetPriority(0, 0, niceness);
         }
 
         var task = (Task?)first!;

@@ -100,8 +100,14 @@ public sealed class ProcessorTurn : IDisposable
 }
 
 /// <summary>What one tenant has used for one purpose. Guarded by the owner's lock.</summary>
-internal sealed class ProcessorShare
+internal sealed class ProcessorShare(TenantId tenant)
 {
+    /// <summary>Whose.</summary>
+    public TenantId Tenant => tenant;
+
+    /// <summary>When it last wanted something, in stamps.</summary>
+    public long LastSeen { get; set; }
+
     /// <summary>Time used, in stamps.</summary>
     public long Used { get; set; }
 

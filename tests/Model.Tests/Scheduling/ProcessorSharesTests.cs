@@ -5,6 +5,10 @@ namespace Metrics.Model.Tests;
 
 public class ProcessorSharesTests
 {
+    /// <summary>Threads' names, which tell their priority on any system.</summary>
+    private const string Low = "long work";
+    private const string Lowest = "longest work";
+
     private static readonly TenantId a = TenantId.Parse("a");
     private static readonly TenantId b = TenantId.Parse("b");
 
@@ -70,6 +74,44 @@ public class ProcessorSharesTests
         turn.Dispose();
         await heavy.PassedAsync();
         await heavy.EndAsync();
+    }
+
+    [Fact]
+    public async Task WhoHasHadMostIsBelowAllOthersAsLongAsThereAreAny()
+    {
+        var shares = new ProcessorShares(2, time);
+        await UseAsync(shares, a, 500);
+        Assert.Equal(Low, await LongWorkOf(a));
+        await UseAsync(shares, b, 1);
+        Assert.Equal(Lowest, await LongWorkOf(a));
+        Assert.Equal(Low, await LongWorkOf(b));
+        await UseAsync(shares, b, 500);
+        Assert.Equal(Low, await LongWorkOf(a));
+        Assert.Equal(Lowest, await LongWorkOf(b));
+        Pass((long)ProcessorShares.Presence.TotalMilliseconds + 1);
+        Assert.Equal(Low, await LongWorkOf(b));
+
+        Task<string?> LongWorkOf(TenantId tenant) => shares.RunAsync(tenant, ProcessorUse.Query, ThreadName, default);
+    }
+
+    [Fact]
+    public async Task AShortQueryThatHadToWaitIsBelowAllOthersTooAndAWriteIsNot()
+    {
+        var shares = new ProcessorShares(1, time);
+        await UseAsync(shares, b, 1);
+        var running = await shares.EnterAsync(a, ProcessorUse.Query, default);
+        Pass(500);
+        var query = shares.RunHereAsync(a, ProcessorUse.Query, ThreadName, default).AsTask();
+        Assert.Equal((1, 1), shares.Load);
+        running.Dispose();
+        Assert.Equal(Lowest, await query);
+
+        var writing = await shares.EnterAsync(a, ProcessorUse.Write, default);
+        Pass(2000);
+        var write = shares.RunHereAsync(a, ProcessorUse.Write, ThreadName, default).AsTask();
+        Assert.Equal((1, 1), shares.Load);
+        writing.Dispose();
+        Assert.NotEqual(Lowest, await write);
     }
 
     [Fact]
@@ -221,6 +263,14 @@ public class ProcessorSharesTests
             default)));
         Assert.Equal(400, done);
         Assert.Equal((0, 0), shares.Load);
+    }
+
+    private static string? ThreadName() => Thread.CurrentThread.Name;
+
+    private async Task UseAsync(ProcessorShares shares, TenantId tenant, long milliseconds)
+    {
+        using var turn = await shares.EnterAsync(tenant, ProcessorUse.Query, default);
+        Pass(milliseconds);
     }
 
     private static async Task UntilAsync(Func<bool> holds)
