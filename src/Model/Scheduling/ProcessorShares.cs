@@ -107,7 +107,7 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         var entering = EnterAsync(tenant, use, cancellation);
         var isOrdinary = entering.IsCompletedSuccessfully || use == ProcessorUse.Write;
         var turn = await entering.ConfigureAwait(false);
-        return isOrdinary || !HasHadMost(turn.Share) ? turn.Run(work) : await Start(turn, work).ConfigureAwait(false);
+        return isOrdinary || !HasHadMost(turn.Share) ? turn.Run(work) : await Start(turn, work, ProcessorThreads.Lowest).ConfigureAwait(false);
     }
 
     /// <summary>Runs long work on a thread of low priority when its turn has come, beside whatever the caller does.</summary>
@@ -216,13 +216,14 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         granted.Wait();
     }
 
-    private static Task<T> Start<T>(ProcessorTurn turn, Func<T> work) =>
-        Task.Factory.StartNew(() => turn.Run(work), CancellationToken.None, TaskCreationOptions.DenyChildAttach, turn.Owner.HasHadMost(turn.Share) ? ProcessorThreads.Lowest : ProcessorThreads.Low);
+    private static Task<T> Start<T>(ProcessorTurn turn, Func<T> work) => Start(turn, work, turn.Owner.HasHadMost(turn.Share) ? ProcessorThreads.Lowest : ProcessorThreads.Low);
+
+    private static Task<T> Start<T>(ProcessorTurn turn, Func<T> work, ProcessorThreads threads) => Task.Factory.StartNew(() => turn.Run(work), CancellationToken.None, TaskCreationOptions.DenyChildAttach, threads);
 
     private static long InStamps(TimeSpan span, TimeProvider time) => (long)(span.TotalSeconds * time.TimestampFrequency);
 
     /// <summary>Whether there are other tenants, and none of them has used as much.</summary>
-    internal bool HasHadMost(ProcessorShare share)
+    private bool HasHadMost(ProcessorShare share)
     {
         lock (sync)
         {
