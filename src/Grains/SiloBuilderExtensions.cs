@@ -2,6 +2,7 @@ using Metrics.Cluster;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Messaging;
+using Orleans.Serialization;
 
 namespace Metrics.Grains;
 
@@ -15,6 +16,8 @@ public static class SiloBuilderExtensions
     public static ISiloBuilder UseShards(this ISiloBuilder builder, SiloContext context, SiloLogTransport? transport)
     {
         builder.Services.PostConfigure<Orleans.Configuration.SiloOptions>(options => options.SiloName = context.Card.ToString());
+        // Whoever called another silo hears what it failed with. By default Orleans carries exceptions of some namespaces only, and where one is the cause of another, both come out as a fault of the serializer.
+        builder.Services.Configure<ExceptionSerializationOptions>(static options => options.SupportedExceptionTypeFilter = static _ => true);
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(context);
         builder.Services.AddSingleton<SiloDirectory>();

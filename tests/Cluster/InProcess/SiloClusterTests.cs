@@ -1,5 +1,7 @@
 using Metrics.Grains;
 using Metrics.Model;
+using Metrics.ObjectStore;
+using Orleans.Serialization;
 using Xunit;
 
 namespace Metrics.Cluster.Silos.InProcess;
@@ -26,6 +28,21 @@ public sealed class SiloClusterTests
         }
 
         Assert.Null(await silos.Gateway(silos.Silos[0]).FindTenantAsync(TenantId.Parse("nobody"), default));
+    }
+
+    [Fact]
+    public async Task WhatASiloFailsWithIsTheSameForWhoeverCalledIt()
+    {
+        await using var silos = await SiloCluster.StartAsync(1, 1);
+        var serializer = silos.Of<Serializer>(silos.Silos[0]);
+        var failure = new OrleansException("nobody can say where the log lies", new ConditionFailedException("put manifest.json", new IOException("no space")));
+
+        var heard = Assert.IsType<OrleansException>(serializer.Deserialize<Exception>(serializer.SerializeToArray<Exception>(failure)));
+
+        Assert.Equal(failure.Message, heard.Message);
+        var cause = Assert.IsType<ConditionFailedException>(heard.InnerException);
+        Assert.Equal("put manifest.json", cause.Message);
+        Assert.Equal("no space", Assert.IsType<IOException>(cause.InnerException).Message);
     }
 
     [Fact]

@@ -35,11 +35,16 @@ internal static class SequenceLoad
                 await Task.WhenAny(Task.Delay(2000), writing);
                 await act(() => writers.Max(static w => w.LongestPause));
             }
-            finally
+            catch (Exception e)
             {
+                // A writer that failed has opened no shard since: its failure is the one to show.
+                log.WriteLine(e.ToString());
                 await stop.CancelAsync();
+                await writing;
+                throw;
             }
 
+            await stop.CancelAsync();
             await writing;
             foreach (var writer in writers)
             {

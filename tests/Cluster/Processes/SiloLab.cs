@@ -135,8 +135,13 @@ internal sealed class SiloLab : IDisposable
     /// <summary>The nodes that own a shard.</summary>
     public static IEnumerable<string> OwnersOf(JsonElement status) => status.GetProperty("shards").EnumerateArray().Select(static s => s.GetProperty("owner").GetString()!).Where(static o => o.Length > 0).Distinct();
 
-    /// <summary>What every silo wrote, for messages of failed tests.</summary>
-    public string Outputs() => string.Join("\n", silos.Select(static (s, n) => $"--- silo {n}\n{string.Join('\n', s.Program.Output.Split('\n').TakeLast(60).Select(static l => l.Length > 300 ? l[..300] : l))}"));
+    /// <summary>What every silo wrote last, and all failures that none of them expected, for messages of failed tests.</summary>
+    public string Outputs()
+    {
+        var last = silos.Select(static (s, n) => $"--- silo {n}\n{string.Join('\n', s.Program.Output.Split('\n').TakeLast(60).Select(static l => l.Length > 300 ? l[..300] : l))}");
+        var failures = silos.SelectMany(static (s, n) => s.Runs.SelectMany(static r => r.Output.Split('\n')).Where(static l => l.Contains("fail: Metrics.", StringComparison.Ordinal)).Select(l => $"silo {n}: {l}"));
+        return string.Join('\n', [.. last, "--- failures", .. failures]);
+    }
 
     public void Dispose()
     {
