@@ -18,21 +18,22 @@ internal static class NeighboursRun
         await File.WriteAllTextAsync(overrides, $"overrides:\n  {Flood.Tenant}: {Flood.Limits}\n");
         using var server = await Server.StartAsync("metrics", root, rules: null, ["--tenancy-overrides-file", overrides]);
 
-        // Live scrapes follow faster than fifteen seconds apart, and the last is not to lie in the future.
-        var firstMs = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() - (long)TimeSpan.FromMinutes(150).TotalMilliseconds;
+        var kinds = phases.Distinct(StringComparer.Ordinal).ToDictionary(static phase => phase, static _ => new Measured(), StringComparer.Ordinal);
+        var warming = TimeSpan.FromSeconds(Math.Min(15, length.TotalSeconds));
+
+        // Scrapes that are fifteen seconds apart are sent every second, and the last is not to lie in the future.
+        var live = (warming * kinds.Count) + (length * phases.Count);
+        var firstMs = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() - (ChurningScrapes.IntervalMs * (Scrapes + (long)live.TotalSeconds));
         var quiet = new ChurningScrapes(QuietSeries, firstMs, seed: 1);
         await FillAsync(server, "quiet", quiet);
         await FillAsync(server, HeavyQueries.Tenant, new ChurningScrapes(heavySeries, firstMs, seed: 2));
         var endMs = quiet.DueMs(Scrapes - 1) / 60_000 * 60_000;
         var tenant = new QuietTenant(server.Address, quiet, Scrapes);
 
-        await BeRealTimeAsync();
-        var kinds = phases.Distinct(StringComparer.Ordinal).ToDictionary(static phase => phase, static _ => new Measured(), StringComparer.Ordinal);
-
         // What is compiled and cached with time is so before it is measured.
         foreach (var kind in kinds.Keys)
         {
-            await MeasureAsync(kind, TimeSpan.FromSeconds(Math.Min(15, length.TotalSeconds)), new Measured());
+            await MeasureAsync(kind, warming, new Measured());
         }
 
         foreach (var kind in phases)
@@ -57,6 +58,7 @@ internal static class NeighboursRun
                 neighbours.Add(await Neighbour.StartAsync(kind, server.Address, endMs));
             }
 
+            await BeRealTimeAsync();
             var cpu = ProcessMeter.CpuSeconds(server.ProcessId);
             var before = await CollectionsAsync(server);
             var (writes, queries) = await tenant.RunAsync(time);
@@ -71,7 +73,7 @@ internal static class NeighboursRun
         }
     }
 
-    /// <summary>Puts this process before all others, for it stands for other machines: what it waits for a processor here would count as the server's.</summary>
+    /// <summary>Puts this process before all others, for it stands for other machines: what it waits for a processor here would count as the server's. Threads that have come since the last time were not all made by such as it had put there.</summary>
     private static async Task BeRealTimeAsync()
     {
         using var chrt = Process.Start("chrt", ["--all-tasks", "--fifo", "--pid", "1", Environment.ProcessId.ToString(CultureInfo.InvariantCulture)]);
