@@ -72,8 +72,7 @@ results=artifacts/tests
 rm -rf "$results"
 mkdir -p "$results"
 
-# Tests sync thousands of small files, which in memory costs nothing, and on a slow disk most of their time. Those of Cluster stay on the disk: in memory their queries meet the end of a cut now and then,
-# and miss late samples that it has just taken from the head.
+# Tests sync thousands of small files, which in memory costs nothing, and on a slow disk most of their time.
 parent=${TMPDIR:-/tmp}
 memory_kib=$(df --output=avail -k /dev/shm 2>/dev/null | tail -1)
 [ "${memory_kib:-0}" -gt 4000000 ] && parent=/dev/shm
@@ -89,7 +88,7 @@ run_tests() {
     for project in "$@"; do
         name=$(basename "$project" .csproj)
         begun=$SECONDS
-        TMPDIR=$([ "$name" = Cluster.Tests ] && echo "${TMPDIR:-/tmp}" || echo "$scratch") nice -n "$priority" dotnet test "$(dirname "$project")/bin/Release/net10.0/Metrics.$name.dll" --nologo "${filter[@]}" \
+        TMPDIR=$scratch nice -n "$priority" dotnet test "$(dirname "$project")/bin/Release/net10.0/Metrics.$name.dll" --nologo "${filter[@]}" \
             --logger "console;verbosity=minimal" --logger "trx;LogFileName=$name.trx" --results-directory "$results" >"$results/$name.log" 2>&1
         status=$?
         echo "$status" >"$results/$name.status"

@@ -81,7 +81,7 @@ internal sealed partial class ShardArchive
         if (due.Exists(r => r.HashRange is not null))
         {
             var held = await shared.HeldElsewhereAsync([.. due.Where(r => r.HashRange is not null).Select(r => (r.Ulid, HashRange.Parse(r.HashRange!)))], cancellation);
-            due.RemoveAll(r => held.Contains(r.Ulid));
+            due.RemoveAll(r => r.HashRange is not null && held?.Contains(r.Ulid) != false);
         }
 
         if (due.Count == 0)
@@ -127,14 +127,17 @@ internal sealed partial class ShardArchive
             else if (!IsPending(ulid) && time.GetUtcNow() - note.ModifiedAt >= options.OrphanGrace)
             {
                 // A note that was left when its block had become live may be of one that this shard has replaced since, and others have.
-                if ((await shared.HeldElsewhereAsync([(ulid, HashRange.Everything)], cancellation)).Count > 0)
+                if (await shared.HeldElsewhereAsync([(ulid, HashRange.Everything)], cancellation) is not { } held)
                 {
-                    await store.DeleteAsync(note.Key, cancellation);
-                    continue;
+                    continue; // The note is all that leads to the objects: it stays until somebody can say.
                 }
 
-                report($"removing block {ulid}, whose upload was never finished");
-                await RemoveObjectsAsync(ulid, cancellation);
+                if (held.Count == 0)
+                {
+                    report($"removing block {ulid}, whose upload was never finished");
+                    await RemoveObjectsAsync(ulid, cancellation);
+                }
+
                 await store.DeleteAsync(note.Key, cancellation);
             }
 

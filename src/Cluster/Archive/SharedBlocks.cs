@@ -11,9 +11,9 @@ namespace Metrics.Cluster;
 /// </remarks>
 internal sealed class SharedBlocks(ShardId shard, ArchiveServices services)
 {
-    /// <summary>Those of some blocks that must stay: another shard has them, or has had them within the delete delay, or nobody can say at the moment.</summary>
+    /// <summary>Those of some blocks that another shard has, or has had within the delete delay; null when nobody can say at the moment, since the map has changed meanwhile.</summary>
     /// <exception cref="ObjectStoreException">The store failed.</exception>
-    public async ValueTask<HashSet<string>> HeldElsewhereAsync(IReadOnlyCollection<(string Ulid, HashRange Range)> blocks, CancellationToken cancellation)
+    public async ValueTask<HashSet<string>?> HeldElsewhereAsync(IReadOnlyCollection<(string Ulid, HashRange Range)> blocks, CancellationToken cancellation)
     {
         var held = new HashSet<string>(StringComparer.Ordinal);
         if (await MapAsync(cancellation) is not { } before || services.Mutant == Mutant.RemovesSharedBlocks)
@@ -31,8 +31,8 @@ internal sealed class SharedBlocks(ShardId shard, ArchiveServices services)
             }
         }
 
-        var after = await MapAsync(cancellation);
-        return [.. blocks.Select(b => b.Ulid).Where(u => after?.Version != before.Version || held.Contains(u))];
+        held.IntersectWith(blocks.Select(static b => b.Ulid));
+        return (await MapAsync(cancellation))?.Version == before.Version ? held : null;
     }
 
     /// <summary>Where notes of uploads lie that are this shard's to look after: its own, and those of ranges that are no shard any more and begin in its own.</summary>

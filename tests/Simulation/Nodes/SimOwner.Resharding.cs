@@ -116,7 +116,7 @@ internal sealed partial class SimOwner
         }
 
         var held = await new SharedBlocks(shard, node.Archive).HeldElsewhereAsync([.. due.Select(r => (r.Ulid, HashRange.Parse(r.HashRange!)))], CancellationToken.None);
-        due.RemoveAll(r => held.Contains(r.Ulid));
+        due.RemoveAll(r => held?.Contains(r.Ulid) != false);
         foreach (var block in due)
         {
             await node.Bucket.DeleteAsync(BucketKeys.Block(shard.Tenant, block.Ulid) + "ids", CancellationToken.None);
