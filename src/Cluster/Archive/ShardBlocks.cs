@@ -7,7 +7,7 @@ namespace Metrics.Cluster;
 /// <summary>The live blocks of one shard as queries see them. Thread-safe; what is live changes in one step.</summary>
 /// <remarks>
 /// A block found damaged is set aside: told once, counted, no longer read, and named in a warning by whatever it would have answered. A block that can't be read now, because the store is
-/// away, fails the query.
+/// away, or since it was replaced and removed meanwhile, fails the query.
 /// </remarks>
 internal sealed class ShardBlocks(ShardId shard, LabelAnswers answers, Action<string> report) : IDisposable
 {
@@ -137,13 +137,20 @@ internal sealed class ShardBlocks(ShardId shard, LabelAnswers answers, Action<st
     public void Dispose() => Replace(live, []);
 
     /// <summary>Takes a block out of service, because its bytes are wrong; it stays in the manifest, for an operator to mend or to give up.</summary>
+    /// <exception cref="IOException">It is no longer live: others hold its samples by now, and its files go when the delete delay has passed, however long a query takes.</exception>
     public void SetAside(LiveBlock block, InvalidDataException damage)
     {
         lock (changing)
         {
             if (!live.Contains(block))
             {
-                return;
+                // Whoever was first to find it damaged has told so.
+                if (damaged.Any(d => d.Block.Meta.Ulid == block.Ulid))
+                {
+                    return;
+                }
+
+                throw new IOException($"block {block.Ulid} was replaced by others while it was asked; ask again", damage);
             }
 
             live = [.. live.Where(b => b != block)];

@@ -1,5 +1,6 @@
 using Metrics.Model;
 using Metrics.ObjectStore;
+using Metrics.Storage;
 using MatchType = Metrics.Model.MatchType;
 
 namespace Metrics.Cluster.Tests;
@@ -98,6 +99,31 @@ public sealed class DamagedBlockTests : IDisposable
         Assert.Empty(Directory.GetDirectories(Path.Combine(folder, ShardArchive.PendingFolder)));
         Assert.All(held.Blocks, b => Assert.Equal(3, Count(b.Reader().Select(All, TimeRange.All))));
         Assert.Empty(archive.Blocks.Damaged);
+    }
+
+    [Fact]
+    public async Task ABlockThatIsReplacedAndRemovedWhileAQueryHoldsItUnopenedFailsTheQuery()
+    {
+        await using (var store = Open())
+        {
+            await FillAsync(store);
+        }
+
+        var folder = Directory.GetDirectories(Path.Combine(root, "bucket", "t"), "0*").Order(StringComparer.Ordinal).First();
+        var described = ManifestBlock.Of(folder, BlockMeta.Read(folder));
+        using var blocks = new ShardBlocks(Id, new LabelAnswers(0), reports.Add);
+        blocks.Replace([], [new LiveBlock(described, live =>
+        {
+            blocks.Replace([live], []);
+            File.Delete(Path.Combine(folder, BlockMeta.FileName)); // The first to go.
+            return BlockReader.Open(folder);
+        })]);
+
+        var error = Assert.Throws<IOException>(() => blocks.Select(All, TimeRange.All, new Metrics.PromQL.SelectionHints(), [], CancellationToken.None));
+
+        Assert.Contains("was replaced by others while it was asked", error.Message, StringComparison.Ordinal);
+        Assert.Empty(blocks.Damaged);
+        Assert.Empty(reports);
     }
 
     private static int Count(ISeriesSet set)
