@@ -37,7 +37,7 @@ internal static class SequenceLoad
             }
             catch (Exception e)
             {
-                // A writer that failed has opened no shard since: its failure is the one to show.
+                // Without writers nobody opens shards: where one has failed, that is the failure to show.
                 log.WriteLine(e.ToString());
                 await stop.CancelAsync();
                 await writing;
