@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Enumeration;
 
 namespace Metrics.SideBySide;
 
@@ -23,9 +24,12 @@ internal static class ProcessMeter
     /// <summary>The most MiB ever resident.</summary>
     public static double PeakMib(int processId) => StatusKib(processId, "VmHWM:") / 1024;
 
-    /// <summary>Bytes of all files under a directory.</summary>
-    public static long DiskBytes(string directory) =>
-        Directory.Exists(directory) ? new DirectoryInfo(directory).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length) : 0;
+    /// <summary>Bytes of all files under a directory; one that goes meanwhile has none.</summary>
+    public static long DiskBytes(string directory) => !Directory.Exists(directory) ? 0
+        : new FileSystemEnumerable<long>(directory, static (ref FileSystemEntry file) => file.Length, new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None })
+        {
+            ShouldIncludePredicate = static (ref FileSystemEntry entry) => !entry.IsDirectory,
+        }.Sum();
 
     private static double StatusKib(int processId, string key)
     {
