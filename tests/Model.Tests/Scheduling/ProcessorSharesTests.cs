@@ -99,19 +99,18 @@ public class ProcessorSharesTests
     {
         var shares = new ProcessorShares(1, time);
         await UseAsync(shares, b, 1);
-        var running = await shares.EnterAsync(a, ProcessorUse.Query, default);
-        Pass(500);
-        var query = shares.RunHereAsync(a, ProcessorUse.Query, ThreadName, default).AsTask();
-        Assert.Equal((1, 1), shares.Load);
-        running.Dispose();
-        Assert.Equal(Lowest, await query);
+        Assert.Equal(Lowest, await WaitedFor(ProcessorUse.Query, 500));
+        Assert.NotEqual(Lowest, await WaitedFor(ProcessorUse.Write, 2000));
 
-        var writing = await shares.EnterAsync(a, ProcessorUse.Write, default);
-        Pass(2000);
-        var write = shares.RunHereAsync(a, ProcessorUse.Write, ThreadName, default).AsTask();
-        Assert.Equal((1, 1), shares.Load);
-        writing.Dispose();
-        Assert.NotEqual(Lowest, await write);
+        async Task<string?> WaitedFor(ProcessorUse use, long milliseconds)
+        {
+            var running = await shares.EnterAsync(a, use, default);
+            Pass(milliseconds);
+            var waiting = shares.RunHereAsync(a, use, ThreadName, default).AsTask();
+            Assert.Equal((1, 1), shares.Load);
+            running.Dispose();
+            return await waiting;
+        }
     }
 
     [Fact]
