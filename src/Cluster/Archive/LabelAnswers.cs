@@ -62,6 +62,15 @@ internal sealed class LabelAnswers(long maxBytes)
     /// <summary>The same of series; null for those that are too many, so that they are not collected again to find that out.</summary>
     public void Put(Question question, SeriesTimes? series) => Keep(question, new Answer([], series), series?.Bytes ?? 0);
 
+    /// <summary>Forgets what blocks of a shard answered that nobody will ask any more. A reader that still holds one may add to it; that goes when it is the least recently used.</summary>
+    public void Forget(ShardId shard, IReadOnlySet<Ulid> blocks)
+    {
+        lock (gate)
+        {
+            items.RemoveAll(q => q.Shard == shard && blocks.Contains(q.Block));
+        }
+    }
+
     private Answer? Look(Question question)
     {
         lock (gate)

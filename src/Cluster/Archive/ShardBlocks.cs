@@ -123,18 +123,16 @@ internal sealed class ShardBlocks(ShardId shard, LabelAnswers answers, Action<st
     /// <summary>Takes blocks off and puts others in, in one step; running reads of those that leave end undisturbed.</summary>
     public void Replace(IReadOnlyCollection<LiveBlock> leaving, IEnumerable<LiveBlock> coming)
     {
-        List<LiveBlock> left;
-        lock (changing)
+        Change(leaving, coming);
+        var gone = leaving.Select(b => b.Ulid).Except(live.Select(b => b.Ulid)).ToHashSet();
+        if (gone.Count > 0)
         {
-            left = [.. leaving.Where(live.Contains)];
-            live = [.. live.Except(leaving).Concat(coming).OrderBy(b => b.Described.Meta.MinTime).ThenBy(b => b.Ulid)];
+            answers.Forget(shard, gone);
         }
-
-        left.ForEach(b => b.Leave());
     }
 
-    /// <summary>Closes the blocks once nobody reads them any more.</summary>
-    public void Dispose() => Replace(live, []);
+    /// <summary>Closes the blocks once nobody reads them any more. What they answered stays known, for when the shard is opened again.</summary>
+    public void Dispose() => Change(live, []);
 
     /// <summary>Takes a block out of service, because its bytes are wrong; it stays in the manifest, for an operator to mend or to give up.</summary>
     /// <exception cref="IOException">It is no longer live: others hold its samples by now, and its files go when the delete delay has passed, however long a query takes.</exception>
@@ -216,6 +214,18 @@ internal sealed class ShardBlocks(ShardId shard, LabelAnswers answers, Action<st
         {
             SetAside(block, e);
         }
+    }
+
+    private void Change(IReadOnlyCollection<LiveBlock> leaving, IEnumerable<LiveBlock> coming)
+    {
+        List<LiveBlock> left;
+        lock (changing)
+        {
+            left = [.. leaving.Where(live.Contains)];
+            live = [.. live.Except(leaving).Concat(coming).OrderBy(b => b.Described.Meta.MinTime).ThenBy(b => b.Ulid)];
+        }
+
+        left.ForEach(b => b.Leave());
     }
 
     private static TimeRange Common(TimeRange a, TimeRange b) => new(Math.Max(a.MinMs, b.MinMs), Math.Min(a.MaxMs, b.MaxMs));

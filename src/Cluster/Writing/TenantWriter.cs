@@ -9,16 +9,18 @@ public sealed class TenantWriter
     private readonly ConcurrentBag<IDisposable> idle = [];
     private readonly int maxIdle = 2 * Environment.ProcessorCount;
     private readonly int maxCachedSeries;
+    private readonly TimeProvider time;
     private Route route;
 
-    /// <summary>Makes a writer. <paramref name="maxCachedSeries"/> bounds the series cache, 32 bytes an entry; it grows only as series come. <paramref name="rewrite"/> changes labels; null for none.</summary>
-    public TenantWriter(ITenant tenant, LabelLimits limits, int maxCachedSeries = 1 << 22, ISeriesRewrite? rewrite = null)
+    /// <summary>Makes a writer. <paramref name="maxCachedSeries"/> bounds the series cache, 32 bytes an entry; it grows as series come, and forgets those that stay away. <paramref name="rewrite"/> changes labels; null for none. <paramref name="time"/> is the system's unless it is given.</summary>
+    public TenantWriter(ITenant tenant, LabelLimits limits, int maxCachedSeries = 1 << 22, ISeriesRewrite? rewrite = null, TimeProvider? time = null)
     {
         Rewrite = rewrite;
         Tenant = tenant;
         Limits = limits;
         this.maxCachedSeries = maxCachedSeries;
-        route = new Route(tenant.Shards, maxCachedSeries);
+        this.time = time ?? TimeProvider.System;
+        route = new Route(tenant.Shards, maxCachedSeries, this.time);
     }
 
     /// <summary>The tenant written to.</summary>
@@ -60,10 +62,11 @@ public sealed class TenantWriter
         if (!ReferenceEquals(current.Shards, shards))
         {
             // The shard map changed, and with it what the cached shard numbers mean.
-            current = new Route(shards, maxCachedSeries);
+            current = new Route(shards, maxCachedSeries, time);
             Volatile.Write(ref route, current);
         }
 
+        current.Cache.Advance();
         return current;
     }
 
@@ -73,10 +76,10 @@ public sealed class TenantWriter
         private readonly ulong[] firsts;
 
         /// <summary>Takes the shards, ascending by range.</summary>
-        public Route(IReadOnlyList<IShard> shards, int maxCachedSeries)
+        public Route(IReadOnlyList<IShard> shards, int maxCachedSeries, TimeProvider time)
         {
             Shards = shards;
-            Cache = new SeriesCache(shards.Count, maxCachedSeries);
+            Cache = new SeriesCache(shards.Count, maxCachedSeries, time);
             firsts = new ulong[shards.Count];
             for (var i = 0; i < firsts.Length; i++)
             {

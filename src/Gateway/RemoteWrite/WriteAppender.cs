@@ -89,7 +89,7 @@ internal sealed class WriteAppender(ICluster cluster, RemoteWriteOptions options
         // Opened again since, and then its references are of another incarnation; or its limits or rules have changed, and with them what is known of its series.
         return writers.Find(tenant.Id) is { } known && IsSame(known, tenant, bounds, rewrite)
             ? known
-            : writers.Put(new TenantWriter(tenant, bounds, rewrite: rewrite), static (old, made) => IsSame(old, made.Tenant, made.Limits, made.Rewrite));
+            : writers.Put(new TenantWriter(tenant, bounds, rewrite: rewrite, time: time), static (old, made) => IsSame(old, made.Tenant, made.Limits, made.Rewrite));
     }
 
     private static bool IsSame(TenantWriter known, ITenant tenant, LabelLimits bounds, ISeriesRewrite? rewrite) =>

@@ -67,5 +67,18 @@ public sealed class RecentlyUsed<TKey, TValue>(long maxBytes, long maxItems)
         }
     }
 
+    /// <summary>Forgets what is under the keys for which this is true; looks at all.</summary>
+    public void RemoveAll(Predicate<TKey> match)
+    {
+        // A dictionary may lose items while it is walked.
+        foreach (var key in items.Keys)
+        {
+            if (match(key))
+            {
+                Remove(key);
+            }
+        }
+    }
+
     private readonly record struct Item(TKey Key, TValue Value, long Bytes);
 }

@@ -1,4 +1,5 @@
 using Metrics.Model;
+using Metrics.Storage;
 
 namespace Metrics.Cluster.Tests.Archive;
 
@@ -31,6 +32,26 @@ public class LabelAnswersTests
         Assert.Null(answers.Find(Question("q") with { Shard = new ShardId(TenantId.Parse("u"), HashRange.Everything) }));
         Assert.Null(answers.Find(Question("q") with { Within = HashRange.Everything.Split().Low }));
         Assert.Equal(["secret"], answers.Find(Question("q")));
+    }
+
+    [Fact]
+    public void OfABlockThatIsGoneNothingIsKept()
+    {
+        var answers = new LabelAnswers(4000);
+        var (gone, stays) = (Ulid.New(TimeProvider.System, new Random(1)), Ulid.New(TimeProvider.System, new Random(2)));
+        answers.Put(Question("q") with { Block = gone }, ["1"]);
+        answers.Put(Question("r") with { Block = gone }, ["2"]);
+        answers.Put(Question("q") with { Block = stays }, ["3"]);
+        var others = Question("q") with { Block = gone, Shard = new ShardId(TenantId.Parse("u"), HashRange.Everything) };
+        answers.Put(others, ["4"]);
+        answers.Forget(Shard, new HashSet<Ulid> { gone });
+        Assert.Null(answers.Find(Question("q") with { Block = gone }));
+        Assert.Null(answers.Find(Question("r") with { Block = gone }));
+        Assert.Equal(["3"], answers.Find(Question("q") with { Block = stays }));
+        Assert.Equal(["4"], answers.Find(others));
+        answers.Forget(Shard, new HashSet<Ulid> { stays });
+        answers.Forget(others.Shard, new HashSet<Ulid> { gone });
+        Assert.Equal(0, answers.Bytes);
     }
 
     private static LabelAnswers.Question Question(string text) => new(Shard, default, HashRange.Everything, text);

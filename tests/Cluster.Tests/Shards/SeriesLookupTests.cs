@@ -76,7 +76,8 @@ public sealed class SeriesLookupTests : IDisposable
             opened++;
             return BlockReader.Open(Path.Combine(root, meta.Ulid.ToString()));
         });
-        using var blocks = new ShardBlocks(new ShardId(TenantId.Parse("t"), HashRange.Everything), new LabelAnswers(100_000), Assert.Fail);
+        var answers = new LabelAnswers(100_000);
+        using var blocks = new ShardBlocks(new ShardId(TenantId.Parse("t"), HashRange.Everything), answers, Assert.Fail);
         blocks.Replace([], [block]);
 
         Assert.Equal([labels], Told(0, 10 * Minute));
@@ -88,6 +89,11 @@ public sealed class SeriesLookupTests : IDisposable
         // Between two samples that were scraped one after the other may lie nothing, and that only the index knows.
         Assert.Equal([], Told(20 * Minute, 21 * Minute));
         Assert.Equal(2, opened);
+
+        // What it told goes with it.
+        Assert.True(answers.Bytes > 0);
+        blocks.Replace([block], []);
+        Assert.Equal(0, answers.Bytes);
 
         List<Labels> Told(long from, long to)
         {

@@ -1,13 +1,15 @@
 using Metrics.Model;
+using Metrics.Testing;
 
 namespace Metrics.Cluster.Tests;
 
 public sealed class BatchPartitionerTests
 {
     private readonly FakeTenant tenant = new(4);
+    private readonly FakeTime time = new(1_000_000);
     private readonly TenantWriter writer;
 
-    public BatchPartitionerTests() => writer = new TenantWriter(tenant, new LabelLimits { MaxLabels = 4, MaxNameBytes = 16, MaxValueBytes = 32 });
+    public BatchPartitionerTests() => writer = new TenantWriter(tenant, new LabelLimits { MaxLabels = 4, MaxNameBytes = 16, MaxValueBytes = 32 }, time: time);
 
     [Fact]
     public async Task SeriesTravelWithLabelsOnceAndAsReferencesAfterwards()
@@ -23,6 +25,27 @@ public sealed class BatchPartitionerTests
         var want = Enumerable.Range(0, 100).SelectMany(i => Enumerable.Range(1, 3).Select(t => ($"m{{i=\"{i}\"}}", (long)t, (double)i)));
         Assert.Equal(want.OrderBy(w => w.Item1, StringComparer.Ordinal).ThenBy(w => w.Item2), tenant.Samples);
         Assert.All(tenant.Fakes, f => Assert.NotEmpty(f.Samples));
+    }
+
+    [Fact]
+    public async Task SeriesThatAreNoLongerWrittenAreForgottenAndComeBackWithTheirLabels()
+    {
+        var first = writer.CacheBytes;
+        (byte[] Labels, long Time, double Value)[] Pods(int generation, long at) => [.. Enumerable.Range(0, 1000).Select(i => (PairLabels.Encode(("__name__", "m"), ("pod", $"{generation}-{i}")), at, (double)i))];
+        for (var generation = 0; generation < 20; generation++)
+        {
+            await Write(Pods(generation, generation));
+            time.Advance(TimeSpan.FromMinutes(30));
+        }
+
+        // A few may be lost to others that want the same slots.
+        Assert.InRange(writer.CacheBytes, first, 10 * 1000 * 32);
+        Assert.Equal(20_000, tenant.LabelSetsCarried);
+        await Write(Pods(19, 100));
+        Assert.InRange(tenant.LabelSetsCarried, 20_000, 20_010);
+        await Write(Pods(0, 101));
+        Assert.InRange(tenant.LabelSetsCarried, 20_500, 21_010);
+        Assert.Equal(22_000, tenant.Samples.Count());
     }
 
     [Fact]

@@ -1,13 +1,17 @@
+using Metrics.Testing;
+
 namespace Metrics.Cluster.Tests;
 
 public sealed class SeriesCacheTests
 {
     private static readonly SeriesFingerprint Fingerprint = new(Enumerable.Range(1, SeriesFingerprint.KeyBytes).Select(i => (byte)(i * 37)).ToArray());
 
+    private readonly FakeTime time = new(1_000_000);
+
     [Fact]
     public void TheTableGrowsToItsBoundAndNoFurther()
     {
-        var cache = new SeriesCache(1, 4096);
+        var cache = new SeriesCache(1, 4096, time);
         var state = cache.Observe(0, 5);
         for (var i = 0u; i < 100_000; i++)
         {
@@ -32,7 +36,7 @@ public sealed class SeriesCacheTests
     [InlineData(300_000)]
     public void BelowItsBoundItKeepsAllAndTakesAFewTimesTheirSize(int series)
     {
-        var cache = new SeriesCache(1, 1 << 20);
+        var cache = new SeriesCache(1, 1 << 20, time);
         var state = cache.Observe(0, 5);
         for (var i = 0u; i < series; i++)
         {
@@ -50,10 +54,75 @@ public sealed class SeriesCacheTests
         Assert.InRange(cache.Bytes, series * 32L, Math.Max(SeriesCache.PageSlots * 32L, series * 32L * 4));
     }
 
+    [Theory]
+    [InlineData(300)]
+    [InlineData(20_000)]
+    public void SeriesThatComeAndGoTakeNoMoreThanThoseThatAreWritten(int series)
+    {
+        var cache = new SeriesCache(1, 1 << 22, time);
+        var state = cache.Observe(0, 5);
+        var most = 0L;
+        var missed = 0;
+        for (var minute = 0u; minute < 600; minute++)
+        {
+            // Pods live an hour: each minute a sixtieth of the series is new.
+            for (var i = 0u; i < series; i++)
+            {
+                var name = (i * 1000) + ((minute + (i % 60)) / 60);
+                if (!cache.TryGet(Of(name), out _, out _, out var found))
+                {
+                    missed++;
+                    cache.Add(0, state, [(Of(name), name)]);
+                }
+                else
+                {
+                    Assert.Equal(name, found);
+                }
+            }
+
+            most = Math.Max(most, cache.Bytes);
+            time.Advance(TimeSpan.FromMinutes(1));
+            cache.Advance();
+        }
+
+        // An hour's series are new once; those of up to half an hour before are still there.
+        Assert.InRange(missed, series * 10, series * 11.01);
+        Assert.InRange(most, 0, Math.Max(SeriesCache.PageSlots * 32L * 2, series * 1.5 * 32 * 4));
+    }
+
+    [Fact]
+    public void WhatABurstTookIsGivenBackAsOthersCome()
+    {
+        var cache = new SeriesCache(1, 1 << 20, time);
+        var state = cache.Observe(0, 5);
+        for (var i = 0u; i < 200_000; i++)
+        {
+            cache.Add(0, state, [(Of(i), i)]);
+        }
+
+        var burst = cache.Bytes;
+        for (var round = 0; round < 3; round++)
+        {
+            time.Advance(SeriesCache.RoundLength);
+            cache.Advance();
+            Assert.InRange(KeptOfAThousand(), 995, 1000);
+        }
+
+        for (var i = 300_000u; i < 303_000; i++)
+        {
+            cache.Add(0, state, [(Of(i), i)]);
+        }
+
+        Assert.InRange(KeptOfAThousand(), 995, 1000);
+        Assert.InRange(cache.Bytes, 4000 * 32, burst / 10);
+
+        int KeptOfAThousand() => Enumerable.Range(0, 1000).Count(i => cache.TryGet(Of((uint)i), out _, out _, out var found) && found == i);
+    }
+
     [Fact]
     public void AnotherIncarnationForgetsTheReferencesOfThatShardOnly()
     {
-        var cache = new SeriesCache(2, 4096);
+        var cache = new SeriesCache(2, 4096, time);
         cache.Add(0, cache.Observe(0, 5), [(Of(1), 10)]);
         cache.Add(1, cache.Observe(1, 6), [(Of(2), 20)]);
         var old = cache.StateOf(0);
@@ -68,7 +137,8 @@ public sealed class SeriesCacheTests
     [Fact]
     public async Task ReadersBesideAWriterSeeAWholeEntryOrNone()
     {
-        var cache = new SeriesCache(4, 2048);
+        // Rounds pass meanwhile, so that pages are swept and joined again.
+        var cache = new SeriesCache(4, 2048, time);
         var stop = false;
         var readers = Enumerable.Range(0, 2).Select(reader => Task.Run(() =>
         {
@@ -90,6 +160,11 @@ public sealed class SeriesCacheTests
             {
                 var shard = (int)(i % 4);
                 cache.Add(shard, cache.Observe(shard, 1), [(Of(i), i)]);
+                if (i % 4000 == 0)
+                {
+                    time.Advance(SeriesCache.RoundLength);
+                    cache.Advance();
+                }
             }
         }
 

@@ -18,13 +18,17 @@ public class RecentlyUsedTests
         for (var i = 0; i < 5000; i++)
         {
             var key = random.Next(20);
-            switch (random.Next(4))
+            switch (random.Next(5))
             {
                 case 0:
                     cache.Remove(key);
                     list.RemoveAll(x => x.Key == key);
                     break;
-                case 1:
+                case 1 when random.Next(4) == 0:
+                    cache.RemoveAll(k => k % 7 == key % 7);
+                    list.RemoveAll(x => x.Key % 7 == key % 7);
+                    break;
+                case 2:
                     var bytes = random.Next(1, 50);
                     cache.Set(key, i, bytes);
                     list.RemoveAll(x => x.Key == key);
