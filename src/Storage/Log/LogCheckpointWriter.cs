@@ -24,7 +24,7 @@ public sealed class LogCheckpointWriter
 
     internal static void Write(string directory, long first, Action<LogCheckpointWriter> writeSeries)
     {
-        var path = Path.Combine(directory, LogSegment.NameOf(first, LogSegment.CheckpointExtension));
+        var path = LogSegment.PathOf(directory, first, LogSegment.CheckpointExtension);
         var unfinished = path + ".tmp";
         LogCheckpoint.Write(unfinished, writeSeries);
         File.Move(unfinished, path, overwrite: true);

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using Metrics.Model;
 
 namespace Metrics.Storage;
 
@@ -14,7 +15,8 @@ internal static class LogSegment
     private const uint Magic = 0x474f4c4d; // "MLOG"
     private const uint Version = 2;
 
-    public static string NameOf(long first, string extension) => first.ToString("D20", CultureInfo.InvariantCulture) + extension;
+    /// <summary>The path of the segment, or of another file, whose records begin with a number.</summary>
+    public static string PathOf(string directory, long first, string extension = Extension) => Path.Combine(directory, first.ToString("D20", CultureInfo.InvariantCulture) + extension);
 
     /// <summary>The numbers in the names of files with an extension, ascending.</summary>
     public static List<long> Firsts(string directory, string extension)
@@ -30,6 +32,25 @@ internal static class LogSegment
 
         firsts.Sort();
         return firsts;
+    }
+
+    /// <summary>The first record of the segment that holds a record; null when all segments hold that one or later ones, and so are needed.</summary>
+    public static long? FirstNeeded(string directory, long record)
+    {
+        var firsts = Firsts(directory, Extension);
+        var kept = firsts.FindLastIndex(f => f <= record);
+        return kept > 0 ? firsts[kept] : null;
+    }
+
+    /// <summary>Deletes the files with an extension whose number is lower, durably; ascending, so that a crash leaves no hole.</summary>
+    public static void DeleteBefore(string directory, long first, string extension)
+    {
+        foreach (var old in Firsts(directory, extension).Where(f => f < first))
+        {
+            File.Delete(PathOf(directory, old, extension));
+        }
+
+        DurableFile.FlushFolder(directory);
     }
 
     public static void WriteHeader(Span<byte> into, long first)

@@ -29,10 +29,10 @@ public sealed partial class ShardLog
         var firsts = LogSegment.Firsts(directory, LogSegment.Extension);
         visitor = from == 0 ? visitor : new VisitFrom(visitor, from);
         var next = firsts.Count > 0 ? firsts[0] : emptyFirst;
-        var last = default(Recovered);
+        (long First, long Bytes)? last = null;
         for (var i = 0; i < firsts.Count; i++)
         {
-            var path = Path.Combine(directory, LogSegment.NameOf(firsts[i], LogSegment.Extension));
+            var path = LogSegment.PathOf(directory, firsts[i]);
             if (firsts[i] != next)
             {
                 SetAside(directory, firsts.Skip(i), $"{path}: it begins with record {firsts[i]}, but the segment before it ends with {next - 1}", report);
@@ -50,7 +50,7 @@ public sealed partial class ShardLog
             next = scan.NextRecord;
             if (scan.End == SegmentEnd.Whole)
             {
-                last = new(path, firsts[i], scan.Length);
+                last = (firsts[i], scan.Length);
                 continue;
             }
 
@@ -76,7 +76,7 @@ public sealed partial class ShardLog
     {
         foreach (var first in LogSegment.Firsts(directory, LogSegment.CheckpointExtension).TakeLast(1))
         {
-            var path = Path.Combine(directory, LogSegment.NameOf(first, LogSegment.CheckpointExtension));
+            var path = LogSegment.PathOf(directory, first, LogSegment.CheckpointExtension);
             if (from > 0 && first <= from)
             {
                 position += new FileInfo(path).Length;
@@ -87,18 +87,18 @@ public sealed partial class ShardLog
         }
     }
 
-    private static Recovered Cut(string path, long first, long length)
+    private static (long First, long Bytes)? Cut(string path, long first, long length)
     {
         if (length < LogSegment.HeaderBytes)
         {
             File.Delete(path);
-            return default;
+            return null;
         }
 
         using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
         RandomAccess.SetLength(handle, length);
         RandomAccess.FlushToDisk(handle);
-        return new(path, first, length);
+        return (first, length);
     }
 
     private static void CopyAside(string path, long from)
@@ -114,7 +114,7 @@ public sealed partial class ShardLog
     {
         foreach (var first in firsts)
         {
-            var path = Path.Combine(directory, LogSegment.NameOf(first, LogSegment.Extension));
+            var path = LogSegment.PathOf(directory, first);
             File.Move(path, path + DamagedSuffix, overwrite: true);
         }
 

@@ -1,7 +1,3 @@
-using System.Runtime.InteropServices;
-using Metrics.Model;
-using Microsoft.Win32.SafeHandles;
-
 namespace Metrics.Storage;
 
 /// <summary>The log could not be written; it takes no more records until it is opened again.</summary>
@@ -19,14 +15,14 @@ public sealed partial class ShardLog : IAsyncDisposable
     private const int BufferBytesMin = 4096;
 
     private readonly string directory;
-    private readonly LogOptions options;
-    private readonly ITimer? syncTimer;
+    private readonly LogTail tail; // The flusher's own, while flushing is set.
     private readonly Lock gate = new();
     private readonly List<(long Number, TaskCompletionSource Done)> waiters = [];
 
     // Guarded by gate.
     private byte[] pending = []; // Grows with what is appended between two writes, and is given back by Rest.
     private int pendingBytes;
+    private long pendingFirst;
     private byte[] writing = [];
     private long nextRecord;
     private long durable; // Records below this are durable.
@@ -34,31 +30,16 @@ public sealed partial class ShardLog : IAsyncDisposable
     private bool disposed;
     private LogException? failure;
 
-    // The flusher's own, while flushing is set; the sync timer only reads the handle.
-    private SafeFileHandle? file; // Of the last segment; null while the log rests.
-    private long fileFirst = -1; // That segment's first record; negative when there is no segment.
-    private long fileBytes;
-    private long pendingFirst;
-    private int dirty;
-    private int syncing;
-
-    private ShardLog(string directory, LogOptions options, TimeProvider time, long nextRecord, Recovered last)
+    private ShardLog(string directory, LogOptions options, TimeProvider time, long nextRecord, (long First, long Bytes)? last)
     {
         this.directory = directory;
-        this.options = options;
         this.nextRecord = nextRecord;
         pendingFirst = nextRecord;
         durable = nextRecord;
-        if (last.Path is not null)
-        {
-            file = OpenSegment(last.Path);
-            (fileFirst, fileBytes) = (last.First, last.Length);
-        }
+        frameReader = new LogFrameReader(directory);
 
-        if (options.Fsync == FsyncPolicy.Interval)
-        {
-            syncTimer = time.CreateTimer(static state => ((ShardLog)state!).SyncIfDirty(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        }
+        // After a failed sync the kernel may have dropped the pages: what was acknowledged since the last one is in doubt, and nothing more may be.
+        tail = new LogTail(directory, options, time, last, e => Fail("could not be synced", e));
     }
 
     /// <summary>The number that the next record will have.</summary>
@@ -181,25 +162,14 @@ public sealed partial class ShardLog : IAsyncDisposable
     /// <returns>True when there was anything to delete.</returns>
     public bool TruncateBefore(long number, Action<LogCheckpointWriter> writeSeries)
     {
-        var firsts = LogSegment.Firsts(directory, LogSegment.Extension);
-        var kept = firsts.FindLastIndex(f => f <= number);
-        if (kept <= 0)
+        if (LogSegment.FirstNeeded(directory, number) is not { } kept)
         {
             return false;
         }
 
-        LogCheckpointWriter.Write(directory, firsts[kept], writeSeries);
-        foreach (var first in firsts.Take(kept))
-        {
-            File.Delete(Path.Combine(directory, LogSegment.NameOf(first, LogSegment.Extension)));
-        }
-
-        foreach (var old in LogSegment.Firsts(directory, LogSegment.CheckpointExtension).Where(f => f < firsts[kept]))
-        {
-            File.Delete(Path.Combine(directory, LogSegment.NameOf(old, LogSegment.CheckpointExtension)));
-        }
-
-        DurableFile.FlushFolder(directory);
+        LogCheckpointWriter.Write(directory, kept, writeSeries);
+        LogSegment.DeleteBefore(directory, kept, LogSegment.Extension);
+        LogSegment.DeleteBefore(directory, kept, LogSegment.CheckpointExtension);
         return true;
     }
 
@@ -228,16 +198,25 @@ public sealed partial class ShardLog : IAsyncDisposable
         }
         finally
         {
-            if (syncTimer is not null)
-            {
-                await syncTimer.DisposeAsync();
-            }
-
             TakeTurn();
-            Sync(ignoreFailure: failure is not null);
-            file?.Dispose();
-            file = null;
-            ReleaseTurn();
+            await CloseTailAsync();
+        }
+    }
+
+    private async ValueTask CloseTailAsync()
+    {
+        try
+        {
+            await tail.DisposeAsync();
+        }
+        catch (IOException) when (failure is not null)
+        {
+            return; // Its owner has been told.
+        }
+        finally
+        {
+            Fail("is closed", cause: null);
+            EndTurn();
         }
     }
 
@@ -256,14 +235,14 @@ public sealed partial class ShardLog : IAsyncDisposable
                 pendingFirst = nextRecord;
             }
 
-            LogException? failed = null;
+            var isWritten = true;
             if (length > 0 || then != FlushEnd.Nothing)
             {
                 try
                 {
                     if (length > 0)
                     {
-                        Write(writing.AsSpan(0, length), first);
+                        tail.Write(writing.AsSpan(0, length), first);
                     }
 
                     End(then, end);
@@ -271,11 +250,12 @@ public sealed partial class ShardLog : IAsyncDisposable
                 }
                 catch (Exception e) when (e is IOException or UnauthorizedAccessException)
                 {
-                    failed = new LogException($"the log in {directory} could not be written: {e.Message}", e);
+                    isWritten = false;
+                    Fail("could not be written", e);
                 }
             }
 
-            if (Complete(end, failed))
+            if (Complete(end, isWritten))
             {
                 return;
             }
@@ -296,14 +276,14 @@ public sealed partial class ShardLog : IAsyncDisposable
     {
         switch (then)
         {
-            case FlushEnd.BeginSegment when fileBytes > LogSegment.HeaderBytes:
-                BeginSegment(end);
+            case FlushEnd.BeginSegment:
+                tail.EndSegment(end);
                 break;
-            case FlushEnd.Sync when fileFirst >= 0:
-                RandomAccess.FlushToDisk(OpenLast());
+            case FlushEnd.Sync:
+                tail.Force();
                 break;
             case FlushEnd.Rest:
-                CloseLast();
+                tail.Rest();
                 writing = [];
                 lock (gate)
                 {
@@ -315,18 +295,17 @@ public sealed partial class ShardLog : IAsyncDisposable
     }
 
     /// <summary>Tells who waits; true when there is nothing more to write and the turn is over.</summary>
-    private bool Complete(long end, LogException? failed)
+    private bool Complete(long end, bool isWritten)
     {
         List<TaskCompletionSource>? done = null;
         bool over;
         lock (gate)
         {
-            if (failed is null)
+            if (isWritten)
             {
                 durable = end;
             }
 
-            failure ??= failed;
             for (var i = waiters.Count - 1; i >= 0; i--)
             {
                 if (failure is not null || waiters[i].Number < durable)
@@ -356,141 +335,6 @@ public sealed partial class ShardLog : IAsyncDisposable
         return over;
     }
 
-    private void Write(ReadOnlySpan<byte> frames, long first)
-    {
-        if (fileFirst < 0 || fileBytes >= options.SegmentBytes)
-        {
-            BeginSegment(first);
-        }
-
-        var to = OpenLast();
-        RandomAccess.Write(to, frames, fileBytes);
-        fileBytes += frames.Length;
-        if (options.Fsync == FsyncPolicy.Always)
-        {
-            RandomAccess.FlushToDisk(to);
-        }
-        else if (Interlocked.Exchange(ref dirty, 1) == 0 && Volatile.Read(ref syncing) == 0)
-        {
-            // Armed by the first write after a sync, so that an idle log costs nothing.
-            syncTimer?.Change(options.FsyncInterval, Timeout.InfiniteTimeSpan);
-        }
-    }
-
-    /// <summary>The file of the last segment, which there is; opened again after a rest.</summary>
-    private SafeFileHandle OpenLast()
-    {
-        if (file is { } open)
-        {
-            return open;
-        }
-
-        var path = Path.Combine(directory, LogSegment.NameOf(fileFirst, LogSegment.Extension));
-        var opened = OpenSegment(path);
-        if (RandomAccess.GetLength(opened) is var length && length != fileBytes)
-        {
-            opened.Dispose();
-            throw new IOException($"{path} has {length} bytes, and had {fileBytes} when it was closed");
-        }
-
-        file = opened;
-        return opened;
-    }
-
-    private void CloseLast()
-    {
-        Sync(ignoreFailure: false);
-        file?.Dispose();
-        file = null;
-    }
-
-    private static SafeFileHandle OpenSegment(string path) => File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
-
-    private void BeginSegment(long first)
-    {
-        CloseLast();
-        Span<byte> header = stackalloc byte[LogSegment.HeaderBytes];
-        LogSegment.WriteHeader(header, first);
-        file = File.OpenHandle(Path.Combine(directory, LogSegment.NameOf(first, LogSegment.Extension)), FileMode.Create, FileAccess.ReadWrite, FileShare.Read);
-        RandomAccess.Write(file, header, 0);
-        (fileFirst, fileBytes) = (first, header.Length);
-        if (options.Fsync != FsyncPolicy.Never)
-        {
-            RandomAccess.FlushToDisk(file);
-            DurableFile.FlushFolder(directory);
-        }
-    }
-
-    private void SyncIfDirty()
-    {
-        Interlocked.Exchange(ref syncing, 1);
-        SyncFileIfDirty();
-
-        // Who wrote meanwhile left it to us to set the timer: a slow disk has no second sync of a log while the first one lasts.
-        Interlocked.Exchange(ref syncing, 0);
-        if (Volatile.Read(ref dirty) != 0)
-        {
-            syncTimer?.Change(options.FsyncInterval, Timeout.InfiniteTimeSpan);
-        }
-    }
-
-    private void SyncFileIfDirty()
-    {
-        lock (gate)
-        {
-            if (disposed)
-            {
-                return;
-            }
-        }
-
-        // Before the file is looked at: what is written to the one that follows it sets the mark again.
-        if (Interlocked.Exchange(ref dirty, 0) == 0 || Volatile.Read(ref file) is not { IsClosed: false } handle)
-        {
-            return;
-        }
-
-        try
-        {
-            RandomAccess.FlushToDisk(handle);
-        }
-        catch (ObjectDisposedException)
-        {
-            return; // The segment was closed, and synced, meanwhile.
-        }
-        catch (IOException e)
-        {
-            // After a failed sync the kernel may have dropped the pages: what was acknowledged since the last one is in doubt, and nothing more may be.
-            lock (gate)
-            {
-                failure ??= new LogException($"the log in {directory} could not be synced: {e.Message}", e);
-            }
-        }
-    }
-
-    private void Sync(bool ignoreFailure)
-    {
-        if (file is null || options.Fsync == FsyncPolicy.Never)
-        {
-            return;
-        }
-
-        // Without the mark, a sync may still be under way.
-        if (Interlocked.Exchange(ref dirty, 0) == 0 && Volatile.Read(ref syncing) == 0)
-        {
-            return;
-        }
-
-        try
-        {
-            RandomAccess.FlushToDisk(file);
-        }
-        catch (IOException) when (ignoreFailure)
-        {
-            return; // The log has failed already, and its owner has been told.
-        }
-    }
-
     private void TakeTurn()
     {
         var wait = default(SpinWait);
@@ -509,12 +353,20 @@ public sealed partial class ShardLog : IAsyncDisposable
         }
     }
 
-    private void ReleaseTurn()
+    private void EndTurn()
     {
         lock (gate)
         {
             flushing = false;
-            failure ??= new LogException($"the log in {directory} is closed");
+        }
+    }
+
+    /// <summary>Notes why nothing can be taken any more; the first reason stays.</summary>
+    private void Fail(string what, Exception? cause)
+    {
+        lock (gate)
+        {
+            failure ??= new LogException(cause is null ? $"the log in {directory} {what}" : $"the log in {directory} {what}: {cause.Message}", cause);
         }
     }
 
@@ -534,7 +386,4 @@ public sealed partial class ShardLog : IAsyncDisposable
         Sync,
         Rest,
     }
-
-    [StructLayout(LayoutKind.Auto)]
-    private readonly record struct Recovered(string? Path, long First, long Length);
 }
