@@ -64,30 +64,12 @@ internal sealed class ShardBlocks(ShardId shard, LabelAnswers answers, Action<st
     }
 
     /// <summary>Adds the label names of matching series in blocks that overlap the range.</summary>
-    public void AddLabelNames(IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into) => AddLabels(range, LabelAnswers.Question.Names(matchers), into, (reader, within) =>
-    {
-        if (within.Bits == 0)
-        {
-            return reader.LabelNames(matchers, range);
-        }
-
-        var found = new HashSet<string>(StringComparer.Ordinal);
-        BlockLabels.AddNames(reader, matchers, within, found);
-        return [.. found];
-    });
+    public void AddLabelNames(IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into) =>
+        AddLabels(range, LabelAnswers.Question.Names(matchers), into, (reader, within) => reader.LabelNames(matchers, range, within));
 
     /// <summary>Adds the values of a label of matching series in blocks that overlap the range.</summary>
-    public void AddLabelValues(string name, IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into) => AddLabels(range, LabelAnswers.Question.Values(name, matchers), into, (reader, within) =>
-    {
-        if (within.Bits == 0)
-        {
-            return reader.LabelValues(name, matchers, range);
-        }
-
-        var found = new HashSet<string>(StringComparer.Ordinal);
-        BlockLabels.AddValues(reader, name, matchers, within, found);
-        return [.. found];
-    });
+    public void AddLabelValues(string name, IReadOnlyList<Matcher> matchers, TimeRange range, ISet<string> into) =>
+        AddLabels(range, LabelAnswers.Question.Values(name, matchers), into, (reader, within) => reader.LabelValues(name, matchers, range, within));
 
     /// <summary>Shows the labels of matching series in the blocks that a selection with these matchers and this range reads, once for each such block, one at a time. Reads indexes alone, and of what was asked before not even those.</summary>
     public void VisitSeries(IReadOnlyList<Matcher> matchers, TimeRange range, LabelsVisitor visit, CancellationToken cancellation)

@@ -3,60 +3,104 @@ using Metrics.Model;
 
 namespace Metrics.Storage;
 
-/// <summary>The labels of those series of a block whose hash lies in a range: each series is looked at, where a whole block's labels are read off its lists.</summary>
-public static class BlockLabels
+/// <summary>Names and values of labels in a block, while the caller holds a reference to it. Those of all its series are read off its lists; for a part of them each series is looked at.</summary>
+internal static class BlockLabels
 {
-    /// <summary>Adds the names of labels of matching series.</summary>
+    /// <summary>The names of labels of matching series whose hash lies in a range, ascending by bytes.</summary>
     /// <exception cref="InvalidDataException">The block is damaged.</exception>
-    public static void AddNames(BlockReader block, IReadOnlyList<Matcher> matchers, HashRange within, ISet<string> into)
+    public static IReadOnlyList<string> Names(BlockReader block, IReadOnlyList<Matcher> matchers, HashRange within)
     {
-        var names = new SymbolInterner();
-        Visit(block, matchers, within, canonical =>
+        if (matchers.Count == 0 && within.Bits == 0)
         {
-            foreach (var label in new LabelEnumerator(canonical))
+            return [.. block.Index.LabelNames.Select(Encoding.UTF8.GetString)];
+        }
+
+        using var postings = new PostingsBuffer();
+        PostingsSelection.Select(block.Index, matchers, postings);
+        var names = new SymbolInterner();
+        var series = new MatchingSeries(block, postings.Items, within, ReadCancellation.Current);
+        while (series.MoveNext())
+        {
+            foreach (var label in new LabelEnumerator(series.Entry.CanonicalLabels))
             {
                 names.Intern(label.Name);
             }
-        });
-        into.UnionWith(names.Sorted().Select(n => Encoding.UTF8.GetString(names[n])));
+        }
+
+        return Sorted(names);
     }
 
-    /// <summary>Adds the values of a label of matching series.</summary>
+    /// <summary>The values of a label of matching series whose hash lies in a range, ascending by bytes.</summary>
     /// <exception cref="InvalidDataException">The block is damaged.</exception>
-    public static void AddValues(BlockReader block, string name, IReadOnlyList<Matcher> matchers, HashRange within, ISet<string> into)
+    public static IReadOnlyList<string> Values(BlockReader block, string name, IReadOnlyList<Matcher> matchers, HashRange within)
     {
         var wanted = Encoding.UTF8.GetBytes(name);
-        var values = new SymbolInterner();
-        Visit(block, matchers, within, canonical =>
+        if (within.Bits == 0)
         {
-            foreach (var label in new LabelEnumerator(canonical))
+            using var collector = new ValueCollector(block.Index, matchers);
+            block.Index.VisitValues(wanted, collector);
+            return collector.Values;
+        }
+
+        using var postings = new PostingsBuffer();
+        PostingsSelection.Select(block.Index, matchers, postings);
+        var values = new SymbolInterner();
+        var series = new MatchingSeries(block, postings.Items, within, ReadCancellation.Current);
+        while (series.MoveNext())
+        {
+            foreach (var label in new LabelEnumerator(series.Entry.CanonicalLabels))
             {
                 if (label.Name.SequenceEqual(wanted))
                 {
                     values.Intern(label.Value);
                 }
             }
-        });
-        into.UnionWith(values.Sorted().Select(n => Encoding.UTF8.GetString(values[n])));
+        }
+
+        return Sorted(values);
     }
 
-    private static void Visit(BlockReader block, IReadOnlyList<Matcher> matchers, HashRange within, LabelsVisitor visit)
+    private static List<string> Sorted(SymbolInterner texts) => [.. texts.Sorted().Select(n => Encoding.UTF8.GetString(texts[n]))];
+
+    // Without matchers every value counts; with them, one whose list shares a series with the selection.
+    private sealed class ValueCollector : ILabelValueVisitor, IDisposable
     {
-        using var held = block.Hold();
-        using var postings = new PostingsBuffer();
-        PostingsSelection.Select(block.Index, matchers, postings);
-        var entry = new SeriesEntry();
-        block.Index.PrefetchSeries(postings.Items, ReadCancellation.Current);
-        foreach (var series in postings.Items)
+        private readonly IndexReader index;
+        private readonly PostingsBuffer list = new();
+        private readonly PostingsBuffer? selected;
+
+        public ValueCollector(IndexReader index, IReadOnlyList<Matcher> matchers)
         {
-            block.Index.ReadSeries(series, entry);
-            if (within.Contains(SeriesHash.Of(entry.CanonicalLabels)))
+            this.index = index;
+            if (matchers.Count > 0)
             {
-                visit(entry.CanonicalLabels);
+                selected = new PostingsBuffer();
+                PostingsSelection.Select(index, matchers, selected);
             }
+        }
+
+        public List<string> Values { get; } = [];
+
+        public bool Visit(ReadOnlySpan<byte> value, long listHandle)
+        {
+            if (selected is not null)
+            {
+                list.Clear();
+                index.AddList(listHandle, list);
+                if (PostingsSets.Intersect(list.Writable, selected.Items) == 0)
+                {
+                    return true;
+                }
+            }
+
+            Values.Add(Encoding.UTF8.GetString(value));
+            return true;
+        }
+
+        public void Dispose()
+        {
+            list.Dispose();
+            selected?.Dispose();
         }
     }
 }
-
-/// <summary>Is shown the labels of a series in canonical form, which last for the call.</summary>
-public delegate void LabelsVisitor(ReadOnlySpan<byte> canonical);

@@ -1,4 +1,3 @@
-using System.Text;
 using Metrics.Model;
 
 namespace Metrics.Storage;
@@ -126,8 +125,8 @@ public sealed class BlockReader : IDisposable
         }
     }
 
-    /// <summary>The names of labels of matching series, ascending by bytes; none when the block lies outside the range. Reads the index alone.</summary>
-    public IReadOnlyList<string> LabelNames(IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation = default)
+    /// <summary>The names of labels of matching series whose hash lies in a range, ascending by bytes; none when the block lies outside the range of time. Reads the index alone.</summary>
+    public IReadOnlyList<string> LabelNames(IReadOnlyList<Matcher> matchers, TimeRange range, HashRange within = default, CancellationToken cancellation = default)
     {
         if (!Range.Overlaps(range))
         {
@@ -136,30 +135,11 @@ public sealed class BlockReader : IDisposable
 
         using var held = Hold();
         using var waiting = ReadCancellation.Begin(cancellation);
-        if (matchers.Count == 0)
-        {
-            return [.. Index.LabelNames.Select(Encoding.UTF8.GetString)];
-        }
-
-        using var postings = new PostingsBuffer();
-        PostingsSelection.Select(Index, matchers, postings);
-        var names = new SymbolInterner();
-        var entry = new SeriesEntry();
-        Index.PrefetchSeries(postings.Items, ReadCancellation.Current);
-        foreach (var series in postings.Items)
-        {
-            Index.ReadSeries(series, entry);
-            foreach (var label in new LabelEnumerator(entry.CanonicalLabels))
-            {
-                names.Intern(label.Name);
-            }
-        }
-
-        return [.. names.Sorted().Select(n => Encoding.UTF8.GetString(names[n]))];
+        return BlockLabels.Names(this, matchers, within);
     }
 
-    /// <summary>The values of a label of matching series, ascending by bytes; none when the block lies outside the range. Reads the index alone.</summary>
-    public IReadOnlyList<string> LabelValues(string name, IReadOnlyList<Matcher> matchers, TimeRange range, CancellationToken cancellation = default)
+    /// <summary>The values of a label of matching series whose hash lies in a range, ascending by bytes; none when the block lies outside the range of time. Reads the index alone.</summary>
+    public IReadOnlyList<string> LabelValues(string name, IReadOnlyList<Matcher> matchers, TimeRange range, HashRange within = default, CancellationToken cancellation = default)
     {
         if (name.Length == 0 || !Range.Overlaps(range))
         {
@@ -168,9 +148,7 @@ public sealed class BlockReader : IDisposable
 
         using var held = Hold();
         using var waiting = ReadCancellation.Begin(cancellation);
-        using var collector = new ValueCollector(Index, matchers);
-        Index.VisitValues(Encoding.UTF8.GetBytes(name), collector);
-        return collector.Values;
+        return BlockLabels.Values(this, name, matchers, within);
     }
 
     /// <summary>The payload of a chunk, verified; valid while the caller holds a reference to the block.</summary>
@@ -303,48 +281,6 @@ public sealed class BlockReader : IDisposable
             {
                 block.Release();
             }
-        }
-    }
-
-    // Without matchers every value counts; with them, one whose list shares a series with the selection.
-    private sealed class ValueCollector : ILabelValueVisitor, IDisposable
-    {
-        private readonly IndexReader index;
-        private readonly PostingsBuffer list = new();
-        private readonly PostingsBuffer? selected;
-
-        public ValueCollector(IndexReader index, IReadOnlyList<Matcher> matchers)
-        {
-            this.index = index;
-            if (matchers.Count > 0)
-            {
-                selected = new PostingsBuffer();
-                PostingsSelection.Select(index, matchers, selected);
-            }
-        }
-
-        public List<string> Values { get; } = [];
-
-        public bool Visit(ReadOnlySpan<byte> value, long listHandle)
-        {
-            if (selected is not null)
-            {
-                list.Clear();
-                index.AddList(listHandle, list);
-                if (PostingsSets.Intersect(list.Writable, selected.Items) == 0)
-                {
-                    return true;
-                }
-            }
-
-            Values.Add(Encoding.UTF8.GetString(value));
-            return true;
-        }
-
-        public void Dispose()
-        {
-            list.Dispose();
-            selected?.Dispose();
         }
     }
 }

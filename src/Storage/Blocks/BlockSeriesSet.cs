@@ -5,8 +5,6 @@ namespace Metrics.Storage;
 /// <summary>What a selection found in a block: labels and chunk places in memory, samples decoded on demand.</summary>
 internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggregate aggregate, HashRange within, CancellationToken reading) : ISeriesSet
 {
-    private const int SeriesBetweenCancellationChecks = 1024;
-
     private readonly PooledPages labels = new();
     private readonly PooledList<Series> series = new();
     private readonly PooledList<ChunkMeta> chunks = new();
@@ -18,30 +16,15 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggrega
     /// <summary>Reads the series; one without a chunk in the range is left out.</summary>
     public void Load(ReadOnlySpan<uint> references, CancellationToken cancellation)
     {
-        block.Index.PrefetchSeries(references, cancellation);
-        var entry = new SeriesEntry();
-        var left = SeriesBetweenCancellationChecks;
-        foreach (var reference in references)
+        var found = new MatchingSeries(block, references, within, cancellation);
+        while (found.MoveNext())
         {
-            if (--left == 0)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                left = SeriesBetweenCancellationChecks;
-            }
-
-            block.Index.ReadSeries(reference, entry);
-            var hash = SeriesHash.Of(entry.CanonicalLabels);
-            if (!within.Contains(hash))
-            {
-                continue;
-            }
-
             var start = chunks.Count;
-            var plain = block.Tombstones.Of(reference).IsEmpty;
+            var plain = block.Tombstones.Of(found.Reference).IsEmpty;
             var last = long.MinValue;
-            foreach (var chunk in entry.Chunks)
+            foreach (var chunk in found.Entry.Chunks)
             {
-                if (!block.HasIn(range, reference, chunk))
+                if (!block.HasIn(range, found.Reference, chunk))
                 {
                     continue;
                 }
@@ -53,7 +36,7 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggrega
 
             if (chunks.Count > start)
             {
-                series.Add(new Series(labels.Add(entry.CanonicalLabels), hash, reference, start, chunks.Count - start, plain));
+                series.Add(new Series(labels.Add(found.Entry.CanonicalLabels), SeriesHash.Of(found.Entry.CanonicalLabels), found.Reference, start, chunks.Count - start, plain));
             }
         }
 

@@ -3,6 +3,9 @@ using Metrics.Model;
 
 namespace Metrics.Storage;
 
+/// <summary>Is shown the labels of a series in canonical form, which last for the call.</summary>
+public delegate void LabelsVisitor(ReadOnlySpan<byte> canonical);
+
 /// <summary>The series of a block that a selection finds, and from when to when each has chunks: enough to say which of them have chunks in a range, without the block. Immutable.</summary>
 /// <remarks>
 /// Between two chunks of a series there is a gap, mostly of one scrape interval. Chunks with no more than <see cref="GapMs"/> between them are one run, and runs are what is kept: most series have one.
@@ -13,7 +16,6 @@ public sealed class SeriesTimes
     /// <summary>Ranges must be longer than this to be answered, milliseconds.</summary>
     public const long GapMs = 5 * 60 * 1000;
 
-    private const int SeriesBetweenCancellationChecks = 1024;
     private const int RunBytes = 16;
     private const int EndBytes = 8;
 
@@ -131,34 +133,20 @@ public sealed class SeriesTimes
         using var waiting = ReadCancellation.Begin(cancellation);
         using var postings = new PostingsBuffer();
         PostingsSelection.Select(block.Index, matchers, postings);
-        block.Index.PrefetchSeries(postings.Items, cancellation);
-        var entry = new SeriesEntry();
         var chunks = new List<ChunkMeta>();
-        var left = SeriesBetweenCancellationChecks;
-        foreach (var reference in postings.Items)
+        var found = new MatchingSeries(block, postings.Items, within, cancellation);
+        while (found.MoveNext())
         {
-            if (--left == 0)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                left = SeriesBetweenCancellationChecks;
-            }
-
-            block.Index.ReadSeries(reference, entry);
-            if (within.Bits > 0 && !within.Contains(SeriesHash.Of(entry.CanonicalLabels)))
-            {
-                continue;
-            }
-
             chunks.Clear();
-            foreach (var chunk in entry.Chunks)
+            foreach (var chunk in found.Entry.Chunks)
             {
-                if (block.HasIn(range, reference, chunk))
+                if (block.HasIn(range, found.Reference, chunk))
                 {
                     chunks.Add(chunk);
                 }
             }
 
-            if (chunks.Count > 0 && !visit(entry.CanonicalLabels, CollectionsMarshal.AsSpan(chunks)))
+            if (chunks.Count > 0 && !visit(found.Entry.CanonicalLabels, CollectionsMarshal.AsSpan(chunks)))
             {
                 return;
             }
