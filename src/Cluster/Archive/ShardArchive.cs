@@ -230,6 +230,7 @@ internal sealed partial class ShardArchive : IDisposable
             published.ForEach(u => pending.Remove(u));
             var wanted = now.Blocks.Select(b => (Block: b, IsPending: false)).Concat(pending.Values.Select(b => (Block: b, IsPending: true))).ToList();
             var keys = wanted.Select(w => w.Block.Key).ToHashSet();
+            Blocks.ForgetDamaged(b => !keys.Contains(b.Key));
 
             // A block that was pending is read from its new place, for its folder is about to go.
             var leaving = Blocks.Live.Where(b => !keys.Contains(b.Described.Key) || published.Contains(b.Ulid)).ToList();

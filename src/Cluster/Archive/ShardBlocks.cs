@@ -141,6 +141,15 @@ internal sealed class ShardBlocks(ShardId shard, LabelAnswers answers, Action<st
         block.Leave();
     }
 
+    /// <summary>Forgets damaged blocks that are no longer the shard's: others hold their samples by now, or nobody is to have them.</summary>
+    public void ForgetDamaged(Predicate<ManifestBlock> isGone)
+    {
+        lock (changing)
+        {
+            damaged = [.. damaged.Where(d => !isGone(d.Block))];
+        }
+    }
+
     /// <summary>Asks each block by itself, side by side where there are processors to spare; what one has answered before is not asked again.</summary>
     private void AddLabels(TimeRange range, string text, ISet<string> into, Func<BlockReader, HashRange, IReadOnlyList<string>> ask)
     {

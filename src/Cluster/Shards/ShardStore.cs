@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Metrics.Model;
+using Metrics.ObjectStore;
 using Metrics.PromQL;
 using Metrics.Storage;
 
@@ -13,6 +14,9 @@ namespace Metrics.Cluster;
 /// </remarks>
 internal sealed partial class ShardStore : IShardStore
 {
+    /// <summary>How long an opening waits for object storage that it can do without.</summary>
+    private static readonly TimeSpan StoreAnswersWithin = TimeSpan.FromSeconds(5);
+
     private readonly StorageOptions options;
     private readonly TimeProvider time;
     private readonly ShardArchive archive;
@@ -101,7 +105,11 @@ internal sealed partial class ShardStore : IShardStore
     {
         Directory.CreateDirectory(folder);
         var manifest = ManifestFile.Open(services.Store, shard, folder, report);
-        if (!manifest.IsKnown)
+        if (manifest.IsKnown)
+        {
+            await CatchUpAsync(shard, manifest, services.Time, report, cancellation);
+        }
+        else
         {
             // A shard that was never open on this machine may have years of blocks.
             await manifest.SyncAsync(cancellation);
@@ -123,6 +131,22 @@ internal sealed partial class ShardStore : IShardStore
         {
             blocks.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Brings the copy of the manifest up to date, if the store is there: it may be one change behind, and a block that it names replaced and removed since. Without the store the shard serves what the copy names.</summary>
+    private static async Task CatchUpAsync(ShardId shard, ManifestFile manifest, TimeProvider time, Action<string> report, CancellationToken cancellation)
+    {
+        using var patience = new CancellationTokenSource(StoreAnswersWithin, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellation);
+        try
+        {
+            await manifest.SyncAsync(either.Token);
+        }
+        catch (Exception e) when (e is ObjectStoreException or InvalidDataException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
+        {
+            var why = e is OperationCanceledException ? $"object storage has not answered for {StoreAnswersWithin.TotalSeconds:F0} s" : e.Message;
+            report($"shard {shard} serves the blocks that the copy of its manifest names until it can read the manifest: {why}");
         }
     }
 

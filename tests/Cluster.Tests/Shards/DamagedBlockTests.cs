@@ -126,6 +126,33 @@ public sealed class DamagedBlockTests : IDisposable
         Assert.Empty(reports);
     }
 
+    [Fact]
+    public async Task ADamagedBlockThatIsNoLongerTheShardsIsForgotten()
+    {
+        var services = new ArchiveServices(FileSystemObjectStore.Open(Path.Combine(root, "bucket"), TimeProvider.System), null!, new ArchiveOptions(), TimeProvider.System);
+        services = services with { Opener = new LocalBlockOpener(services.Store) };
+        await using (var store = Open())
+        {
+            await FillAsync(store);
+        }
+
+        File.Delete(Path.Combine(Directory.GetDirectories(Path.Combine(root, "bucket", "t"), "0*").Order(StringComparer.Ordinal).First(), "index"));
+        var folder = Path.Combine(root, "shard");
+        var manifest = ManifestFile.Open(services.Store, Id, folder, reports.Add);
+        using var archive = new ShardArchive(Id, folder, services, manifest, log: null, reports.Add);
+        var sets = new List<ISeriesSet>();
+        archive.Blocks.Select(All, TimeRange.All, new Metrics.PromQL.SelectionHints(), sets, CancellationToken.None);
+        Assert.Equal(3, sets.Sum(Count));
+        var damaged = Assert.Single(archive.Blocks.Damaged).Block;
+        await archive.WorkAsync(CancellationToken.None);
+        Assert.Equal(damaged, Assert.Single(archive.Blocks.Damaged).Block);
+
+        await manifest.SwapAsync(now => now with { Blocks = [.. now.Blocks.Where(b => b.Meta.Ulid != damaged.Meta.Ulid)] }, CancellationToken.None);
+        await archive.WorkAsync(CancellationToken.None);
+        Assert.Empty(archive.Blocks.Damaged);
+        Assert.Single(archive.Blocks.Live);
+    }
+
     private static int Count(ISeriesSet set)
     {
         using var _ = set;
