@@ -15,10 +15,8 @@ internal static class BlockLabels
             return [.. block.Index.LabelNames.Select(Encoding.UTF8.GetString)];
         }
 
-        using var postings = new PostingsBuffer();
-        PostingsSelection.Select(block.Index, matchers, postings);
         var names = new SymbolInterner();
-        var series = new MatchingSeries(block, postings.Items, within, ReadCancellation.Current);
+        using var series = new MatchingSeries(block, matchers, within, ReadCancellation.Current);
         while (series.MoveNext())
         {
             foreach (var label in new LabelEnumerator(series.Entry.CanonicalLabels))
@@ -42,10 +40,8 @@ internal static class BlockLabels
             return collector.Values;
         }
 
-        using var postings = new PostingsBuffer();
-        PostingsSelection.Select(block.Index, matchers, postings);
         var values = new SymbolInterner();
-        var series = new MatchingSeries(block, postings.Items, within, ReadCancellation.Current);
+        using var series = new MatchingSeries(block, matchers, within, ReadCancellation.Current);
         while (series.MoveNext())
         {
             foreach (var label in new LabelEnumerator(series.Entry.CanonicalLabels))

@@ -111,9 +111,7 @@ public sealed class BlockReader : IDisposable
             var found = new BlockSeriesSet(this, range, aggregate, within, cancellation);
             if (!range.IsEmpty && Range.Overlaps(range))
             {
-                using var postings = new PostingsBuffer();
-                PostingsSelection.Select(Index, matchers, postings);
-                found.Load(postings.Items, cancellation);
+                found.Load(matchers, cancellation);
             }
 
             return found;

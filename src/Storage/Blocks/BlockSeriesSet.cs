@@ -13,10 +13,10 @@ internal sealed class BlockSeriesSet(BlockReader block, TimeRange range, Aggrega
     /// <inheritdoc/>
     public int Count => series.Count;
 
-    /// <summary>Reads the series; one without a chunk in the range is left out.</summary>
-    public void Load(ReadOnlySpan<uint> references, CancellationToken cancellation)
+    /// <summary>Reads the matching series; one without a chunk in the range is left out.</summary>
+    public void Load(IReadOnlyList<Matcher> matchers, CancellationToken cancellation)
     {
-        var found = new MatchingSeries(block, references, within, cancellation);
+        using var found = new MatchingSeries(block, matchers, within, cancellation);
         while (found.MoveNext())
         {
             var start = chunks.Count;

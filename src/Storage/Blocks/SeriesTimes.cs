@@ -131,10 +131,8 @@ public sealed class SeriesTimes
 
         using var held = block.Hold();
         using var waiting = ReadCancellation.Begin(cancellation);
-        using var postings = new PostingsBuffer();
-        PostingsSelection.Select(block.Index, matchers, postings);
         var chunks = new List<ChunkMeta>();
-        var found = new MatchingSeries(block, postings.Items, within, cancellation);
+        using var found = new MatchingSeries(block, matchers, within, cancellation);
         while (found.MoveNext())
         {
             chunks.Clear();

@@ -42,12 +42,15 @@ internal static class LogSegment
         return kept > 0 ? firsts[kept] : null;
     }
 
-    /// <summary>Deletes the files with an extension whose number is lower, durably; ascending, so that a crash leaves no hole.</summary>
-    public static void DeleteBefore(string directory, long first, string extension)
+    /// <summary>Deletes the files with these extensions whose number is lower, durably; ascending, so that a crash leaves no hole.</summary>
+    public static void DeleteBefore(string directory, long first, params string[] extensions)
     {
-        foreach (var old in Firsts(directory, extension).Where(f => f < first))
+        foreach (var extension in extensions)
         {
-            File.Delete(PathOf(directory, old, extension));
+            foreach (var old in Firsts(directory, extension).Where(f => f < first))
+            {
+                File.Delete(PathOf(directory, old, extension));
+            }
         }
 
         DurableFile.FlushFolder(directory);

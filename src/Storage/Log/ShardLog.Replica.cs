@@ -47,7 +47,7 @@ public sealed partial class ShardLog
         }
 
         TakeTurn();
-        Flush();
+        Flush(FlushEnd.Nothing);
         TakeTurn();
         try
         {

@@ -102,11 +102,7 @@ public sealed partial class ShardLog : IAsyncDisposable
             return new ValueTask(wait);
         }
 
-        Flush();
-        lock (gate)
-        {
-            ThrowIfFailed();
-        }
+        FlushOrThrow(FlushEnd.Nothing);
 
         return ValueTask.CompletedTask;
     }
@@ -116,11 +112,7 @@ public sealed partial class ShardLog : IAsyncDisposable
     public void Sync()
     {
         TakeTurn();
-        Flush(then: FlushEnd.Sync);
-        lock (gate)
-        {
-            ThrowIfFailed();
-        }
+        FlushOrThrow(FlushEnd.Sync);
     }
 
     /// <summary>Ends the segment, so that truncation can drop it. Waits for writes under way.</summary>
@@ -128,11 +120,7 @@ public sealed partial class ShardLog : IAsyncDisposable
     public void Rotate()
     {
         TakeTurn();
-        Flush(then: FlushEnd.BeginSegment);
-        lock (gate)
-        {
-            ThrowIfFailed();
-        }
+        FlushOrThrow(FlushEnd.BeginSegment);
     }
 
     /// <summary>Closes the file, synced, and gives memory back, until something is written again: for a log that nobody has written to for a while. Everything goes on working. Does nothing while records are being written.</summary>
@@ -149,11 +137,7 @@ public sealed partial class ShardLog : IAsyncDisposable
             flushing = true;
         }
 
-        Flush(then: FlushEnd.Rest);
-        lock (gate)
-        {
-            ThrowIfFailed();
-        }
+        FlushOrThrow(FlushEnd.Rest);
     }
 
     /// <summary>Deletes segments whose records are all below a number, after writing a checkpoint of what later records refer to.</summary>
@@ -168,8 +152,7 @@ public sealed partial class ShardLog : IAsyncDisposable
         }
 
         LogCheckpointWriter.Write(directory, kept, writeSeries);
-        LogSegment.DeleteBefore(directory, kept, LogSegment.Extension);
-        LogSegment.DeleteBefore(directory, kept, LogSegment.CheckpointExtension);
+        LogSegment.DeleteBefore(directory, kept, LogSegment.Extension, LogSegment.CheckpointExtension);
         return true;
     }
 
@@ -220,8 +203,17 @@ public sealed partial class ShardLog : IAsyncDisposable
         }
     }
 
+    private void FlushOrThrow(FlushEnd then)
+    {
+        Flush(then);
+        lock (gate)
+        {
+            ThrowIfFailed();
+        }
+    }
+
     /// <summary>Writes what is pending until nothing is; called by whoever set <see cref="flushing"/>. Behind the first write does what else was asked for.</summary>
-    private void Flush(FlushEnd then = FlushEnd.Nothing)
+    private void Flush(FlushEnd then)
     {
         while (true)
         {

@@ -1,7 +1,6 @@
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.Storage;
-using MatchType = Metrics.Model.MatchType;
 
 namespace Metrics.Cluster.Tests.Nodes;
 
@@ -85,27 +84,6 @@ internal sealed class StoreWorld : IAsyncDisposable
         {
             known[carried[i]] = result.NewSeriesRefs[i];
         }
-    }
-
-    /// <summary>Everything that can be read.</summary>
-    public static SortedDictionary<(string Name, long Time), double> Read(ShardStore store)
-    {
-        var sets = new List<ISeriesSet>();
-        store.Select([new Matcher(MatchType.Regex, "__name__", ".+")], TimeRange.All, new Metrics.PromQL.SelectionHints(), sets, CancellationToken.None);
-        using var merged = MergedSeriesSet.Of(sets, CancellationToken.None);
-        var found = new SortedDictionary<(string, long), double>();
-        using var samples = new SampleBuffer();
-        for (var i = 0; i < merged.Count; i++)
-        {
-            samples.Clear();
-            merged.Read(i, samples);
-            for (var s = 0; s < samples.Count; s++)
-            {
-                found.Add((merged.LabelsOf(i)["__name__"], samples.Times[s]), samples.Values[s]);
-            }
-        }
-
-        return found;
     }
 
     public async ValueTask DisposeAsync()

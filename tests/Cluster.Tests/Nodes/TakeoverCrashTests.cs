@@ -30,7 +30,7 @@ public sealed class TakeoverCrashTests : IDisposable
 
         world.Silence("a");
         await using var next = await world.OpenAsync("b");
-        Assert.Equal(expected, StoreWorld.Read(next));
+        Assert.Equal(expected, StoredSamples.Of(next));
         Assert.Empty(world.Reports);
     }
 
@@ -81,7 +81,7 @@ public sealed class TakeoverCrashTests : IDisposable
             {
                 var known = new Dictionary<string, uint>();
                 await using var store = await world.OpenAsync(node);
-                Assert.Equal(acknowledged, StoreWorld.Read(store));
+                Assert.Equal(acknowledged, StoredSamples.Of(store));
                 for (var round = 0; round < rounds; round++, at += 2 * RangeMs)
                 {
                     foreach (var sample in Samples(at, at + (2 * RangeMs)))
@@ -108,17 +108,17 @@ public sealed class TakeoverCrashTests : IDisposable
             SortedDictionary<(string, long), double> found;
             await using (var store = await world.OpenAsync(first))
             {
-                found = StoreWorld.Read(store);
+                found = StoredSamples.Of(store);
                 Assert.True(Holds(found, least) && Holds(most, found), $"{folder} after '{step}' on {first}: {found.Count} samples, {least.Count} were acknowledged, {most.Count} sent");
                 await store.ArchiveAsync(CancellationToken.None);
                 store.CutAll(CancellationToken.None);
                 await store.ArchiveAsync(CancellationToken.None);
-                Assert.Equal(found, StoreWorld.Read(store));
+                Assert.Equal(found, StoredSamples.Of(store));
             }
 
             // What one owner showed, the next one has.
             await using var next = await world.OpenAsync(second);
-            Assert.Equal(found, StoreWorld.Read(next));
+            Assert.Equal(found, StoredSamples.Of(next));
             await AssertNothingLeftAsync(world, step);
         }
     }

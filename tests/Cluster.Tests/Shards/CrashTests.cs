@@ -39,7 +39,7 @@ public sealed class CrashTests : IDisposable
             foreach (var act in Operations(store))
             {
                 await act();
-                states.Add(Read(store));
+                states.Add(StoredSamples.Of(store));
                 operation++;
             }
         }
@@ -51,13 +51,13 @@ public sealed class CrashTests : IDisposable
             // What is left over is removed at once here, so that a leak shows.
             var eager = new ArchiveOptions { Compaction = Ranges, Downsampling = Steps, DeleteDelay = TimeSpan.Zero, OrphanGrace = TimeSpan.Zero, SweepEvery = TimeSpan.Zero };
             await using var store = Open(folder, eager, null);
-            var found = Read(store);
+            var found = StoredSamples.Of(store);
             Assert.True(Equal(found, states[during - 1]) || Equal(found, states[during]), $"after '{step}' in operation {during}: {found.Count} samples; {states[during - 1].Count} before, {states[during].Count} after");
             await store.ArchiveAsync(CancellationToken.None);
             await store.ArchiveAsync(CancellationToken.None);
 
             // The old state may become the new one when the store is asked (its manifest was swapped, the copy beside the log not yet); never the other way.
-            var settled = Read(store);
+            var settled = StoredSamples.Of(store);
             Assert.True(Equal(found, settled) || Equal(settled, states[during]), $"after '{step}' in operation {during}, going on has changed the answer");
             AssertNothingLeft(folder, step, during);
         }
@@ -130,26 +130,6 @@ public sealed class CrashTests : IDisposable
         var result = store.Append(batch, long.MaxValue, out var position);
         await store.CommitAsync(position);
         Assert.Equal(samples.Count, result.Accepted);
-    }
-
-    private static SortedDictionary<(string Name, long Time), double> Read(ShardStore store)
-    {
-        var sets = new List<ISeriesSet>();
-        store.Select([new Matcher(MatchType.Regex, "__name__", ".+")], TimeRange.All, new Metrics.PromQL.SelectionHints(), sets, CancellationToken.None);
-        using var merged = MergedSeriesSet.Of(sets, CancellationToken.None);
-        var found = new SortedDictionary<(string, long), double>();
-        using var samples = new SampleBuffer();
-        for (var i = 0; i < merged.Count; i++)
-        {
-            samples.Clear();
-            merged.Read(i, samples);
-            for (var s = 0; s < samples.Count; s++)
-            {
-                found.Add((merged.LabelsOf(i)["__name__"], samples.Times[s]), samples.Values[s]);
-            }
-        }
-
-        return found;
     }
 
     // Everything sealed goes to disk, and every upkeep makes a snapshot.

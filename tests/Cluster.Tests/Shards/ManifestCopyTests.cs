@@ -1,7 +1,6 @@
 using Metrics.Model;
 using Metrics.ObjectStore;
 using Metrics.Storage;
-using MatchType = Metrics.Model.MatchType;
 
 namespace Metrics.Cluster.Tests;
 
@@ -25,7 +24,7 @@ public sealed class ManifestCopyTests : IDisposable
         var behind = await FillAsync();
         await using (var store = await OpenAsync())
         {
-            Assert.Equal(6, Read(store));
+            Assert.Equal(6, StoredSamples.Of(store).Count);
             Assert.Empty(store.Damaged);
         }
 
@@ -43,7 +42,7 @@ public sealed class ManifestCopyTests : IDisposable
             Assert.Contains("is away", Assert.Single(reports), StringComparison.Ordinal);
             isAway = false;
             await store.ArchiveAsync(CancellationToken.None);
-            Assert.Equal(6, Read(store));
+            Assert.Equal(6, StoredSamples.Of(store).Count);
             Assert.Empty(store.Damaged);
         }
     }
@@ -73,7 +72,7 @@ public sealed class ManifestCopyTests : IDisposable
             await store.CommitAsync(position);
             store.CutAll(CancellationToken.None);
             await store.ArchiveAsync(CancellationToken.None);
-            Assert.Equal(6, Read(store));
+            Assert.Equal(6, StoredSamples.Of(store).Count);
         }
 
         var before = ShardManifest.Read(behind!, Copy).Blocks;
@@ -81,20 +80,6 @@ public sealed class ManifestCopyTests : IDisposable
         Assert.Contains(before, b => !File.Exists(Path.Combine(Bucket, "t", b.Meta.Ulid.ToString(), BlockMeta.FileName)));
         File.WriteAllBytes(Copy, behind!);
         return behind!;
-    }
-
-    private static int Read(ShardStore store)
-    {
-        var sets = new List<ISeriesSet>();
-        store.Select([new Matcher(MatchType.Equal, "__name__", "m")], TimeRange.All, new Metrics.PromQL.SelectionHints(), sets, CancellationToken.None);
-        using var found = MergedSeriesSet.Of(sets, CancellationToken.None);
-        using var samples = new SampleBuffer();
-        for (var i = 0; i < found.Count; i++)
-        {
-            found.Read(i, samples);
-        }
-
-        return samples.Count;
     }
 
     private async Task<ShardStore> OpenAsync(Action<string>? step = null)

@@ -320,16 +320,9 @@ public sealed class ShardLogTests : IDisposable
 
     private ShardLog Open(out List<string> records, LogOptions? options = null)
     {
-        var visitor = new Collector();
+        var visitor = new RecordedTexts();
         var log = ShardLog.Open(directory, options ?? new LogOptions(), TimeProvider.System, visitor, reports.Add);
         records = visitor.Records;
         return log;
-    }
-
-    private sealed class Collector : ILogVisitor
-    {
-        public List<string> Records { get; } = [];
-
-        public void Visit(long number, ReadOnlySpan<byte> payload, long position) => Records.Add(Encoding.UTF8.GetString(payload));
     }
 }
