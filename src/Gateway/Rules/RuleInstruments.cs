@@ -25,8 +25,8 @@ internal static class RuleInstruments
         Add("metrics_rule_evaluation_failures_total", "counter", "Evaluations of rules that failed.", static g => g.Counters.Failures);
         Add("metrics_rule_evaluation_with_warnings_total", "counter", "Queries of rules that were answered with warnings, such as that the answer is partial.", static g => g.Counters.Warned);
         Add("metrics_rule_group_interval_seconds", "gauge", "The interval of a rule group.", static g => g.IntervalMs / 1000.0);
-        Add("metrics_rule_group_last_duration_seconds", "gauge", "How long the last evaluation of a rule group took.", static g => g.LastDuration.TotalSeconds);
-        Add("metrics_rule_group_last_evaluation_timestamp_seconds", "gauge", "When a rule group was last evaluated.", static g => (g.LastEvaluationMs ?? 0) / 1000.0);
+        Add("metrics_rule_group_last_duration_seconds", "gauge", "How long the last evaluation of a rule group took.", static g => g.LastEvaluation?.Duration.TotalSeconds ?? 0);
+        Add("metrics_rule_group_last_evaluation_timestamp_seconds", "gauge", "When a rule group was last evaluated.", static g => (g.LastEvaluation?.StartedAtMs ?? 0) / 1000.0);
         Add("metrics_rule_group_last_evaluation_samples", "gauge", "Samples of the last evaluation of a rule group.", static g => g.Counters.LastSamples);
         Add("metrics_rule_group_rules", "gauge", "Rules of a rule group.", static g => g.Rules.Count);
         RegisterNotifications(registry, rules);

@@ -14,6 +14,7 @@ internal static class RulesJson
     /// <summary>A group with some of its rules.</summary>
     public static void Write(Utf8JsonWriter json, RuleGroup group, IReadOnlyList<Rule> rules, bool withAlerts)
     {
+        var last = group.LastEvaluation; // Before its rules: one that ends meanwhile is not shown with rules that were written before it.
         json.WriteStartObject();
         json.WriteString("name", group.Name);
         json.WriteString("file", group.File);
@@ -26,8 +27,8 @@ internal static class RulesJson
         json.WriteEndArray();
         json.WriteNumber("interval", group.IntervalMs / 1000.0);
         json.WriteNumber("limit", group.Limit);
-        json.WriteNumber("evaluationTime", group.LastDuration.TotalSeconds);
-        json.WriteString("lastEvaluation", Time(group.LastEvaluationMs));
+        json.WriteNumber("evaluationTime", last?.Duration.TotalSeconds ?? 0);
+        json.WriteString("lastEvaluation", Time(last?.StartedAtMs));
         json.WriteEndObject();
     }
 
@@ -53,6 +54,7 @@ internal static class RulesJson
 
     private static void Write(Utf8JsonWriter json, Rule rule, bool withAlerts)
     {
+        var last = rule.LastEvaluation; // Before its alerts.
         json.WriteStartObject();
         if (rule is AlertingRule state)
         {
@@ -84,7 +86,6 @@ internal static class RulesJson
             }
         }
 
-        var last = rule.LastEvaluation;
         json.WriteString("health", last.Health switch { RuleHealth.Ok => "ok", RuleHealth.Error => "err", _ => "unknown" });
         if (last.LastError is not null)
         {

@@ -40,7 +40,7 @@ internal abstract record ShownGroup(string File, string Name, DateTimeOffset? Ev
     public abstract void WriteAlerts(Utf8JsonWriter json);
 
     private sealed record Local(RuleGroup Group, IReadOnlyList<Rule> Rules, bool WithAlerts)
-        : ShownGroup(Group.File, Group.Name, Group.LastEvaluationMs is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null)
+        : ShownGroup(Group.File, Group.Name, Group.LastEvaluation is { } last ? DateTimeOffset.FromUnixTimeMilliseconds(last.StartedAtMs) : null)
     {
         public override void Write(Utf8JsonWriter json) => RulesJson.Write(json, Group, Rules, WithAlerts);
 

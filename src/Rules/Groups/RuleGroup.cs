@@ -16,7 +16,7 @@ public sealed class RuleGroup
     private readonly IRuleQuery query;
     private List<Labels> endedSeries = [];
     private int restoresLeft;
-    private long lastEvaluationMs = long.MinValue;
+    private GroupEvaluation? lastEvaluation;
 
     /// <summary>Makes a group that has never been evaluated.</summary>
     /// <param name="file">The file or namespace it stands in.</param>
@@ -76,11 +76,8 @@ public sealed class RuleGroup
     /// <summary>The last tick that was evaluated; null before the first.</summary>
     public long? LastTickMs { get; private set; }
 
-    /// <summary>When the last evaluation began, by the clock, Unix milliseconds; null before the first.</summary>
-    public long? LastEvaluationMs => Interlocked.Read(ref lastEvaluationMs) is var at and not long.MinValue ? at : null;
-
-    /// <summary>How long the last evaluation took.</summary>
-    public TimeSpan LastDuration { get; private set; }
+    /// <summary>The last evaluation; null before the first. Its rules show what it, or a later one, made of them.</summary>
+    public GroupEvaluation? LastEvaluation => Volatile.Read(ref lastEvaluation);
 
     /// <summary>What happened so far.</summary>
     public GroupCounters Counters { get; } = new();
@@ -113,8 +110,7 @@ public sealed class RuleGroup
         await RestoreAsync(tickMs, cancellation);
         Counters.LastSamples = samples;
         LastTickMs = tickMs;
-        Interlocked.Exchange(ref lastEvaluationMs, startedAt);
-        LastDuration = Services.Time.GetElapsedTime(started);
+        Volatile.Write(ref lastEvaluation, new GroupEvaluation(startedAt, Services.Time.GetElapsedTime(started)));
     }
 
     /// <summary>Everything that the next owner needs to go on as if nothing had happened.</summary>
@@ -303,6 +299,11 @@ public sealed class RuleGroup
         }
     }
 }
+
+/// <summary>How a group was evaluated.</summary>
+/// <param name="StartedAtMs">When it began, by the clock, Unix milliseconds.</param>
+/// <param name="Duration">How long it took.</param>
+public sealed record GroupEvaluation(long StartedAtMs, TimeSpan Duration);
 
 /// <summary>What happened in a group since it was loaded. Thread-safe.</summary>
 public sealed class GroupCounters
