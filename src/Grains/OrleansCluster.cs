@@ -20,6 +20,7 @@ public sealed partial class OrleansCluster : ICluster, IClusterControl, IReplica
     private readonly SiloDirectory directory;
     private readonly SiloWatch watch;
     private readonly SiloServiceClient silos;
+    private readonly ShardHandOver handOver;
     private readonly Resharding resharding;
     private readonly TenantDemands demands;
     private readonly IGrainFactory grains;
@@ -38,6 +39,7 @@ public sealed partial class OrleansCluster : ICluster, IClusterControl, IReplica
         directory = services.GetRequiredService<SiloDirectory>();
         watch = services.GetRequiredService<SiloWatch>();
         silos = services.GetRequiredService<SiloServiceClient>();
+        handOver = services.GetRequiredService<ShardHandOver>();
         resharding = services.GetRequiredService<Resharding>();
         demands = services.GetRequiredService<TenantDemands>();
         grains = services.GetRequiredService<IGrainFactory>();
@@ -149,7 +151,7 @@ public sealed partial class OrleansCluster : ICluster, IClusterControl, IReplica
 
         try
         {
-            if (await grains.GetGrain<IShardGrain>(ShardKey.Of(shard)).MoveAsync(to.Value).AsTask().WaitAsync(cancellation) is { } problem)
+            if (await handOver.MoveAsync(shard, to, cancellation) is { } problem)
             {
                 throw new ShardUnavailableException(shard, problem);
             }

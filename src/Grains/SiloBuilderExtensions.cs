@@ -27,6 +27,7 @@ public static class SiloBuilderExtensions
         builder.Services.AddSingleton<SiloCounts>();
         builder.Services.AddSingleton<SiloQueries>();
         builder.Services.AddSingleton<ShardMoves>();
+        builder.Services.AddSingleton<ShardHandOver>();
         builder.Services.AddSingleton<TenantDemands>();
         builder.Services.AddSingleton<SiloShardOwners>();
         builder.Services.AddSingleton(services => new Resharding(context.Store, context.Maps, services.GetRequiredService<SiloShardOwners>(), context.Options.Resharding, services.GetRequiredService<TimeProvider>()));

@@ -14,10 +14,10 @@ internal interface IShardGrain : IGrainWithStringKey
     ValueTask<ShardReply> WakeAsync();
 
     /// <summary>Hands the shard over to the silo of a node; that silo copies the log first, and only then the shard is closed here.</summary>
-    /// <returns>Why it stays, or null when it goes.</returns>
+    /// <returns>No problem when it is there. Otherwise why it is not: because it has just set off, which passes, or because it stays.</returns>
     [Alias("move")]
     [ResponseTimeout("00:15:00")]
-    ValueTask<string?> MoveAsync(string node);
+    ValueTask<ShardReply> MoveAsync(string node);
 
     /// <summary>Prepares the shard to be split or merged: puts its head into blocks, stops its writes, and seals it.</summary>
     /// <param name="announced">The version of the map that announced the change.</param>

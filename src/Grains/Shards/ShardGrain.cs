@@ -69,22 +69,22 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
     public async ValueTask<ShardReply> WakeAsync() => await OpenedAsync(CancellationToken.None) ?? default(ShardReply);
 
     /// <inheritdoc/>
-    public async ValueTask<string?> MoveAsync(string node)
+    public async ValueTask<ShardReply> MoveAsync(string node)
     {
         var to = new NodeId(node);
         if (to == Node.Id)
         {
-            return null;
+            return default;
         }
 
         if (directory.Find(to) is not { } target)
         {
-            return $"there is no silo with node {node}";
+            return new ShardReply(default, $"there is no silo with node {node}", isPassing: false);
         }
 
         if (isClosing)
         {
-            return "it is being handed over already";
+            return new ShardReply(default, "it is being handed over already", isPassing: true);
         }
 
         using var moving = moves.Begin(shard, to);
@@ -99,7 +99,7 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
 
         if (directory.ReportOf(target) is { EndsSince: not null })
         {
-            return $"node {node} is leaving";
+            return new ShardReply(default, $"node {node} is leaving", isPassing: false);
         }
 
         LogMoving(shard, node);
@@ -107,7 +107,7 @@ internal sealed partial class ShardGrain(SiloContext silo, SiloDirectory directo
         moves.Leave(shard, GrainContext.Deactivated);
         RequestContext.Set(IPlacementDirector.PlacementHintKey, target);
         MigrateOnIdle();
-        return null;
+        return new ShardReply(default, $"it is on its way to node {node}", isPassing: true);
     }
 
     /// <inheritdoc/>

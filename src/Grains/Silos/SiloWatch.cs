@@ -6,7 +6,7 @@ namespace Metrics.Grains;
 
 /// <summary>What a silo does by itself: tells the others how it is, notices who is gone, evens out shards when that is its turn, and hands its own over before it leaves.</summary>
 internal sealed partial class SiloWatch(
-    SiloContext silo, SiloDirectory directory, IServiceProvider services, IClusterMembershipService membership, ILocalSiloDetails self, IGrainFactory grains, Resharding resharding, SiloRules rules, TenantDemands demands, ShardMoves moves, TimeProvider time, ILogger<SiloWatch> logger)
+    SiloContext silo, SiloDirectory directory, IServiceProvider services, IClusterMembershipService membership, ILocalSiloDetails self, IGrainFactory grains, ShardHandOver handOver, Resharding resharding, SiloRules rules, TenantDemands demands, ShardMoves moves, TimeProvider time, ILogger<SiloWatch> logger)
     : ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
     /// <summary>Above all else: begun when the silo takes part, ended while it still does.</summary>
@@ -130,9 +130,9 @@ internal sealed partial class SiloWatch(
         {
             var hosts = directory.Hosts.Where(h => h.Node != silo.Card.Node).ToList();
             var holders = await LogHolders.FindAsync(silo.Store, shard, cancellation);
-            if (OwnerChoice.Of(shard, hosts, holders) is { } to && await grains.GetGrain<IShardGrain>(ShardKey.Of(shard)).MoveAsync(to.Value).AsTask().WaitAsync(cancellation) is null)
+            if (OwnerChoice.Of(shard, hosts, holders) is { } to && await handOver.MoveAsync(shard, to, cancellation) is { } problem)
             {
-                await silo.Node!.ClosedAsync(shard).WaitAsync(cancellation);
+                LogNotHandedOver(shard, problem);
             }
         }
         catch (Exception e) when (e is IOException or InvalidDataException or OrleansException or TimeoutException)
@@ -268,8 +268,7 @@ internal sealed partial class SiloWatch(
         {
             attempts.Note(move);
             LogBalancing(move.Shard, move.From.Value, move.To.Value);
-            var problem = await grains.GetGrain<IShardGrain>(ShardKey.Of(move.Shard)).MoveAsync(move.To.Value).AsTask().WaitAsync(stopping.Token);
-            if (problem is not null)
+            if (await handOver.MoveAsync(move.Shard, move.To, stopping.Token) is { } problem)
             {
                 LogNotBalanced(move.Shard, move.To.Value, problem);
             }

@@ -62,7 +62,7 @@ public sealed class SiloClusterTests
             }
         });
 
-        for (var i = 0; i < 6; i++)
+        for (var i = 0; i < 60; i++)
         {
             var to = silos.Silos.First(s => silos.Node(s).Find(shard) is null);
             await silos.Gateway(silos.Silos[i % 3]).MoveAsync(shard, silos.NodeOf(to), default);
