@@ -1,5 +1,3 @@
-using System.Runtime.ExceptionServices;
-
 namespace Metrics.Model;
 
 /// <summary>What a tenant uses processors for; its writes and its queries do not wait for each other.</summary>
@@ -24,7 +22,7 @@ public enum ProcessorUse
 /// away, and the operating system divides them until then. So a tenant that asks for all there is gets its share of it, whatever number of requests it asks with, and another's short work waits about a <see cref="Slice"/>.
 /// The measure is the virtual time of Linux's CFS (Molnar 2007, after weighted fair queueing), the order within a tenant that of a multilevel feedback queue (Corbató 1962), aged so that nothing starves. Thread-safe.
 /// </remarks>
-public sealed class ProcessorShares(int processors, TimeProvider time)
+public sealed partial class ProcessorShares(int processors, TimeProvider time)
 {
     /// <summary>The least time that is worth a change: beyond it, changes cost under a hundredth.</summary>
     public static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(2);
@@ -85,80 +83,19 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         Task granted;
         lock (sync)
         {
-            turn = new ProcessorTurn(this, ShareOf(tenant, use)) { Number = ++lastNumber, Class = ClassOf(InStamps(expected, time)) };
+            turn = NewTurn(tenant, use, expected);
             if (MayStart(turn.Share))
             {
                 Start(turn);
                 return turn;
             }
 
-            granted = Queue(turn);
+            granted = Wait(turn);
         }
 
         await using var registration = cancellation.Register(() => Abandon(turn, cancellation)).ConfigureAwait(false);
         await granted.ConfigureAwait(false);
         return turn;
-    }
-
-    /// <summary>Runs short work when its turn has come: on this thread or one of the pool, or below all others where it is a query that had to wait of a tenant that has had most.</summary>
-    /// <remarks>Many short pieces keep a processor from those that wake to take another's samples in as a long one does; another thread is nothing beside the wait.</remarks>
-    public async ValueTask<T> RunHereAsync<T>(TenantId tenant, ProcessorUse use, Func<T> work, CancellationToken cancellation)
-    {
-        var entering = EnterAsync(tenant, use, cancellation);
-        var isOrdinary = entering.IsCompletedSuccessfully || use == ProcessorUse.Write;
-        var turn = await entering.ConfigureAwait(false);
-        return isOrdinary || !HasHadMost(turn.Share) ? turn.Run(work) : await Start(turn, work, ProcessorThreads.Lowest).ConfigureAwait(false);
-    }
-
-    /// <summary>Runs long work on a thread of low priority when its turn has come, beside whatever the caller does.</summary>
-    public async Task<T> RunAsync<T>(TenantId tenant, ProcessorUse use, Func<T> work, CancellationToken cancellation, TimeSpan expected = default)
-    {
-        var turn = await EnterAsync(tenant, use, cancellation, expected).ConfigureAwait(false);
-
-        // Without the token: who has a turn runs, or would have to give it back.
-        return await Start(turn, work).ConfigureAwait(false);
-    }
-
-    /// <summary>Does a piece of work for each number from 0 to <paramref name="count"/> - 1: on this thread and, where it has a turn, on as many more as there are processors that nobody waits for.</summary>
-    /// <remarks>The first failure is thrown, and what has not begun by then is left out.</remarks>
-    public static void ForEach(int count, Action<int> body)
-    {
-        var next = -1;
-        ExceptionDispatchInfo? failure = null;
-        var others = new List<Task>();
-        while (others.Count < count - 1 && ProcessorTurn.Current is { } turn && turn.Owner.TryEnter(turn) is { } other)
-        {
-            others.Add(Start(other, Work));
-        }
-
-        Work();
-        foreach (var other in others.Where(static o => !o.IsCompleted))
-        {
-            using (ProcessorTurn.Aside())
-            {
-                Task.WaitAny(other);
-            }
-        }
-
-        failure?.Throw();
-
-        bool Work()
-        {
-            try
-            {
-                for (var i = Interlocked.Increment(ref next); i < count; i = Interlocked.Increment(ref next))
-                {
-                    body(i);
-                }
-            }
-            catch (Exception e)
-            {
-                Interlocked.CompareExchange(ref failure, ExceptionDispatchInfo.Capture(e), null);
-                Volatile.Write(ref next, count);
-            }
-
-            return true;
-        }
     }
 
     /// <summary>Lets others before a piece that runs, if it is time; comes back when its turn has come again.</summary>
@@ -169,7 +106,8 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
             return;
         }
 
-        Task granted;
+        Task returned;
+        ProcessorTurn? granted;
         lock (sync)
         {
             ChargeAll();
@@ -179,28 +117,32 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
             }
 
             Stop(turn);
-            granted = Queue(turn);
-            Dispatch();
+            returned = Wait(turn);
+            granted = Grant();
         }
 
-        granted.Wait();
+        HandOut(granted);
+        returned.Wait();
     }
 
-    /// <summary>A piece is done, or waits for something else than a processor.</summary>
-    internal void Leave(ProcessorTurn turn)
+    /// <summary>A piece waits for something else than a processor, or is done.</summary>
+    internal void Leave(ProcessorTurn turn) => HandOut(Release(turn));
+
+    /// <summary>The same for who then hands out the turns that others have got by it.</summary>
+    internal ProcessorTurn? Release(ProcessorTurn turn)
     {
         lock (sync)
         {
             ChargeAll();
             Stop(turn);
-            Dispatch();
+            return Grant();
         }
     }
 
     /// <summary>A piece that waited for something else goes on; comes back when its turn has come.</summary>
     internal void Return(ProcessorTurn turn)
     {
-        Task granted;
+        Task returned;
         lock (sync)
         {
             Wake(turn.Share);
@@ -210,56 +152,37 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
                 return;
             }
 
-            granted = Queue(turn);
+            returned = Wait(turn);
         }
 
-        granted.Wait();
+        returned.Wait();
     }
-
-    private static Task<T> Start<T>(ProcessorTurn turn, Func<T> work) => Start(turn, work, turn.Owner.HasHadMost(turn.Share) ? ProcessorThreads.Lowest : ProcessorThreads.Low);
-
-    private static Task<T> Start<T>(ProcessorTurn turn, Func<T> work, ProcessorThreads threads) => Task.Factory.StartNew(() => turn.Run(work), CancellationToken.None, TaskCreationOptions.DenyChildAttach, threads);
 
     private static long InStamps(TimeSpan span, TimeProvider time) => (long)(span.TotalSeconds * time.TimestampFrequency);
 
     /// <summary>Whether there are other tenants, and none of them has used as much.</summary>
     private bool HasHadMost(ProcessorShare share)
     {
-        lock (sync)
+        var isAlone = true;
+        var since = time.GetTimestamp() - presence;
+        foreach (var other in shares.Values)
         {
-            var isAlone = true;
-            var since = time.GetTimestamp() - presence;
-            foreach (var other in shares.Values)
+            if (other.LastSeen >= since && other.Tenant != share.Tenant)
             {
-                if (other.LastSeen >= since && other.Tenant != share.Tenant)
+                if (other.Used >= share.Used)
                 {
-                    if (other.Used >= share.Used)
-                    {
-                        return false;
-                    }
-
-                    isAlone = false;
+                    return false;
                 }
-            }
 
-            return !isAlone;
+                isAlone = false;
+            }
         }
+
+        return !isAlone;
     }
 
-    private ProcessorTurn? TryEnter(ProcessorTurn parent)
-    {
-        lock (sync)
-        {
-            if (running.Count >= processors || waiting.Count > 0)
-            {
-                return null;
-            }
-
-            var turn = new ProcessorTurn(this, parent.Share) { Number = parent.Number, Class = parent.Class, Attained = parent.Attained };
-            Start(turn);
-            return turn;
-        }
-    }
+    private ProcessorTurn NewTurn(TenantId tenant, ProcessorUse use, TimeSpan expected) =>
+        new(this, ShareOf(tenant, use)) { Number = ++lastNumber, Class = ClassOf(InStamps(expected, time)) };
 
     private ProcessorShare ShareOf(TenantId tenant, ProcessorUse use)
     {
@@ -270,7 +193,7 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
                 Sweep();
             }
 
-            shares.Add((tenant, use), share = new ProcessorShare(tenant));
+            shares.Add((tenant, use), share = new ProcessorShare(tenant, use));
         }
 
         Wake(share);
@@ -401,34 +324,37 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
         turn.Share.Running--;
     }
 
-    private Task Queue(ProcessorTurn turn)
+    private Task Wait(ProcessorTurn turn)
     {
         turn.Granted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Queue(turn);
+        return turn.Granted.Task;
+    }
+
+    private void Queue(ProcessorTurn turn)
+    {
         turn.Since = time.GetTimestamp();
         turn.Share.Waiting++;
         waiting.Add(turn);
         Note();
-        return turn.Granted.Task;
     }
 
-    private void Unqueue(ProcessorTurn turn)
+    /// <summary>Gives turns to those who wait, as far as there are any. They are to be handed out outside the lock.</summary>
+    /// <returns>The first of them, which has the next behind it.</returns>
+    private ProcessorTurn? Grant()
     {
-        waiting.Remove(turn);
-        turn.Share.Waiting--;
-        turn.Granted = null;
-    }
-
-    /// <summary>Gives turns to those who wait, as far as there are any.</summary>
-    private void Dispatch()
-    {
-        while (Next(mayStart: true) is { Granted: { } granted } next)
+        ProcessorTurn? first = null;
+        ProcessorTurn? last = null;
+        while (Next(mayStart: true) is { } turn)
         {
-            Unqueue(next);
-            Start(next);
-            granted.SetResult();
+            waiting.Remove(turn);
+            turn.Share.Waiting--;
+            Start(turn);
+            last = last is null ? first = turn : last.NextGranted = turn;
         }
 
         Note();
+        return first;
     }
 
     private void Note() => isContended = waiting.Count > 0 || running.Count > processors;
@@ -437,12 +363,16 @@ public sealed class ProcessorShares(int processors, TimeProvider time)
     {
         lock (sync)
         {
-            if (turn.Granted is { } granted)
+            if (!waiting.Remove(turn))
             {
-                Unqueue(turn);
-                Note();
-                granted.SetCanceled(cancellation);
+                return;
             }
+
+            turn.Share.Waiting--;
+            Note();
         }
+
+        turn.Granted?.SetCanceled(cancellation);
+        turn.Piece?.Cancel(cancellation);
     }
 }

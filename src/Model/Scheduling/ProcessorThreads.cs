@@ -8,13 +8,13 @@ namespace Metrics.Model;
 /// Priority is what the kernel has for this: a thread that wakes to read a request takes the processor from one of these at once, where among equals it would wait for the end of a time slice, at each of several
 /// steps. While nothing else wants the processors it costs nothing. On Linux niceness belongs to a thread; raising it needs no privilege, lowering it again does, so there are threads of two kinds.
 /// </remarks>
-internal sealed partial class ProcessorThreads : TaskScheduler
+internal sealed partial class ProcessorThreads
 {
     private static readonly int maxIdle = 2 * Environment.ProcessorCount;
 
     // With Monitor, for it is waited on.
     private readonly object sync = new();
-    private readonly Queue<Task> waiting = new();
+    private readonly Queue<ProcessorPiece> waiting = new();
     private readonly int niceness;
     private readonly string name;
     private int idle;
@@ -31,32 +31,20 @@ internal sealed partial class ProcessorThreads : TaskScheduler
     /// <summary>With a seventieth of it: for a tenant that has had more than any other, and others want to hear nothing of it.</summary>
     public static ProcessorThreads Lowest { get; } = new(niceness: 19, "longest work");
 
-    /// <inheritdoc/>
-    protected override void QueueTask(Task task)
+    /// <summary>Has a thread run work that has its turn.</summary>
+    public void Start(ProcessorPiece piece)
     {
         lock (sync)
         {
             if (idle > waiting.Count)
             {
-                waiting.Enqueue(task);
+                waiting.Enqueue(piece);
                 Monitor.Pulse(sync);
                 return;
             }
         }
 
-        new Thread(Run) { IsBackground = true, Name = name, Priority = ThreadPriority.BelowNormal }.Start(task);
-    }
-
-    /// <inheritdoc/>
-    protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => false;
-
-    /// <inheritdoc/>
-    protected override IEnumerable<Task> GetScheduledTasks()
-    {
-        lock (sync)
-        {
-            return [.. waiting];
-        }
+        new Thread(Run) { IsBackground = true, Name = name, Priority = ThreadPriority.BelowNormal }.UnsafeStart(piece);
     }
 
     private void Run(object? first)
@@ -67,18 +55,21 @@ internal sealed partial class ProcessorThreads : TaskScheduler
             _ = SetPriority(0, 0, niceness);
         }
 
-        var task = (Task?)first!;
+        var piece = (ProcessorPiece)first!;
         do
         {
-            TryExecuteTask(task);
+            for (var next = piece; next is not null;)
+            {
+                next = next.Run(this);
+            }
         }
-        while (WaitForNext(out task));
+        while (WaitForNext(out piece));
     }
 
     /// <summary>Waits for the next; false when enough others wait.</summary>
-    private bool WaitForNext([NotNullWhen(true)] out Task? task)
+    private bool WaitForNext([NotNullWhen(true)] out ProcessorPiece? piece)
     {
-        task = null;
+        piece = null;
         lock (sync)
         {
             if (idle == maxIdle)
@@ -93,7 +84,7 @@ internal sealed partial class ProcessorThreads : TaskScheduler
             }
 
             idle--;
-            task = waiting.Dequeue();
+            piece = waiting.Dequeue();
             return true;
         }
     }

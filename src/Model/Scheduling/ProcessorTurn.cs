@@ -33,8 +33,14 @@ public sealed class ProcessorTurn : IDisposable
     /// <summary>Since when it runs or waits.</summary>
     internal long Since { get; set; }
 
-    /// <summary>Completes when its turn comes; null while it does not wait.</summary>
+    /// <summary>Completes when its turn comes; null where nobody waits for that.</summary>
     internal TaskCompletionSource? Granted { get; set; }
+
+    /// <summary>The work that begins when its turn comes; null where its owner does that.</summary>
+    internal ProcessorPiece? Piece { get; set; }
+
+    /// <summary>Who was given a turn at the same moment and is to hear it next.</summary>
+    internal ProcessorTurn? NextGranted { get; set; }
 
     /// <summary>Work on this thread says that it can be interrupted here, holding no lock. Costs next to nothing when nobody waits.</summary>
     public static void Checkpoint()
@@ -57,6 +63,19 @@ public sealed class ProcessorTurn : IDisposable
     /// <summary>Runs work in it on this thread, and gives it back.</summary>
     public T Run<T>(Func<T> work)
     {
+        try
+        {
+            return RunWithin(work);
+        }
+        finally
+        {
+            Dispose();
+        }
+    }
+
+    /// <summary>Runs work in it on this thread.</summary>
+    internal T RunWithin<T>(Func<T> work)
+    {
         var before = current;
         current = this;
         try
@@ -66,7 +85,6 @@ public sealed class ProcessorTurn : IDisposable
         finally
         {
             current = before;
-            Dispose();
         }
     }
 
@@ -78,6 +96,13 @@ public sealed class ProcessorTurn : IDisposable
             isDone = true;
             Owner.Leave(this);
         }
+    }
+
+    /// <summary>Gives it back; who gets a turn by that is to be handed it.</summary>
+    internal ProcessorTurn? Release()
+    {
+        isDone = true;
+        return Owner.Release(this);
     }
 
     /// <summary>The time during which a piece of work does without its turn.</summary>
@@ -100,10 +125,13 @@ public sealed class ProcessorTurn : IDisposable
 }
 
 /// <summary>What one tenant has used for one purpose. Guarded by the owner's lock.</summary>
-internal sealed class ProcessorShare(TenantId tenant)
+internal sealed class ProcessorShare(TenantId tenant, ProcessorUse use)
 {
     /// <summary>Whose.</summary>
     public TenantId Tenant => tenant;
+
+    /// <summary>What for.</summary>
+    public ProcessorUse Use => use;
 
     /// <summary>When it last wanted something, in stamps.</summary>
     public long LastSeen { get; set; }

@@ -190,6 +190,50 @@ public class ProcessorSharesTests
         Assert.Equal((1, 0), shares.Load);
     }
 
+    /// <summary>To wake another at its end, a thread of the lowest priority may have to wait for it.</summary>
+    [Fact]
+    public async Task AThreadThatEndsAPieceGoesOnWithTheNext()
+    {
+        var shares = new ProcessorShares(1, time);
+        using var all = new ManualResetEventSlim();
+        var pieces = Enumerable.Range(0, 20).Select(_ => shares.RunAsync(
+            a,
+            ProcessorUse.Query,
+            () =>
+            {
+                all.Wait();
+                return (Environment.CurrentManagedThreadId, ThreadName());
+            },
+            default)).ToList();
+        Assert.Equal((1, 19), shares.Load);
+        all.Set();
+        var (_, name) = Assert.Single((await Task.WhenAll(pieces)).Distinct());
+        Assert.Equal(Low, name);
+        Assert.Equal((0, 0), shares.Load);
+    }
+
+    /// <summary>What whoever asked has in its context, its trace for one, is there where its work is done, and not where another's is.</summary>
+    [Fact]
+    public async Task WorkRunsInTheContextOfWhoeverAskedForIt()
+    {
+        var shares = new ProcessorShares(1, time);
+        var asker = new AsyncLocal<int>();
+        using var all = new ManualResetEventSlim();
+        var pieces = Enumerable.Range(1, 20).Select(i =>
+        {
+            asker.Value = i;
+            return i % 2 == 0 ? shares.RunHereAsync(a, ProcessorUse.Query, Look, default).AsTask() : shares.RunAsync(a, ProcessorUse.Query, Look, default);
+        }).ToList();
+        all.Set();
+        Assert.Equal(Enumerable.Range(1, 20), await Task.WhenAll(pieces));
+
+        int Look()
+        {
+            all.Wait();
+            return asker.Value;
+        }
+    }
+
     [Fact]
     public async Task WorkThatWaitsForSomethingElseLeavesItsTurnToOthers()
     {
