@@ -80,7 +80,7 @@ internal sealed class MergedSeriesSet : ISeriesSet
     public IReadOnlyList<Labels> Group(LabelSubset subset, Span<int> groupOf)
     {
         // Each set by its own means, then their groups as one.
-        var groups = new LabelSetIndex();
+        using var groups = new LabelSetIndex();
         using var own = new PooledList<int>();
         var firstOf = new int[sets.Length];
         var numbers = new int[sets.Length][];
@@ -101,7 +101,7 @@ internal sealed class MergedSeriesSet : ISeriesSet
             groupOf[i] = numbers[part.Set][own[firstOf[part.Set] + part.Series]];
         }
 
-        return groups.Sets;
+        return groups.ToLabels();
     }
 
     /// <inheritdoc/>

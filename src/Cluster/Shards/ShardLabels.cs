@@ -13,23 +13,23 @@ internal static class ShardLabels
     public static IReadOnlyList<Labels> Series(IShardStore store, LabelQuery query, QueryMemory memory, CancellationToken cancellation)
     {
         using var lease = memory.Open(QueryBounds.None);
-        var found = new LabelSetIndex();
+        using var found = new LabelSetIndex();
         foreach (var selector in Selectors(query))
         {
             cancellation.ThrowIfCancellationRequested();
             store.VisitSeries(selector, query.Range, Note, cancellation);
         }
 
-        var sorted = found.Sets.ToArray();
+        var sorted = found.ToLabels();
         Array.Sort(sorted);
         return Limited(sorted, query.Limit);
 
         void Note(ReadOnlySpan<byte> canonical)
         {
-            var before = found.Sets.Count;
+            var before = found.Count;
             if (found.Add(canonical) == before)
             {
-                lease.Take(MemoryLease.BytesOf(found.Sets[before]));
+                lease.Take(MemoryLease.BytesOf(canonical));
             }
         }
     }

@@ -19,33 +19,45 @@ public sealed class Labels : IEquatable<Labels>, IComparable<Labels>, IEnumerabl
     /// <summary>The empty label set.</summary>
     public static readonly Labels Empty = new([]);
 
-    private readonly byte[] encoded;
-    private ulong hash;
-    private bool hashed;
+    private readonly byte[] block;
+    private readonly int start;
+    private readonly int length;
+    private ulong hash; // 0 for one that was not computed yet.
 
-    private Labels(byte[] encoded) => this.encoded = encoded;
+    private Labels(byte[] encoded)
+        : this(encoded, 0, encoded.Length)
+    {
+    }
+
+    /// <summary>A set whose canonical bytes are a part of others that don't change any more.</summary>
+    internal Labels(byte[] block, int start, int length)
+    {
+        this.block = block;
+        this.start = start;
+        this.length = length;
+    }
 
     /// <summary>The canonical bytes.</summary>
-    public ReadOnlySpan<byte> Encoded => encoded;
+    public ReadOnlySpan<byte> Encoded => new(block, start, length);
 
     /// <summary>The canonical bytes, for callers that keep them.</summary>
-    public ReadOnlyMemory<byte> EncodedMemory => encoded;
+    public ReadOnlyMemory<byte> EncodedMemory => new(block, start, length);
 
     /// <summary>True when there is no label.</summary>
-    public bool IsEmpty => encoded.Length == 0;
+    public bool IsEmpty => length == 0;
 
     /// <summary>The frozen 64-bit hash of the canonical bytes; see <see cref="SeriesHash"/>.</summary>
     public ulong Hash
     {
         get
         {
-            if (!hashed)
+            var known = hash;
+            if (known == 0)
             {
-                hash = SeriesHash.Of(encoded);
-                Volatile.Write(ref hashed, true);
+                hash = known = SeriesHash.Of(Encoded);
             }
 
-            return hash;
+            return known;
         }
     }
 
@@ -136,7 +148,7 @@ public sealed class Labels : IEquatable<Labels>, IComparable<Labels>, IEnumerabl
     public bool Has(ReadOnlySpan<byte> name) => !Get(name).IsEmpty;
 
     /// <summary>Walks the labels in order of their names.</summary>
-    public LabelEnumerator GetEnumerator() => new(encoded);
+    public LabelEnumerator GetEnumerator() => new(Encoded);
 
     IEnumerator<KeyValuePair<string, string>> IEnumerable<KeyValuePair<string, string>>.GetEnumerator() => Pairs().GetEnumerator();
 
@@ -152,7 +164,7 @@ public sealed class Labels : IEquatable<Labels>, IComparable<Labels>, IEnumerabl
     public override int GetHashCode() => Hash.GetHashCode();
 
     /// <summary>Orders as Prometheus does: label by label, name before value, by UTF-8 bytes; a prefix comes first.</summary>
-    public int CompareTo(Labels? other) => other is null ? 1 : Compare(encoded, other.encoded);
+    public int CompareTo(Labels? other) => other is null ? 1 : Compare(Encoded, other.Encoded);
 
     /// <summary>Compares two canonical forms in the order of <see cref="CompareTo"/>.</summary>
     public static int Compare(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right)

@@ -30,7 +30,7 @@ public interface ISeriesSet : IDisposable
     /// <returns>What the series of each group have of the subset; each once, by number.</returns>
     IReadOnlyList<Labels> Group(LabelSubset subset, Span<int> groupOf)
     {
-        var groups = new LabelSetIndex();
+        using var groups = new LabelSetIndex();
         byte[] bytes = [];
         byte[] kept = [];
         for (var i = 0; i < Count; i++)
@@ -38,7 +38,7 @@ public interface ISeriesSet : IDisposable
             groupOf[i] = groups.Add(subset.Of(LabelBytesOf(i, ref bytes), ref kept));
         }
 
-        return groups.Sets;
+        return groups.ToLabels();
     }
 
     /// <summary>Appends to <paramref name="into"/> the samples of a series within the selection's time range, ascending in time, one per instant.</summary>

@@ -9,16 +9,15 @@ internal sealed class Grouping
 {
     private const int None = -1;
 
-    private readonly LabelSetIndex index = new();
     private readonly SharedHeaders? shared;
     private readonly int[] groupOf;
-    private readonly bool[] dropName;
 
     /// <summary>Groups series by the labels that the aggregation names.</summary>
     public Grouping(AggregateNode node, IReadOnlyList<SeriesHeader> series)
     {
         var subset = new LabelSubset(node.Without ? [.. node.Grouping, Labels.MetricName] : node.Grouping, node.Without);
         var labels = new LabelSets();
+        using var index = new LabelSetIndex();
         shared = series as SharedHeaders;
         if (shared is not null)
         {
@@ -43,33 +42,21 @@ internal sealed class Grouping
             }
         }
 
-        dropName = new bool[index.Sets.Count];
+        Headers = Array.ConvertAll(index.ToLabels(), static l => new SeriesHeader(l, false));
         for (var i = 0; i < groupOf.Length; i++)
         {
-            if (groupOf[i] != None)
+            if (groupOf[i] != None && series[i].DropName)
             {
-                dropName[groupOf[i]] |= series[i].DropName;
+                Headers[groupOf[i]] = Headers[groupOf[i]] with { DropName = true };
             }
         }
     }
 
-    /// <summary>The number of groups.</summary>
-    public int Count => dropName.Length;
+    /// <summary>The groups as series.</summary>
+    public SeriesHeader[] Headers { get; }
 
     /// <summary>The group of a series.</summary>
     public int Of(int series) => groupOf[shared is null ? series : shared.Numbers[series]];
-
-    /// <summary>The groups as series.</summary>
-    public SeriesHeader[] ToHeaders()
-    {
-        var headers = new SeriesHeader[dropName.Length];
-        for (var i = 0; i < headers.Length; i++)
-        {
-            headers[i] = new SeriesHeader(index.Sets[i], dropName[i]);
-        }
-
-        return headers;
-    }
 }
 
 /// <summary>Partial states with the groups they belong to.</summary>
@@ -85,7 +72,7 @@ internal static class AggregateRun
         {
             var aggregate = Aggregate.For(node, context)!;
             var grouping = new Grouping(node, source.Series);
-            var states = new StateColumns(grouping.Count, source.Steps, aggregate.NumberColumns);
+            var states = new StateColumns(grouping.Headers.Length, source.Steps, aggregate.NumberColumns);
             var series = source.Series;
             context.Budget.Take(states.Cells);
             var next = 0;
@@ -106,7 +93,7 @@ internal static class AggregateRun
             }
 
             context.Budget.Release(states.Cells);
-            return new PartialAggregation(grouping.ToHeaders(), states);
+            return new PartialAggregation(grouping.Headers, states);
         }
     }
 
@@ -119,14 +106,14 @@ internal static class AggregateRun
         }
 
         var aggregate = Aggregate.For(node, context)!;
-        var index = new LabelSetIndex();
+        using var index = new LabelSetIndex();
         var groupsOf = new int[parts.Count][];
         for (var part = 0; part < parts.Count; part++)
         {
             groupsOf[part] = [.. parts[part].Groups.Select(g => index.Add(g.Labels.Encoded))];
         }
 
-        var headers = index.Sets.Select(static l => new SeriesHeader(l, false)).ToArray();
+        var headers = Array.ConvertAll(index.ToLabels(), static l => new SeriesHeader(l, false));
         var states = new StateColumns(headers.Length, node.Grid.Count, aggregate.NumberColumns);
         for (var part = 0; part < parts.Count; part++)
         {

@@ -3,13 +3,14 @@ using Metrics.Model;
 
 namespace Metrics.PromQL.Execution;
 
-/// <summary>Label sets made from others by leaving labels out. Works on the canonical bytes; allocates only the result.</summary>
+/// <summary>Label sets made from others by leaving labels out. Works on the canonical bytes; allocates only the result, many together.</summary>
 /// <remarks>Not thread-safe: holds a buffer.</remarks>
 internal sealed class LabelSets
 {
     private const int Recent = 256;
 
     private byte[] buffer = new byte[512];
+    private readonly LabelsArena made = new();
     private (Labels? Of, Labels? Without)[] recent = [];
 
     /// <summary>The labels without <c>__name__</c>, <c>__type__</c> and <c>__unit__</c>: what an operation that changes the meaning leaves.</summary>
@@ -38,7 +39,7 @@ internal sealed class LabelSets
             }
         }
 
-        return length == labels.Encoded.Length ? labels : Labels.FromEncoded(buffer.AsSpan(0, length));
+        return length == labels.Encoded.Length ? labels : made.Add(buffer.AsSpan(0, length));
     }
 
     /// <summary>The canonical bytes of the labels that are in a subset. Valid until the next call.</summary>

@@ -20,12 +20,12 @@ internal sealed class MatchGroups : IDisposable
     /// <summary>Sorts both sides into groups.</summary>
     public MatchGroups(VectorMatching matching, IReadOnlyList<SeriesHeader> left, IReadOnlyList<SeriesHeader> right)
     {
-        var index = new LabelSetIndex();
+        using var index = new LabelSetIndex();
         var signature = SignatureOf(matching);
         var labels = new LabelSets();
         this.left = new Side(left, index, labels, signature);
         this.right = new Side(right, index, labels, signature);
-        Count = index.Sets.Count;
+        Count = index.Count;
         this.left.Sort(Count);
         this.right.Sort(Count);
     }

@@ -11,7 +11,7 @@ internal static class QuantileAggregate
         Check(node, parameter, context);
         using var whole = Materialised.From(source, context);
         var grouping = new Grouping(node, whole.Series);
-        var headers = grouping.ToHeaders();
+        var headers = grouping.Headers;
         var members = new List<int>[headers.Length];
         for (var i = 0; i < whole.Series.Count; i++)
         {

@@ -77,7 +77,10 @@ public sealed class MemoryLease : IDisposable
     }
 
     /// <summary>What a label set counts by itself, in an answer that is made of nothing else.</summary>
-    public static long BytesOf(Labels labels) => ObjectBytes + labels.Encoded.Length;
+    public static long BytesOf(Labels labels) => BytesOf(labels.Encoded);
+
+    /// <summary>The same for one in canonical form.</summary>
+    public static long BytesOf(ReadOnlySpan<byte> canonical) => ObjectBytes + canonical.Length;
 
     /// <summary>The same for a name or value.</summary>
     public static long BytesOf(string text) => ObjectBytes + (2L * text.Length);

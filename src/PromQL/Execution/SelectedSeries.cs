@@ -48,11 +48,13 @@ internal sealed class SelectedSeries : IDisposable
     public static SelectedSeries Sorted(ISeriesSet set, QueryBudget budget, bool statisticsOnly = false, AddedLabel? added = null)
     {
         var builder = added is null ? null : new LabelsBuilder();
+        var arena = new LabelsArena();
+        byte[] scratch = [];
         var labels = new Labels[set.Count];
         var indexes = new int[set.Count];
         for (var i = 0; i < indexes.Length; i++)
         {
-            labels[i] = builder is null ? set.LabelsOf(i) : added!.AddTo(set.LabelsOf(i), builder);
+            labels[i] = builder is null ? arena.Add(set.LabelBytesOf(i, ref scratch)) : added!.AddTo(set.LabelsOf(i), builder);
             indexes[i] = i;
         }
 

@@ -22,7 +22,7 @@ internal static class SelectionAggregate
         }
 
         var grouping = new Grouping(node, whole.Series);
-        var members = new List<int>[grouping.Count];
+        var members = new List<int>[grouping.Headers.Length];
         foreach (var i in ByLabels(whole))
         {
             (members[grouping.Of(i)] ??= []).Add(i);

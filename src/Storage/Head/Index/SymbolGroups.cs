@@ -65,6 +65,7 @@ internal sealed class SymbolGroups : IDisposable
     public Labels[] ToLabels()
     {
         var made = new Labels[groups.Count];
+        var arena = new LabelsArena();
         var scratch = new byte[256];
         Span<uint> names = stackalloc uint[32];
         Span<uint> values = stackalloc uint[32];
@@ -82,7 +83,7 @@ internal sealed class SymbolGroups : IDisposable
                 (names[at], values[at]) = (symbols[first + (2 * at)], symbols[first + (2 * at) + 1]);
             }
 
-            made[i] = Labels.FromEncoded(SymbolText.Write(head.Symbols, new SeriesSymbols(names[..count], values[..count]), ref scratch));
+            made[i] = arena.Add(SymbolText.Write(head.Symbols, new SeriesSymbols(names[..count], values[..count]), ref scratch));
         }
 
         return made;
