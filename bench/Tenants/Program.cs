@@ -42,6 +42,11 @@ if (mode is not ("neighbours" or "soak"))
     return 2;
 }
 
+if (mode == "neighbours" && await RealTime.RunAgainAsync(args) is { } exited)
+{
+    return exited;
+}
+
 var root = Directory.CreateTempSubdirectory("metrics-tenants-bench-").FullName;
 try
 {

@@ -44,7 +44,8 @@ internal sealed class Server : IDisposable
     /// <param name="root">The directory.</param>
     /// <param name="rules">Rules to evaluate.</param>
     /// <param name="options">Flags for ours instead of the raised limits; null for those.</param>
-    public static async Task<Server> StartAsync(string name, string root, RuleFile? rules = null, IReadOnlyList<string>? options = null)
+    /// <param name="launcher">A program, and its arguments, that becomes the server's; null for none.</param>
+    public static async Task<Server> StartAsync(string name, string root, RuleFile? rules = null, IReadOnlyList<string>? options = null, IReadOnlyList<string>? launcher = null)
     {
         using var probe = new TcpListener(IPAddress.Loopback, 0);
         probe.Start();
@@ -69,7 +70,8 @@ internal sealed class Server : IDisposable
                 "-search.maxUniqueTimeseries=10000000", "-search.maxSamplesPerQuery=2000000000", "-search.maxQueryDuration=10m", "-search.maxQueueDuration=5m"]),
             _ => throw new ArgumentException($"unknown server '{name}'; known are {string.Join(", ", Known)}", nameof(name)),
         };
-        var program = new ProcessStartInfo(start.File, start.Arguments) { UseShellExecute = false, RedirectStandardOutput = true };
+        string[] line = [.. launcher ?? [], start.File, .. start.Arguments];
+        var program = new ProcessStartInfo(line[0], line[1..]) { UseShellExecute = false, RedirectStandardOutput = true };
         program.Environment.TryAdd("DOTNET_GCgen0size", "0x400000"); // As in the image.
         var server = new Server(name, new Uri($"http://{listen}/"), directory, program);
         try

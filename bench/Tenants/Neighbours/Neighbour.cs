@@ -16,8 +16,8 @@ internal sealed class Neighbour : IDisposable
     /// <param name="endMs">The last instant that has samples.</param>
     public static async Task<Neighbour> StartAsync(string kind, Uri server, long endMs)
     {
-        // Whoever starts it may be real-time, which it would inherit.
-        var started = Process.Start(new ProcessStartInfo("chrt", ["--other", "0", "nice", "-n", "19", "dotnet", typeof(Neighbour).Assembly.Location, kind, server.ToString(), endMs.ToString(CultureInfo.InvariantCulture)])
+        string[] command = [.. RealTime.Ordinary, "nice", "-n", "19", "dotnet", typeof(Neighbour).Assembly.Location, kind, server.ToString(), endMs.ToString(CultureInfo.InvariantCulture)];
+        var started = Process.Start(new ProcessStartInfo(command[0], command[1..])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,

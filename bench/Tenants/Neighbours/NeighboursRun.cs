@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Metrics.SideBySide;
@@ -16,7 +15,7 @@ internal static class NeighboursRun
     {
         var overrides = Path.Combine(root, "overrides.yml");
         await File.WriteAllTextAsync(overrides, $"overrides:\n  {Flood.Tenant}: {Flood.Limits}\n");
-        using var server = await Server.StartAsync("metrics", root, rules: null, ["--tenancy-overrides-file", overrides]);
+        using var server = await Server.StartAsync("metrics", root, rules: null, ["--tenancy-overrides-file", overrides], RealTime.Ordinary);
 
         var kinds = phases.Distinct(StringComparer.Ordinal).ToDictionary(static phase => phase, static _ => new Measured(), StringComparer.Ordinal);
         var warming = TimeSpan.FromSeconds(Math.Min(15, length.TotalSeconds));
@@ -58,7 +57,6 @@ internal static class NeighboursRun
                 neighbours.Add(await Neighbour.StartAsync(kind, server.Address, endMs));
             }
 
-            await BeRealTimeAsync();
             var cpu = ProcessMeter.CpuSeconds(server.ProcessId);
             var before = await CollectionsAsync(server);
             var (writes, queries) = await tenant.RunAsync(time);
@@ -70,17 +68,6 @@ internal static class NeighboursRun
                 Console.Error.WriteLine($"{phase}: {await neighbour.StopAsync()}");
                 neighbour.Dispose();
             }
-        }
-    }
-
-    /// <summary>Puts this process before all others, for it stands for other machines: what it waits for a processor here would count as the server's. Threads that have come since the last time were not all made by such as it had put there.</summary>
-    private static async Task BeRealTimeAsync()
-    {
-        using var chrt = Process.Start("chrt", ["--all-tasks", "--fifo", "--pid", "1", Environment.ProcessId.ToString(CultureInfo.InvariantCulture)]);
-        await chrt.WaitForExitAsync();
-        if (chrt.ExitCode != 0)
-        {
-            Console.Error.WriteLine("this process can't be put before the others (root), so its own waits for a processor are measured too");
         }
     }
 
