@@ -48,6 +48,7 @@ public sealed class ProcessorTurn : IDisposable
         if (current is { } turn)
         {
             turn.Owner.Check(turn);
+            ProcessorThreads.Yield();
         }
     }
 

@@ -69,6 +69,7 @@ internal sealed class GatewayOperators(IReadOnlyList<FragmentResult[]> answers, 
 
     private VectorOperator Sorted(FragmentNode node)
     {
+        var labels = new List<Labels>();
         var rows = new List<(SeriesHeader Header, StepRow Row)>();
         foreach (var answer in answers[node.Index])
         {
@@ -79,39 +80,24 @@ internal sealed class GatewayOperators(IReadOnlyList<FragmentResult[]> answers, 
                 {
                     if (!batch.Row(i).IsEmpty)
                     {
+                        labels.Add(answer.Series[next].Labels);
                         rows.Add((answer.Series[next], batch.Row(i)));
                     }
                 }
             }
         }
 
-        if (!IsSorted(rows))
-        {
-            rows.Sort(static (a, b) => a.Header.Labels.CompareTo(b.Header.Labels));
-        }
-
-        return new SortedRowsOperator(node.Grid.Count, rows);
-    }
-
-    // One leaf's series are, unless they lost names.
-    private static bool IsSorted(List<(SeriesHeader Header, StepRow Row)> rows)
-    {
-        for (var i = 1; i < rows.Count; i++)
-        {
-            if (rows[i - 1].Header.Labels.CompareTo(rows[i].Header.Labels) > 0)
-            {
-                return false;
-            }
-        }
-
-        return true;
+        // Each leaf's are sorted already, unless they lost names.
+        (SeriesHeader Header, StepRow Row)[] sorted = [.. rows];
+        LabelSort.Sort([.. labels], sorted);
+        return new SortedRowsOperator(node.Grid.Count, sorted);
     }
 }
 
 /// <summary>Hands out rows of the leaves' answers, copied, in a given order; the answers stay as they are.</summary>
-internal sealed class SortedRowsOperator(int steps, List<(SeriesHeader Header, StepRow Row)> rows) : VectorOperator
+internal sealed class SortedRowsOperator(int steps, (SeriesHeader Header, StepRow Row)[] rows) : VectorOperator
 {
-    private readonly SeriesHeader[] series = [.. rows.Select(r => r.Header)];
+    private readonly SeriesHeader[] series = Array.ConvertAll(rows, static r => r.Header);
     private int next;
 
     /// <inheritdoc/>
@@ -123,12 +109,12 @@ internal sealed class SortedRowsOperator(int steps, List<(SeriesHeader Header, S
     /// <inheritdoc/>
     public override StepBatch? Next()
     {
-        if (next == rows.Count)
+        if (next == rows.Length)
         {
             return null;
         }
 
-        var batch = new StepBatch(Math.Min(BatchSize, rows.Count - next), steps);
+        var batch = new StepBatch(Math.Min(BatchSize, rows.Length - next), steps);
         for (var i = 0; i < batch.Series; i++, next++)
         {
             rows[next].Row.CopyTo(batch.Row(i));
