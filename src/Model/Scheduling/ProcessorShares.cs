@@ -363,7 +363,9 @@ public sealed partial class ProcessorShares(int processors, TimeProvider time)
     {
         lock (sync)
         {
-            if (!waiting.Remove(turn))
+            // A piece for which a thread waits has begun, and ends by itself.
+            var hasBegun = turn is { Piece: not null, Granted: not null };
+            if (hasBegun || !waiting.Remove(turn))
             {
                 return;
             }

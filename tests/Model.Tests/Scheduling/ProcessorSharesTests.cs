@@ -190,6 +190,48 @@ public class ProcessorSharesTests
         Assert.Equal((1, 0), shares.Load);
     }
 
+    /// <summary>Cancelling ends the wait for a turn. Work that has begun looks at the token itself, and may be waiting for its turn again then.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task WorkThatHasBegunIsNotTakenOutOfTheQueue(bool isAside)
+    {
+        var shares = new ProcessorShares(1, time);
+        using var stop = new CancellationTokenSource();
+        using var goOn = new ManualResetEventSlim();
+        using var begun = new ManualResetEventSlim();
+        var work = shares.RunAsync(
+            a,
+            ProcessorUse.Query,
+            () =>
+            {
+                using (isAside ? ProcessorTurn.Aside() : default)
+                {
+                    begun.Set();
+                    goOn.Wait();
+                }
+
+                ProcessorTurn.Checkpoint();
+                return 7;
+            },
+            stop.Token);
+        begun.Wait();
+        Pass(500);
+        var other = await shares.EnterAsync(b, ProcessorUse.Query, default);
+        if (!isAside)
+        {
+            Pass(10); // More than a slice, before which nobody yields.
+        }
+
+        goOn.Set();
+        await UntilAsync(() => shares.Load == (1, 1));
+        await stop.CancelAsync();
+        Assert.Equal((1, 1), shares.Load);
+        other.Dispose();
+        Assert.Equal(7, await work);
+        Assert.Equal((0, 0), shares.Load);
+    }
+
     /// <summary>To wake another at its end, a thread of the lowest priority may have to wait for it.</summary>
     [Fact]
     public async Task AThreadThatEndsAPieceGoesOnWithTheNext()
