@@ -3,6 +3,9 @@ namespace Metrics.Model;
 /// <summary>A piece of work's leave to use a processor; see <see cref="ProcessorShares"/>. Its owner runs work in it, once, or disposes it.</summary>
 public sealed class ProcessorTurn : IDisposable
 {
+    /// <summary>Steps of a fraction of a microsecond, such as looking at a label set.</summary>
+    private const int StepsPerCheckpoint = 64;
+
     [ThreadStatic]
     private static ProcessorTurn? current;
 
@@ -49,6 +52,15 @@ public sealed class ProcessorTurn : IDisposable
         {
             turn.Owner.Check(turn);
             ProcessorThreads.Yield();
+        }
+    }
+
+    /// <summary>The same at every so many steps of a loop whose steps are short.</summary>
+    public static void CheckpointAt(int step)
+    {
+        if (step % StepsPerCheckpoint == 0)
+        {
+            Checkpoint();
         }
     }
 

@@ -9,9 +9,6 @@ internal sealed class Grouping
 {
     private const int None = -1;
 
-    /// <summary>Label sets that are looked at in some ten microseconds.</summary>
-    private const int SeriesPerCheckpoint = 64;
-
     private readonly SharedHeaders? shared;
     private readonly int[] groupOf;
 
@@ -41,11 +38,7 @@ internal sealed class Grouping
             groupOf = new int[series.Count];
             for (var i = 0; i < groupOf.Length; i++)
             {
-                if (i % SeriesPerCheckpoint == 0)
-                {
-                    ProcessorTurn.Checkpoint();
-                }
-
+                ProcessorTurn.CheckpointAt(i);
                 groupOf[i] = index.Add(labels.Reduce(series[i].Labels, subset));
             }
         }

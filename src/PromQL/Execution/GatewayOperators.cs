@@ -28,8 +28,9 @@ internal sealed class GatewayOperators(IReadOnlyList<FragmentResult[]> answers, 
             }
         }
 
-        all.Sort(static (a, b) => a.Header.Labels.CompareTo(b.Header.Labels));
-        return [.. all];
+        (SeriesHeader Header, SampleBuffer Samples)[] sorted = [.. all];
+        LabelSort.Sort(sorted);
+        return sorted;
     }
 
     /// <inheritdoc/>
@@ -69,7 +70,6 @@ internal sealed class GatewayOperators(IReadOnlyList<FragmentResult[]> answers, 
 
     private VectorOperator Sorted(FragmentNode node)
     {
-        var labels = new List<Labels>();
         var rows = new List<(SeriesHeader Header, StepRow Row)>();
         foreach (var answer in answers[node.Index])
         {
@@ -80,7 +80,6 @@ internal sealed class GatewayOperators(IReadOnlyList<FragmentResult[]> answers, 
                 {
                     if (!batch.Row(i).IsEmpty)
                     {
-                        labels.Add(answer.Series[next].Labels);
                         rows.Add((answer.Series[next], batch.Row(i)));
                     }
                 }
@@ -89,7 +88,7 @@ internal sealed class GatewayOperators(IReadOnlyList<FragmentResult[]> answers, 
 
         // Each leaf's are sorted already, unless they lost names.
         (SeriesHeader Header, StepRow Row)[] sorted = [.. rows];
-        LabelSort.Sort([.. labels], sorted);
+        LabelSort.Sort(sorted);
         return new SortedRowsOperator(node.Grid.Count, sorted);
     }
 }

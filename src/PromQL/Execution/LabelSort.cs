@@ -8,6 +8,9 @@ internal static class LabelSort
 {
     private const int RunMin = 128;
 
+    /// <summary>Sorts what belongs to series by these.</summary>
+    public static void Sort<T>((SeriesHeader Header, T Value)[] items) => Sort(Array.ConvertAll(items, static i => i.Header.Labels), items);
+
     /// <summary>Sorts items, and their labels with them.</summary>
     public static void Sort<T>(Labels[] labels, T[] items)
     {
@@ -54,7 +57,7 @@ internal static class LabelSort
             while (end < labels.Length && labels[end - 1].CompareTo(labels[end]) <= 0)
             {
                 end++;
-                Pass(end);
+                ProcessorTurn.CheckpointAt(end);
             }
 
             if (end - start < RunMin)
@@ -78,15 +81,7 @@ internal static class LabelSort
         {
             var next = right == end || (left < middle && labels[left].CompareTo(labels[right]) <= 0) ? left++ : right++;
             (to[at], toItems[at]) = (labels[next], items[next]);
-            Pass(at);
-        }
-    }
-
-    private static void Pass(int at)
-    {
-        if (at % RunMin == 0)
-        {
-            ProcessorTurn.Checkpoint();
+            ProcessorTurn.CheckpointAt(at);
         }
     }
 }

@@ -14,9 +14,6 @@ internal readonly ref struct MatchGroup(ReadOnlySpan<int> left, ReadOnlySpan<int
 /// <summary>The join table of a binary operation, built once per query on labels: both sides sorted into groups of equal signature. In pooled memory.</summary>
 internal sealed class MatchGroups : IDisposable
 {
-    /// <summary>Label sets that are looked at in some ten microseconds.</summary>
-    private const int SeriesPerCheckpoint = 64;
-
     private readonly Side left;
     private readonly Side right;
 
@@ -79,11 +76,7 @@ internal sealed class MatchGroups : IDisposable
 
             for (var i = 0; i < series.Count; i++)
             {
-                if (i % SeriesPerCheckpoint == 0)
-                {
-                    ProcessorTurn.Checkpoint();
-                }
-
+                ProcessorTurn.CheckpointAt(i);
                 groupOf.Add(index.Add(labels.Reduce(series[i].Labels, signature)));
             }
         }

@@ -8,9 +8,6 @@ internal sealed class SelectedSeries : IDisposable
     /// <summary>A time and a value.</summary>
     private const int FloatBytes = 16;
 
-    /// <summary>Label sets that are made in some ten microseconds.</summary>
-    private const int SeriesPerCheckpoint = 64;
-
     private readonly ISeriesSet set;
     private readonly ReadOnlyMemory<int> order;
     private readonly bool statisticsOnly;
@@ -59,10 +56,7 @@ internal sealed class SelectedSeries : IDisposable
         {
             labels[i] = builder is null ? arena.Add(set.LabelBytesOf(i, ref scratch)) : added!.AddTo(set.LabelsOf(i), builder);
             indexes[i] = i;
-            if (i % SeriesPerCheckpoint == 0)
-            {
-                ProcessorTurn.Checkpoint();
-            }
+            ProcessorTurn.CheckpointAt(i);
         }
 
         LabelSort.Sort(labels, indexes);
