@@ -124,7 +124,7 @@ public sealed partial class ProcessorShares
             }
 
             var piece = turn.Piece!;
-            var threads = turn.Owner.ThreadsFor(piece);
+            var threads = ThreadsFor(piece);
             if (threads is null)
             {
                 ThreadPool.UnsafeQueueUserWorkItem(piece, preferLocal: false);
@@ -150,18 +150,14 @@ public sealed partial class ProcessorShares
     }
 
     /// <summary>Where work runs; null for the pool.</summary>
-    private ProcessorThreads? ThreadsFor(ProcessorPiece piece)
+    private static ProcessorThreads? ThreadsFor(ProcessorPiece piece)
     {
-        var share = piece.Turn.Share;
-        if (piece.IsShort && share.Use == ProcessorUse.Write)
+        if (piece.IsShort && piece.Turn.Share.Use == ProcessorUse.Write)
         {
             return null;
         }
 
-        lock (sync)
-        {
-            return HasHadMost(share) ? ProcessorThreads.Lowest : piece.IsShort ? null : ProcessorThreads.Low;
-        }
+        return piece.Turn.HasHadMost ? ProcessorThreads.Lowest : piece.IsShort ? null : ProcessorThreads.Low;
     }
 
     /// <summary>Begins work beside that of a turn, where there is a processor that nobody waits for; false where there is none.</summary>

@@ -50,6 +50,9 @@ public sealed partial class ProcessorShares(int processors, TimeProvider time)
     private readonly Dictionary<(TenantId Tenant, ProcessorUse Use), ProcessorShare> shares = [];
     private readonly List<ProcessorTurn> running = [];
     private readonly List<ProcessorTurn> waiting = [];
+    private ProcessorShare? heaviest;
+    private ProcessorShare? heaviestOther;
+    private long comparedAt;
     private long floor;
     private long lastNumber;
     private int sweepAt = SweepAt;
@@ -160,25 +163,40 @@ public sealed partial class ProcessorShares(int processors, TimeProvider time)
 
     private static long InStamps(TimeSpan span, TimeProvider time) => (long)(span.TotalSeconds * time.TimestampFrequency);
 
-    /// <summary>Whether there are other tenants, and none of them has used as much.</summary>
+    /// <summary>Whether there are other tenants, and none of them had used as much when they were last compared, a slice ago at most.</summary>
     private bool HasHadMost(ProcessorShare share)
     {
-        var isAlone = true;
-        var since = time.GetTimestamp() - presence;
-        foreach (var other in shares.Values)
+        var now = time.GetTimestamp();
+        if (heaviest is null || now - comparedAt >= slice)
         {
-            if (other.LastSeen >= since && other.Tenant != share.Tenant)
-            {
-                if (other.Used >= share.Used)
-                {
-                    return false;
-                }
-
-                isAlone = false;
-            }
+            Compare(now);
         }
 
-        return !isAlone;
+        return heaviest?.Tenant == share.Tenant && heaviestOther is not null && share.Used > heaviestOther.Used;
+    }
+
+    /// <summary>Finds who has used most of those that are there, and who of all other tenants.</summary>
+    private void Compare(long now)
+    {
+        comparedAt = now;
+        heaviest = heaviestOther = null;
+        foreach (var share in shares.Values)
+        {
+            if (share.LastSeen < now - presence && share.Running + share.Waiting == 0)
+            {
+                continue;
+            }
+
+            if (heaviest is null || share.Used > heaviest.Used)
+            {
+                heaviestOther = heaviest is not null && heaviest.Tenant != share.Tenant ? heaviest : heaviestOther;
+                heaviest = share;
+            }
+            else if (share.Tenant != heaviest.Tenant && (heaviestOther is null || share.Used > heaviestOther.Used))
+            {
+                heaviestOther = share;
+            }
+        }
     }
 
     private ProcessorTurn NewTurn(TenantId tenant, ProcessorUse use, TimeSpan expected) =>
@@ -314,6 +332,7 @@ public sealed partial class ProcessorShares(int processors, TimeProvider time)
     {
         turn.Since = time.GetTimestamp();
         turn.Share.Running++;
+        turn.HasHadMost |= HasHadMost(turn.Share);
         running.Add(turn);
         Note();
     }

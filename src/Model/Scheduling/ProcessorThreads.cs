@@ -17,9 +17,6 @@ internal sealed partial class ProcessorThreads
     private static readonly long yieldEvery = Stopwatch.Frequency / 5000;
 
     [ThreadStatic]
-    private static bool isYielding;
-
-    [ThreadStatic]
     private static long yieldedAt;
 
     // With Monitor, for it is waited on.
@@ -41,14 +38,15 @@ internal sealed partial class ProcessorThreads
     /// <summary>With a seventieth of it: for a tenant that has had more than any other, and others want to hear nothing of it.</summary>
     public static ProcessorThreads Lowest { get; } = new(niceness: 19, "longest work");
 
-    /// <summary>Lets a thread of any other priority that wants this processor have it, when this is one of the lowest. Called from time to time by work that holds no lock.</summary>
+    /// <summary>Lets another thread that wants this processor have it. Called from time to time by work that holds no lock.</summary>
     /// <remarks>
-    /// Priority alone does not see to that: Linux (since 6.6, EEVDF) lets a thread that was given a processor keep it for its slice of about 3 ms, and looks at it again when a tick comes, every 4 ms with the usual 250 Hz. Of
-    /// two that want it, it may also be given to the lower, when the other has just run: then it has had more than its part, be that by a microsecond.
+    /// The kernel alone does not see to that: Linux (since 6.6, EEVDF) lets a thread that was given a processor keep it for its slice of about 3 ms, and looks at it again when a tick comes, every 4 ms with the usual 250 Hz. Of
+    /// two that want it, it may also be given to the one of lower priority, when the other has just run: then it has had more than its part, be that by a microsecond. And a thread of the pool that wakes is often put behind
+    /// the one that woke it, where it stays when another processor has nothing to do a moment later.
     /// </remarks>
     public static void Yield()
     {
-        if (isYielding && Stopwatch.GetTimestamp() - yieldedAt > yieldEvery)
+        if (Stopwatch.GetTimestamp() - yieldedAt > yieldEvery)
         {
             Thread.Yield();
             yieldedAt = Stopwatch.GetTimestamp();
@@ -79,7 +77,6 @@ internal sealed partial class ProcessorThreads
             _ = SetPriority(0, 0, niceness);
         }
 
-        isYielding = this == Lowest;
         var piece = (ProcessorPiece)first!;
         do
         {

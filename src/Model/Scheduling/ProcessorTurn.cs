@@ -33,6 +33,9 @@ public sealed class ProcessorTurn : IDisposable
     /// <summary>How large it is: as expected at first, or as it turned out.</summary>
     internal int Class { get; set; }
 
+    /// <summary>Whether its tenant had had most when it began or went on, and there were others.</summary>
+    internal bool HasHadMost { get; set; }
+
     /// <summary>Since when it runs or waits.</summary>
     internal long Since { get; set; }
 
@@ -51,7 +54,10 @@ public sealed class ProcessorTurn : IDisposable
         if (current is { } turn)
         {
             turn.Owner.Check(turn);
-            ProcessorThreads.Yield();
+            if (turn.HasHadMost)
+            {
+                ProcessorThreads.Yield();
+            }
         }
     }
 
