@@ -1,4 +1,3 @@
-using System.Numerics;
 using Metrics.Model;
 
 namespace Metrics.Cluster;
@@ -141,9 +140,9 @@ internal sealed class MergedSeriesSet : ISeriesSet
     /// <summary>Finds the parts of each series, by hash and then by labels, without making these.</summary>
     private void Index(CancellationToken cancellation)
     {
-        using var slots = new PooledList<Slot>();
-        var table = slots.Extend((int)BitOperations.RoundUpToPowerOf2((uint)(2 * sets.Sum(static s => s.Count)) + 1));
-        table.Clear();
+        var most = sets.Sum(static s => s.Count);
+        using var numbers = new HashNumbers(most);
+        using var lastParts = new PooledList<int>(most);
         byte[] left = [];
         byte[] right = [];
         for (var set = 0; set < sets.Length; set++)
@@ -152,25 +151,29 @@ internal sealed class MergedSeriesSet : ISeriesSet
             for (var series = 0; series < sets[set].Count; series++)
             {
                 var part = new Part { Set = set, Series = series, Next = -1, Hash = sets[set].HashOf(series) };
-                var at = (int)part.Hash & (table.Length - 1);
-                while (table[at].First != 0 && !(parts[table[at].First - 1].Hash == part.Hash
-                    && LabelBytesOf(parts[table[at].First - 1], ref left).SequenceEqual(LabelBytesOf(part, ref right))))
+                var found = numbers.Find(part.Hash);
+                int number;
+                while (found.Next(out number))
                 {
-                    at = (at + 1) & (table.Length - 1);
+                    if (LabelBytesOf(parts[firstParts[number]], ref left).SequenceEqual(LabelBytesOf(part, ref right)))
+                    {
+                        break;
+                    }
                 }
 
-                parts.Add(part);
-                if (table[at].First == 0)
+                if (number < 0)
                 {
-                    firstParts.Add(parts.Count - 1);
-                    table[at].First = parts.Count;
+                    numbers.Add(found);
+                    firstParts.Add(parts.Count);
+                    lastParts.Add(parts.Count);
                 }
                 else
                 {
-                    parts[table[at].Last - 1].Next = parts.Count - 1;
+                    parts[lastParts[number]].Next = parts.Count;
+                    lastParts[number] = parts.Count;
                 }
 
-                table[at].Last = parts.Count;
+                parts.Add(part);
             }
         }
     }
@@ -221,12 +224,5 @@ internal sealed class MergedSeriesSet : ISeriesSet
         public int Series;
         public int Next;
         public ulong Hash;
-    }
-
-    /// <summary>A series' first and newest part, numbered from 1.</summary>
-    private struct Slot
-    {
-        public int First;
-        public int Last;
     }
 }

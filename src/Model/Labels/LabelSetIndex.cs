@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace Metrics.Model;
@@ -8,7 +7,7 @@ public sealed class LabelSetIndex : IDisposable
 {
     private readonly PooledList<byte> texts = new(1024);
     private readonly PooledList<Entry> sets = new();
-    private PooledList<int> slots = Slots(64); // Numbers from 1, by hash; a power of two.
+    private readonly HashNumbers numbers = new();
 
     /// <summary>The number of distinct label sets.</summary>
     public int Count => sets.Count;
@@ -19,27 +18,18 @@ public sealed class LabelSetIndex : IDisposable
     /// <summary>The number of a label set in canonical form, given now if it is new.</summary>
     public int Add(ReadOnlySpan<byte> canonical)
     {
-        var hash = SeriesHash.Of(canonical);
-        var table = slots.Items;
-        var slot = (int)hash & (table.Length - 1);
-        for (; table[slot] != 0; slot = (slot + 1) & (table.Length - 1))
+        var found = numbers.Find(SeriesHash.Of(canonical));
+        while (found.Next(out var number))
         {
-            var number = table[slot] - 1;
-            if (sets[number].Hash == hash && this[number].SequenceEqual(canonical))
+            if (this[number].SequenceEqual(canonical))
             {
                 return number;
             }
         }
 
-        sets.Add(new Entry(hash, texts.Count, canonical.Length));
+        sets.Add(new Entry(texts.Count, canonical.Length));
         canonical.CopyTo(texts.Extend(canonical.Length));
-        table[slot] = sets.Count;
-        if (2 * sets.Count > table.Length)
-        {
-            Grow();
-        }
-
-        return sets.Count - 1;
+        return numbers.Add(found);
     }
 
     /// <summary>The label sets, by number.</summary>
@@ -60,36 +50,9 @@ public sealed class LabelSetIndex : IDisposable
     {
         texts.Dispose();
         sets.Dispose();
-        slots.Dispose();
-    }
-
-    private static PooledList<int> Slots(int count)
-    {
-        Debug.Assert(System.Numerics.BitOperations.IsPow2(count), "slots are found by masking");
-        var empty = new PooledList<int>(count);
-        empty.Extend(count).Clear();
-        return empty;
-    }
-
-    private void Grow()
-    {
-        var grown = Slots(2 * slots.Count);
-        var table = grown.Items;
-        for (var i = 0; i < sets.Count; i++)
-        {
-            var slot = (int)sets[i].Hash & (table.Length - 1);
-            while (table[slot] != 0)
-            {
-                slot = (slot + 1) & (table.Length - 1);
-            }
-
-            table[slot] = i + 1;
-        }
-
-        slots.Dispose();
-        slots = grown;
+        numbers.Dispose();
     }
 
     [StructLayout(LayoutKind.Auto)]
-    private readonly record struct Entry(ulong Hash, int Start, int Length);
+    private readonly record struct Entry(int Start, int Length);
 }

@@ -21,14 +21,9 @@ public sealed partial class ProcessorShares
         lock (sync)
         {
             turn = NewTurn(tenant, use, expected: default);
-            if (MayStart(turn.Share))
-            {
-                Start(turn);
-            }
-            else
+            if (!StartOrQueue(turn))
             {
                 turn.Piece = piece = new ProcessorPiece<T>(turn, work, isShort: true);
-                Queue(turn);
             }
         }
 
@@ -45,15 +40,7 @@ public sealed partial class ProcessorShares
         {
             var turn = NewTurn(tenant, use, expected);
             turn.Piece = piece = new ProcessorPiece<T>(turn, work, isShort: false);
-            isGranted = MayStart(turn.Share);
-            if (isGranted)
-            {
-                Start(turn);
-            }
-            else
-            {
-                Queue(turn);
-            }
+            isGranted = StartOrQueue(turn);
         }
 
         if (isGranted)

@@ -39,23 +39,13 @@ public sealed partial class ProcessorShares(int processors, TimeProvider time)
     /// <summary>Classes of pieces by the time that they may run before they fall into the next: each sixteen times the one before.</summary>
     private static readonly TimeSpan[] classes = [TimeSpan.FromMilliseconds(20), TimeSpan.FromMilliseconds(320), TimeSpan.FromSeconds(5)];
 
-    private const int SweepAt = 1024;
-
     private readonly long slice = InStamps(Slice, time);
-    private readonly long credit = InStamps(Credit, time);
-    private readonly long presence = InStamps(Presence, time);
     private readonly long aging = InStamps(Aging, time);
     private readonly long[] classStamps = [.. classes.Select(c => InStamps(c, time))];
     private readonly Lock sync = new();
-    private readonly Dictionary<(TenantId Tenant, ProcessorUse Use), ProcessorShare> shares = [];
     private readonly List<ProcessorTurn> running = [];
     private readonly List<ProcessorTurn> waiting = [];
-    private ProcessorShare? heaviest;
-    private ProcessorShare? heaviestOther;
-    private long comparedAt;
-    private long floor;
     private long lastNumber;
-    private int sweepAt = SweepAt;
     private volatile bool isContended;
 
     /// <summary>Those of this process.</summary>
@@ -87,13 +77,12 @@ public sealed partial class ProcessorShares(int processors, TimeProvider time)
         lock (sync)
         {
             turn = NewTurn(tenant, use, expected);
-            if (MayStart(turn.Share))
+            if (StartOrQueue(turn))
             {
-                Start(turn);
                 return turn;
             }
 
-            granted = Wait(turn);
+            granted = GrantOf(turn);
         }
 
         await using var registration = cancellation.Register(() => Abandon(turn, cancellation)).ConfigureAwait(false);
@@ -120,7 +109,8 @@ public sealed partial class ProcessorShares(int processors, TimeProvider time)
             }
 
             Stop(turn);
-            returned = Wait(turn);
+            Queue(turn);
+            returned = GrantOf(turn);
             granted = Grant();
         }
 
@@ -149,13 +139,12 @@ public sealed partial class ProcessorShares(int processors, TimeProvider time)
         lock (sync)
         {
             Wake(turn.Share);
-            if (MayStart(turn.Share))
+            if (StartOrQueue(turn))
             {
-                Start(turn);
                 return;
             }
 
-            returned = Wait(turn);
+            returned = GrantOf(turn);
         }
 
         returned.Wait();
@@ -163,125 +152,18 @@ public sealed partial class ProcessorShares(int processors, TimeProvider time)
 
     private static long InStamps(TimeSpan span, TimeProvider time) => (long)(span.TotalSeconds * time.TimestampFrequency);
 
-    /// <summary>Whether there are other tenants, and none of them had used as much when they were last compared, a slice ago at most.</summary>
-    private bool HasHadMost(ProcessorShare share)
+    /// <summary>Completes when a piece that was queued gets its turn.</summary>
+    private static Task GrantOf(ProcessorTurn turn)
     {
-        var now = time.GetTimestamp();
-        if (heaviest is null || now - comparedAt >= slice)
-        {
-            Compare(now);
-        }
-
-        return heaviest?.Tenant == share.Tenant && heaviestOther is not null && share.Used > heaviestOther.Used;
-    }
-
-    /// <summary>Finds who has used most of those that are there, and who of all other tenants.</summary>
-    private void Compare(long now)
-    {
-        comparedAt = now;
-        heaviest = heaviestOther = null;
-        foreach (var share in shares.Values)
-        {
-            if (share.LastSeen < now - presence && share.Running + share.Waiting == 0)
-            {
-                continue;
-            }
-
-            if (heaviest is null || share.Used > heaviest.Used)
-            {
-                heaviestOther = heaviest is not null && heaviest.Tenant != share.Tenant ? heaviest : heaviestOther;
-                heaviest = share;
-            }
-            else if (share.Tenant != heaviest.Tenant && (heaviestOther is null || share.Used > heaviestOther.Used))
-            {
-                heaviestOther = share;
-            }
-        }
+        turn.Granted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        return turn.Granted.Task;
     }
 
     private ProcessorTurn NewTurn(TenantId tenant, ProcessorUse use, TimeSpan expected) =>
         new(this, ShareOf(tenant, use)) { Number = ++lastNumber, Class = ClassOf(InStamps(expected, time)) };
 
-    private ProcessorShare ShareOf(TenantId tenant, ProcessorUse use)
-    {
-        if (!shares.TryGetValue((tenant, use), out var share))
-        {
-            if (shares.Count >= sweepAt)
-            {
-                Sweep();
-            }
-
-            shares.Add((tenant, use), share = new ProcessorShare(tenant, use));
-        }
-
-        Wake(share);
-        return share;
-    }
-
-    /// <summary>Takes from an idle tenant what it has saved up.</summary>
-    private void Wake(ProcessorShare share)
-    {
-        share.LastSeen = time.GetTimestamp();
-        if (share.Running + share.Waiting == 0)
-        {
-            ChargeAll();
-            share.Used = Math.Max(share.Used, floor - credit);
-        }
-    }
-
-    private void Sweep()
-    {
-        foreach (var (key, share) in shares)
-        {
-            if (share.Running + share.Waiting == 0 && share.Used <= floor - credit)
-            {
-                shares.Remove(key);
-            }
-        }
-
-        sweepAt = Math.Max(SweepAt, 2 * shares.Count);
-    }
-
-    private void ChargeAll()
-    {
-        var now = time.GetTimestamp();
-        foreach (var turn in running)
-        {
-            var used = now - turn.Since;
-            turn.Since = now;
-            turn.Attained += used;
-            turn.Class = Math.Max(turn.Class, ClassOf(turn.Attained));
-            turn.Share.Used += used;
-        }
-
-        // The floor is who has used least of those that want any.
-        var least = long.MaxValue;
-        foreach (var turn in running)
-        {
-            least = Math.Min(least, turn.Share.Used);
-        }
-
-        foreach (var turn in waiting)
-        {
-            least = Math.Min(least, turn.Share.Used);
-        }
-
-        floor = least == long.MaxValue ? floor : Math.Max(floor, least);
-    }
-
     private bool MayStart(ProcessorShare share) =>
         running.Count < processors || (share.Running < processors && running.Count < 2 * processors && share.Used + slice < MostUsed());
-
-    private long MostUsed()
-    {
-        var most = long.MinValue;
-        foreach (var turn in running)
-        {
-            most = Math.Max(most, turn.Share.Used);
-        }
-
-        return most;
-    }
 
     private bool ShouldYield(ProcessorTurn turn)
     {
@@ -328,6 +210,19 @@ public sealed partial class ProcessorShares(int processors, TimeProvider time)
         return number;
     }
 
+    /// <summary>Starts a piece, or has it wait: false.</summary>
+    private bool StartOrQueue(ProcessorTurn turn)
+    {
+        if (MayStart(turn.Share))
+        {
+            Start(turn);
+            return true;
+        }
+
+        Queue(turn);
+        return false;
+    }
+
     private void Start(ProcessorTurn turn)
     {
         turn.Since = time.GetTimestamp();
@@ -341,13 +236,6 @@ public sealed partial class ProcessorShares(int processors, TimeProvider time)
     {
         running.Remove(turn);
         turn.Share.Running--;
-    }
-
-    private Task Wait(ProcessorTurn turn)
-    {
-        turn.Granted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Queue(turn);
-        return turn.Granted.Task;
     }
 
     private void Queue(ProcessorTurn turn)

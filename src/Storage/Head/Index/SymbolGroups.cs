@@ -13,7 +13,7 @@ internal sealed class SymbolGroups : IDisposable
     // Of each group name and value symbols in turn, one group behind the other.
     private readonly PooledList<uint> symbols = new(64);
     private readonly PooledList<Group> groups = new();
-    private int[] slots = new int[64]; // Numbers from 1, by hash; a power of two.
+    private readonly HashNumbers numbers = new();
     private uint lastShape = uint.MaxValue;
     private int[] lastKept = [];
 
@@ -35,30 +35,23 @@ internal sealed class SymbolGroups : IDisposable
             hash ^= hash >> 29;
         }
 
-        var slot = (int)(hash & (ulong)(slots.Length - 1));
-        for (; slots[slot] != 0; slot = (slot + 1) & (slots.Length - 1))
+        var found = numbers.Find(hash);
+        while (found.Next(out var number))
         {
-            ref var known = ref groups[slots[slot] - 1];
-            if (known.Hash == hash && Is(known, labels, kept))
+            if (Is(groups[number], labels, kept))
             {
-                return slots[slot] - 1;
+                return number;
             }
         }
 
-        groups.Add(new Group(hash, symbols.Count, kept.Length));
+        groups.Add(new Group(symbols.Count, kept.Length));
         foreach (var at in kept)
         {
             symbols.Add(labels.Names[at]);
             symbols.Add(labels.Values[at]);
         }
 
-        slots[slot] = groups.Count;
-        if (2 * groups.Count > slots.Length)
-        {
-            Grow();
-        }
-
-        return groups.Count - 1;
+        return numbers.Add(found);
     }
 
     /// <summary>The groups as labels, by number.</summary>
@@ -71,7 +64,7 @@ internal sealed class SymbolGroups : IDisposable
         Span<uint> values = stackalloc uint[32];
         for (var i = 0; i < made.Length; i++)
         {
-            var (_, first, count) = groups[i];
+            var (first, count) = groups[i];
             if (count > names.Length)
             {
                 names = new uint[count];
@@ -94,6 +87,7 @@ internal sealed class SymbolGroups : IDisposable
     {
         symbols.Dispose();
         groups.Dispose();
+        numbers.Dispose();
     }
 
     private int[] KeptOf(uint shape, ReadOnlySpan<uint> names)
@@ -135,20 +129,5 @@ internal sealed class SymbolGroups : IDisposable
         return true;
     }
 
-    private void Grow()
-    {
-        slots = new int[2 * slots.Length];
-        for (var i = 0; i < groups.Count; i++)
-        {
-            var slot = (int)(groups[i].Hash & (ulong)(slots.Length - 1));
-            while (slots[slot] != 0)
-            {
-                slot = (slot + 1) & (slots.Length - 1);
-            }
-
-            slots[slot] = i + 1;
-        }
-    }
-
-    private readonly record struct Group(ulong Hash, int First, int Labels);
+    private readonly record struct Group(int First, int Labels);
 }
