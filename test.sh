@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")"
 
-peers=(prometheus promtool prometheus-node-exporter prometheus-alertmanager victoria-metrics)
+peers=(prometheus promtool prometheus-node-exporter prometheus-alertmanager amtool victoria-metrics)
 # Ceph, as small as it gets: the S3 server of the object storage tests.
 object_storage=(ceph ceph-authtool monmaptool ceph-mon ceph-osd radosgw radosgw-admin)
 network=(ip)

@@ -59,6 +59,35 @@ public sealed class RulesTests : IDisposable
         Assert.InRange(ticks, 1, last - first + 1);
     }
 
+    /// <summary>What is sent again is the same alert to the Alertmanager, so that a silence for it holds.</summary>
+    [Fact]
+    public async Task AmtoolShowsAndSilencesWhatFires()
+    {
+        var rules = directory.Sub("rules.yml");
+        await File.WriteAllTextAsync(rules, Rules);
+        var port = FreePorts.Next();
+        using var alertmanager = await StartAlertmanagerAsync(port);
+        using var ours = await MetricsServer.StartAsync(
+            directory.Sub("ours"), "--rules-files", rules, "--rules-alertmanagers", $"http://127.0.0.1:{port}", "--rules-resend-delay", "1s");
+        var url = $"--alertmanager.url=http://127.0.0.1:{port}";
+        await UntilAsync(() => Task.FromResult(Alerts("alert", "query", "severity=page").Count == 1));
+        Assert.Equal(["Firing page it is on active"], Alerts("alert", "query"));
+
+        Amtool.Run("silence", "add", url, "--comment=test", "--duration=1h", "alertname=Firing", "severity=page");
+        await UntilAsync(() => Task.FromResult(Alerts("alert", "query").Count == 0));
+        var ticks = await CountAsync(ours, "count_over_time(t[1h])");
+        await UntilAsync(async () => await CountAsync(ours, "count_over_time(t[1h])") >= ticks + 3);
+        Assert.Empty(Alerts("alert", "query"));
+        Assert.Equal(["Firing page it is on suppressed"], Alerts("alert", "query", "--silenced"));
+
+        List<string> Alerts(params string[] command)
+        {
+            using var alerts = JsonDocument.Parse(Amtool.Run([.. command, url, "--output=json"]));
+            return [.. alerts.RootElement.EnumerateArray().Select(a => string.Join(' ', a.GetProperty("labels").GetProperty("alertname").GetString(), a.GetProperty("labels").GetProperty("severity").GetString(),
+                a.GetProperty("annotations").GetProperty("summary").GetString(), a.GetProperty("status").GetProperty("state").GetString()))];
+        }
+    }
+
     private async Task<RunningProgram> StartAlertmanagerAsync(int port)
     {
         var configuration = directory.Sub("am.yml");

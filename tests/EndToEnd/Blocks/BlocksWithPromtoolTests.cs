@@ -1,4 +1,5 @@
 using System.Text;
+using Metrics.EndToEnd.Programs;
 using Metrics.Model;
 using Metrics.Storage;
 using Xunit;
