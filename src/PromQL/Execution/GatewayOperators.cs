@@ -34,6 +34,10 @@ internal sealed class GatewayOperators(IReadOnlyList<FragmentResult[]> answers, 
     }
 
     /// <inheritdoc/>
+    /// <remarks>What joins, sets and selections give comes in the order in which it turned up, which is another one for each range.</remarks>
+    protected override VectorOperator InOrder(VectorOperator source) => LabelOrder.Apply(source, Context);
+
+    /// <inheritdoc/>
     protected override WindowSource OpenWindows(PlanNode source) =>
         source is FragmentNode { Body: MatrixNode matrix } fragment
             ? new BufferWindows(matrix, Samples(fragment))
@@ -90,41 +94,6 @@ internal sealed class GatewayOperators(IReadOnlyList<FragmentResult[]> answers, 
         (SeriesHeader Header, StepRow Row)[] sorted = [.. rows];
         LabelSort.Sort(sorted);
         return new SortedRowsOperator(node.Grid.Count, sorted);
-    }
-}
-
-/// <summary>Hands out rows of the leaves' answers, copied, in a given order; the answers stay as they are.</summary>
-internal sealed class SortedRowsOperator(int steps, (SeriesHeader Header, StepRow Row)[] rows) : VectorOperator
-{
-    private readonly SeriesHeader[] series = Array.ConvertAll(rows, static r => r.Header);
-    private int next;
-
-    /// <inheritdoc/>
-    public override int Steps => steps;
-
-    /// <inheritdoc/>
-    public override IReadOnlyList<SeriesHeader> Series => series;
-
-    /// <inheritdoc/>
-    public override StepBatch? Next()
-    {
-        if (next == rows.Length)
-        {
-            return null;
-        }
-
-        var batch = new StepBatch(Math.Min(BatchSize, rows.Length - next), steps);
-        for (var i = 0; i < batch.Series; i++, next++)
-        {
-            rows[next].Row.CopyTo(batch.Row(i));
-        }
-
-        return batch;
-    }
-
-    /// <inheritdoc/>
-    public override void Dispose()
-    {
     }
 }
 

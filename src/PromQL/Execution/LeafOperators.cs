@@ -12,6 +12,10 @@ internal sealed class LeafOperators(SelectedSeries selected, EvaluationContext c
     public override VectorOperator Unique(VectorOperator source) => source;
 
     /// <inheritdoc/>
+    /// <remarks>They do; see <see cref="SeriesOrder"/>.</remarks>
+    protected override VectorOperator InOrder(VectorOperator source) => source;
+
+    /// <inheritdoc/>
     protected override WindowSource OpenWindows(PlanNode source) => new SelectorWindows((MatrixNode)source, selected);
 
     /// <inheritdoc/>
