@@ -304,6 +304,7 @@ internal sealed partial class NaiveEvaluator
             return null; // Mixed windows and lone samples have no result.
         }
 
+        // Differences lose their empty buckets, as in Prometheus; it shows where a result is multiplied by what is no number, or looked through for resets.
         var histograms = w.ConvertAll(s => s.Histogram!);
         switch (function)
         {
@@ -313,10 +314,10 @@ internal sealed partial class NaiveEvaluator
                 return new(Labels.Empty, double.NaN, histograms.Skip(1).Aggregate(histograms[0].Copy(), (a, b) => a.Add(b)).Divide(histograms.Count));
             case "irate" or "idelta":
                 var (last, before) = (histograms[^1], histograms[^2]);
-                var step = function == "irate" && last.DetectReset(before) ? last.Copy() : last.Copy().Subtract(before);
+                var step = (function == "irate" && last.DetectReset(before) ? last.Copy() : last.Copy().Subtract(before)).Compact(0);
                 return new(Labels.Empty, double.NaN, function == "irate" ? step.Divide((w[^1].TimeMs - w[^2].TimeMs) / 1000.0) : step);
             case "delta":
-                return new(Labels.Empty, double.NaN, histograms[^1].Copy().Subtract(histograms[0]).Multiply(Stretch(w, startMs, endMs, null, isRate: false)));
+                return new(Labels.Empty, double.NaN, histograms[^1].Copy().Subtract(histograms[0]).Multiply(Stretch(w, startMs, endMs, null, isRate: false)).Compact(0));
             case "rate" or "increase":
                 var difference = histograms[^1].Copy().Subtract(histograms[0]);
                 for (var i = 1; i < histograms.Count; i++)
@@ -328,7 +329,7 @@ internal sealed partial class NaiveEvaluator
                 }
 
                 double? share = difference.Count > 0 && histograms[0].Count >= 0 ? histograms[0].Count / difference.Count : null;
-                return new(Labels.Empty, double.NaN, difference.Multiply(Stretch(w, startMs, endMs, share, function == "rate")));
+                return new(Labels.Empty, double.NaN, difference.Multiply(Stretch(w, startMs, endMs, share, function == "rate")).Compact(0));
             default:
                 return null; // Functions of floats ignore histograms.
         }
