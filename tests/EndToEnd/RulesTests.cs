@@ -27,12 +27,9 @@ public sealed class RulesTests : IDisposable
     [Fact]
     public async Task AlertsOutliveAKillAndAreNotSentAnew()
     {
-        var rules = directory.Sub("rules.yml");
-        await File.WriteAllTextAsync(rules, Rules);
         var port = FreePorts.Next();
         using var alertmanager = await StartAlertmanagerAsync(port);
-        using var ours = await MetricsServer.StartAsync(
-            directory.Sub("ours"), "--rules-files", rules, "--rules-alertmanagers", $"http://127.0.0.1:{port}", "--rules-external-url", "http://metrics.example");
+        using var ours = await StartServerAsync(port, "--rules-external-url", "http://metrics.example");
 
         await UntilAsync(async () => (await AlertmanagerAsync(ours.Http, port)).Count == 1);
         var sent = (await AlertmanagerAsync(ours.Http, port)).Single();
@@ -63,12 +60,9 @@ public sealed class RulesTests : IDisposable
     [Fact]
     public async Task AmtoolShowsAndSilencesWhatFires()
     {
-        var rules = directory.Sub("rules.yml");
-        await File.WriteAllTextAsync(rules, Rules);
         var port = FreePorts.Next();
         using var alertmanager = await StartAlertmanagerAsync(port);
-        using var ours = await MetricsServer.StartAsync(
-            directory.Sub("ours"), "--rules-files", rules, "--rules-alertmanagers", $"http://127.0.0.1:{port}", "--rules-resend-delay", "1s");
+        using var ours = await StartServerAsync(port, "--rules-resend-delay", "1s");
         var url = $"--alertmanager.url=http://127.0.0.1:{port}";
         await UntilAsync(() => Task.FromResult(Alerts("alert", "query", "severity=page").Count == 1));
         Assert.Equal(["Firing page it is on active"], Alerts("alert", "query"));
@@ -86,6 +80,13 @@ public sealed class RulesTests : IDisposable
             return [.. alerts.RootElement.EnumerateArray().Select(a => string.Join(' ', a.GetProperty("labels").GetProperty("alertname").GetString(), a.GetProperty("labels").GetProperty("severity").GetString(),
                 a.GetProperty("annotations").GetProperty("summary").GetString(), a.GetProperty("status").GetProperty("state").GetString()))];
         }
+    }
+
+    private async Task<MetricsServer> StartServerAsync(int alertmanagerPort, params string[] options)
+    {
+        var rules = directory.Sub("rules.yml");
+        await File.WriteAllTextAsync(rules, Rules);
+        return await MetricsServer.StartAsync(directory.Sub("ours"), ["--rules-files", rules, "--rules-alertmanagers", $"http://127.0.0.1:{alertmanagerPort}", .. options]);
     }
 
     private async Task<RunningProgram> StartAlertmanagerAsync(int port)

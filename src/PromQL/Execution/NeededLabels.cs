@@ -21,9 +21,12 @@ internal sealed record NeededLabels(LabelSubset Subset, bool AreQuoted, bool Any
         AggregateNode { Operator: >= AggregateOperator.Sum and <= AggregateOperator.Stdvar } aggregate => new NeededLabels(
             new LabelSubset(aggregate.Grouping, aggregate.Without),
             AreQuoted: aggregate.Operator is AggregateOperator.Sum or AggregateOperator.Avg || Remarks(aggregate.Inner),
-            AnyOrder: aggregate.Operator is AggregateOperator.Count or AggregateOperator.Group),
+            AnyOrder: IsSameInAnyOrder(aggregate.Operator)),
         _ => null,
     };
+
+    /// <summary>Whether an aggregation's result is the same to the bit in whatever order series come.</summary>
+    public static bool IsSameInAnyOrder(AggregateOperator of) => of is AggregateOperator.Count or AggregateOperator.Group;
 
     /// <summary>True when something in a part may be remarked on a series: by functions over windows, and by selectors that interpolate.</summary>
     private static bool Remarks(PlanNode node) => node is RangeCallNode or SelectNode { Mode: not RangeMode.None } || node.Children.Any(Remarks);

@@ -63,12 +63,18 @@ internal abstract class OperatorFactory(EvaluationContext context)
         {
             AggregateOperator.Quantile => QuantileAggregate.Apply(node, Build(node.Inner), Scalar(node.Parameter!), Context),
             AggregateOperator.CountValues => CountValuesAggregate.Apply(node, Build(node.Inner), Context),
-            _ => AggregateRun.Finish(node, AggregateRun.Update(node, InOrder(Build(node.Inner)), Context), Context),
+            _ => AggregateRun.Finish(node, AggregateRun.Update(node, BuildInOrder(node), Context), Context),
         };
     }
 
     /// <summary>Has series come in an order that depends on them alone, for sums of floats depend on it.</summary>
     protected abstract VectorOperator InOrder(VectorOperator source);
+
+    private VectorOperator BuildInOrder(AggregateNode node)
+    {
+        var inner = Build(node.Inner);
+        return NeededLabels.IsSameInAnyOrder(node.Operator) ? inner : InOrder(inner);
+    }
 
     private RangeCallOperator BuildRangeCall(RangeCallNode node)
     {

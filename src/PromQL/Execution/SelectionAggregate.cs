@@ -63,7 +63,7 @@ internal static class SelectionAggregate
             (order[i], labels[i]) = (i, whole.Series[i].Labels);
         }
 
-        Array.Sort(labels, order);
+        LabelSort.Sort(labels, order);
         return order;
     }
 
